@@ -1,0 +1,2 @@
+//! The `payg` command.
+fn main() {}
