@@ -1,0 +1,438 @@
+//! The decision table: one pure function from all that is known to a verdict, at most one effect and the next look.
+//! The first row that matches wins; the numbers are those of `docs/decisions.md`.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::approval::{Approval, Decision as Said};
+use super::desired::{ApprovalMode, Claimant, Desired, When};
+use super::forecast::{Forecast, forecast};
+use super::observation::{Acceptance, Lifecycle, Observation};
+use super::offer::OfferClass;
+use super::provider::{Capabilities, Method, ProviderError};
+use super::record::{NoMore, Record, RecordState};
+use super::schedule::{Next, next};
+use super::transition::Transition;
+use super::trigger::{Evidence, NotYet, PastLook, Shown, shown};
+use super::verdict::{Held, NotEligible, Unobserved, Verdict};
+
+/// How long a provider object or its credentials may be missing before nobody is expected to bring them: one commit
+/// may bring a Subscription and its BillingProvider in either order.
+const PROVIDER_MAY_COME: SignedDuration = SignedDuration::from_mins(5);
+/// For how long a status may be believed while no look succeeds.
+const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
+/// How long after the end of the benefits an accepted upgrade may take to convert.
+const CONVERSION_SLACK: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How long an accepted upgrade may take to convert where the end of the benefits is not known: longer than any trial's
+/// period after sign-up, <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
+const CONVERSION_BOUND: SignedDuration = SignedDuration::from_hours(45 * 24);
+
+/// All that a decision is made of.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// What the manifest asks for.
+    pub desired: Desired,
+    /// The Subscription itself.
+    pub subject: Claimant,
+    /// What its provider can do, or why there is none to ask.
+    pub provider: Result<Capabilities, ProviderError>,
+    /// What this pass's look at the account brought; `None` if none was made.
+    pub look: Option<Result<Observation, ProviderError>>,
+    /// The other Subscriptions of the same account.
+    pub claimants: Vec<Claimant>,
+    /// What status remembers.
+    pub previous: Previous,
+    /// The ledger's entry for the account.
+    pub record: Option<Record>,
+    /// What people said.
+    pub approvals: Vec<Approval>,
+    /// Whether admission made sure that approvers are who they say.
+    pub approvals_trusted: bool,
+    /// What the operator's own settings allow.
+    pub allowance: Allowance,
+    /// What time it is.
+    pub now: Now,
+}
+
+/// What status remembers of former passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Previous {
+    /// The last look that succeeded.
+    pub look: Option<PastLook>,
+    /// How much credit a day was used up by the last forecast.
+    pub burn_per_day: Option<rust_decimal::Decimal>,
+    /// Since when an upgrade has shown as accepted (billing clock).
+    pub accepted_since: Option<Timestamp>,
+    /// Since when the provider has not been ready (wall clock).
+    pub not_ready_since: Option<Timestamp>,
+    /// Since when no look has succeeded (wall clock).
+    pub unobserved_since: Option<Timestamp>,
+}
+
+/// What the operator's own settings allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    /// Nothing is ever requested.
+    pub dry_run: bool,
+    /// How many upgrades may be requested within an hour.
+    pub per_hour: u32,
+    /// How many were, by the ledger.
+    pub last_hour: u32,
+}
+
+/// What time it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// By the billing clock.
+    pub billing: Timestamp,
+    /// By the wall clock.
+    pub wall: Timestamp,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The row that matched.
+    pub verdict: Verdict,
+    /// What to do, if anything.
+    pub effect: Option<Effect>,
+    /// What an upgrade would do, as soon as that is known.
+    pub transition: Option<Transition>,
+    /// When the benefits are expected to be used up.
+    pub forecast: Option<Forecast>,
+    /// When to look again.
+    pub next: Next,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Create the record, then ask the provider.
+    Upgrade(Plan),
+    /// Write attempt `number` into the record, then ask the provider, with the same key.
+    Again {
+        /// The attempt's number.
+        number: u32,
+        /// What is asked for.
+        plan: Plan,
+    },
+    /// Write into the record what the account shows, or that a person must decide.
+    Note(Note),
+}
+
+/// What an upgrade is asked for on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// From which offer to which.
+    pub transition: Transition,
+    /// Why.
+    pub evidence: Evidence,
+    /// Who said yes, where somebody had to.
+    pub approval: Option<Approval>,
+    /// Where it is asked for.
+    pub endpoint: String,
+}
+
+/// What to write into a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The account shows that an upgrade was accepted.
+    Accepted,
+    /// The account is on the offer.
+    Confirmed,
+    /// Nobody knows; a person decides.
+    Unresolved(NoMore),
+}
+
+type Ruling = (Verdict, Option<Effect>);
+
+/// Whether the account is to be looked at in this pass: not while suspended, unless a call may be on its way.
+pub fn wants_look(desired: &Desired, record: Option<&Record>) -> bool {
+    !desired.suspend || record.is_some_and(|record| record.is_open() || record.is_unresolved())
+}
+
+/// The decision on `inputs`.
+pub fn decide(inputs: &Inputs) -> Decision {
+    let (verdict, effect, observation) = match look(inputs) {
+        Err(verdict) => (verdict, None, None),
+        Ok(observation) => {
+            let (verdict, effect) = rule(inputs, &observation);
+            (verdict, effect, Some(observation))
+        }
+    };
+    let transition = observation.as_ref().and_then(|seen| transition(inputs, seen));
+    let forecast = observation.as_ref().and_then(|seen| forecast(&inputs.previous, seen));
+    let verdict = with_expectation(verdict, forecast.as_ref());
+    let next = next(&verdict, inputs, observation.as_ref(), forecast.as_ref());
+    Decision { verdict, effect, transition, forecast, next }
+}
+
+/// Rows 1 to 5: what keeps the account from being seen.
+fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
+    if !wants_look(&inputs.desired, inputs.record.as_ref()) {
+        return Err(Verdict::Suspended); // 1
+    }
+    if let Err(problem) = &inputs.provider {
+        return Err(not_ready(inputs, problem)); // 2
+    }
+    let look = match &inputs.look {
+        Some(look) => look.clone(),
+        None => Err(ProviderError::Transient { detail: "no look was made in this pass".to_owned() }),
+    };
+    match &look {
+        Err(
+            problem @ (ProviderError::Unauthenticated { .. }
+            | ProviderError::Forbidden { .. }
+            | ProviderError::Unsupported { .. }
+            | ProviderError::Config { .. }),
+        ) => return Err(not_ready(inputs, problem)), // 2
+        Err(ProviderError::WrongAccount { found }) => return Err(Verdict::WrongAccount { found: found.clone() }), // 3
+        _ => {}
+    }
+    let holder = inputs.claimants.iter().filter(|other| other.has_observed && other.precedes(&inputs.subject));
+    if let Some(holder) = holder.min_by_key(|other| (other.created, &other.uid)) {
+        return Err(Verdict::AccountConflict(holder.clone())); // 4
+    }
+    match look {
+        Ok(observation) => Ok(observation.completed_by(&inputs.desired.trial)),
+        Err(error) => Err(Verdict::Unobserved { since: unobserved(inputs), error }), // 5
+    }
+}
+
+fn not_ready(inputs: &Inputs, problem: &ProviderError) -> Verdict {
+    let since = inputs.previous.not_ready_since.unwrap_or(inputs.now.wall);
+    let stalled = inputs.now.wall.duration_since(since) >= PROVIDER_MAY_COME;
+    Verdict::ProviderNotReady { problem: problem.clone(), stalled }
+}
+
+fn unobserved(inputs: &Inputs) -> Unobserved {
+    let Previous { look, unobserved_since, .. } = &inputs.previous;
+    let since = unobserved_since.unwrap_or(inputs.now.wall);
+    match look {
+        None => Unobserved::Always,
+        Some(_) if inputs.now.wall.duration_since(since) >= STATUS_BELIEVED => Unobserved::TooLong,
+        Some(_) => Unobserved::Lately,
+    }
+}
+
+/// Rows 6 to 21, on what was seen.
+fn rule(inputs: &Inputs, seen: &Observation) -> Ruling {
+    on_the_account(inputs, seen)
+        .or_else(|| on_the_record(inputs, seen))
+        .unwrap_or_else(|| on_the_upgrade(inputs, seen, inputs.record.as_ref(), None))
+}
+
+/// Rows 6 to 8: what the account itself settles.
+fn on_the_account(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
+    let in_place = seen.offer.class == OfferClass::PayAsYouGo;
+    let record = inputs.record.as_ref();
+    let confirm = record
+        .filter(|record| in_place && record.state != RecordState::Confirmed)
+        .map(|_| Effect::Note(Note::Confirmed));
+    if seen.lifecycle == Lifecycle::Closed {
+        return Some((Verdict::AccountClosed, confirm)); // 6
+    }
+    if in_place {
+        return Some((Verdict::OfferInPlace(seen.offer.clone()), confirm)); // 7
+    }
+    if seen.acceptance != Acceptance::Accepted {
+        return None;
+    }
+    // Remembered in the record, so that a stale look cannot make a second request of it.
+    let effect = record
+        .filter(|record| {
+            matches!(record.state, RecordState::Intended | RecordState::Unknown | RecordState::Unresolved)
+        })
+        .map(|_| Effect::Note(Note::Accepted));
+    Some((accepted(inputs, seen), effect)) // 8
+}
+
+fn accepted(inputs: &Inputs, seen: &Observation) -> Verdict {
+    let since = inputs.previous.accepted_since.unwrap_or(inputs.now.billing);
+    let end = seen.period_end();
+    let bound = match end {
+        Some(end) => end.max(since).saturating_add(CONVERSION_SLACK),
+        None => since.saturating_add(CONVERSION_BOUND),
+    };
+    match bound {
+        Ok(bound) if bound < inputs.now.billing => Verdict::ConversionOverdue { since },
+        _ => Verdict::UpgradeAccepted { end },
+    }
+}
+
+/// Rows 9 to 11: what the ledger settles.
+fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
+    let record = inputs.record.as_ref()?;
+    if record.is_open() {
+        return Some(open_record(inputs, seen, record)); // 9
+    }
+    if record.is_unresolved() {
+        return Some(unresolved_record(inputs, seen, record)); // 10
+    }
+    if record.state == RecordState::Confirmed && seen.offer.class == OfferClass::FreeTrial {
+        return Some((Verdict::UpgradeContradicted { record: record.name.clone() }, None)); // 11
+    }
+    None
+}
+
+fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
+    let verifying =
+        (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at: record.settled_at() }, None);
+    if inputs.now.wall < record.settled_at() {
+        return verifying;
+    }
+    let why = match record.allows_another_attempt(endpoint(inputs)) {
+        Err(why) => why,
+        Ok(()) => match on_the_upgrade(inputs, seen, None, None) {
+            (verdict, Some(Effect::Upgrade(plan))) => return (verdict, Some(again(record, plan))),
+            // What passes by itself is waited for.
+            (Verdict::UpgradeHeld(_), _) => return verifying,
+            (Verdict::WaitingForExhaustion { not_yet, .. }, _) if not_yet != NotYet::Left => return verifying,
+            _ => NoMore::NoLongerWanted,
+        },
+    };
+    (unresolved(inputs, seen, record, Some(why)), Some(Effect::Note(Note::Unresolved(why))))
+}
+
+fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
+    let stays = (unresolved(inputs, seen, record, None), None);
+    if record.state != RecordState::Unresolved || !inputs.approvals_trusted || record.is_full() {
+        return stays;
+    }
+    let (Some(last), Some(transition)) = (record.last(), transition(inputs, seen)) else { return stays };
+    let retry = inputs
+        .approvals
+        .iter()
+        .filter(|said| said.decision == Said::Retry(last.number) && said.covers(&transition.hash, inputs.now.wall))
+        .filter(|said| !record.has_used_up(&said.uid))
+        .min();
+    match retry.map(|retry| on_the_upgrade(inputs, seen, None, Some(retry))) {
+        Some((verdict, Some(Effect::Upgrade(plan)))) => (verdict, Some(again(record, plan))),
+        _ => stays,
+    }
+}
+
+fn unresolved(inputs: &Inputs, seen: &Observation, record: &Record, why: Option<NoMore>) -> Verdict {
+    Verdict::UpgradeUnresolved {
+        record: record.name.clone(),
+        attempt: record.last().map_or(1, |attempt| attempt.number),
+        why,
+        hash: transition(inputs, seen).map(|transition| transition.hash),
+    }
+}
+
+fn again(record: &Record, plan: Plan) -> Effect {
+    Effect::Again { number: record.last().map_or(0, |attempt| attempt.number).saturating_add(1), plan }
+}
+
+/// Rows 12 to 21, with `record` as the ledger's entry and `retry` as the word of a person who has decided on an
+/// unresolved one. Called with no record, it tells whether an upgrade would be made if there were none.
+fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, retry: Option<&Approval>) -> Ruling {
+    let Inputs { desired, allowance, .. } = inputs;
+    if desired.suspend {
+        return (Verdict::Suspended, None); // 1
+    }
+    if desired.when == When::Never {
+        return (Verdict::Observing, None); // 12
+    }
+    if let Some(why) = not_eligible(seen) {
+        return (Verdict::NotEligible(why), None); // 13
+    }
+    if let Some(deny) = inputs.approvals.iter().filter(|said| said.decision == Said::Deny).min() {
+        return (Verdict::UpgradeDenied(deny.clone()), None); // 14
+    }
+    let evidence = match shown(&desired.when, inputs.previous.look.as_ref(), seen) {
+        Shown::Unknown(missing) => return (Verdict::BenefitsUnknown(missing), None), // 15
+        Shown::NotYet(not_yet) => return (Verdict::WaitingForExhaustion { not_yet, expected: None }, None), // 16
+        Shown::Yes(evidence) => evidence,
+    };
+    let Some(transition) = transition(inputs, seen) else { return (Verdict::NotEligible(not_a_trial(seen)), None) };
+    let approval = match approved(inputs, &transition, record, retry) {
+        Ok(approval) => approval,
+        Err(verdict) => return (verdict, None), // 17
+    };
+    if let Ok(Capabilities { method: Method::Portal { url, needs }, .. }) = &inputs.provider {
+        let restricted = seen.lifecycle == Lifecycle::Restricted;
+        return (Verdict::AwaitingPortalUpgrade { url: url.clone(), needs: needs.clone(), restricted }, None); // 18
+    }
+    let rejected = record.filter(|record| record.state == RecordState::Rejected);
+    if let Some(record) = rejected
+        && (inputs.now.wall < record.next_after_rejection() || record.is_full())
+    {
+        return (rejection(record), None); // 19
+    }
+    if allowance.dry_run {
+        return (Verdict::UpgradeHeld(Held::DryRun), None); // 20
+    }
+    if allowance.last_hour >= allowance.per_hour {
+        return (Verdict::UpgradeHeld(Held::Cap(allowance.per_hour)), None); // 20
+    }
+    let plan = Plan { transition, evidence, approval, endpoint: endpoint(inputs).to_owned() };
+    let effect = rejected.map_or_else(|| Effect::Upgrade(plan.clone()), |record| again(record, plan.clone()));
+    (Verdict::Upgrading, Some(effect)) // 21
+}
+
+fn not_eligible(seen: &Observation) -> Option<NotEligible> {
+    if let Lifecycle::Unknown(native) = &seen.lifecycle {
+        return Some(NotEligible::UnknownState(native.clone()));
+    }
+    if let Acceptance::Unclear(native) = &seen.acceptance {
+        return Some(NotEligible::UnclearAcceptance(native.clone()));
+    }
+    (seen.offer.class != OfferClass::FreeTrial || !seen.eligible).then(|| not_a_trial(seen))
+}
+
+fn not_a_trial(seen: &Observation) -> NotEligible {
+    match seen.offer.class {
+        OfferClass::Unknown => NotEligible::UnknownOffer(seen.offer.native.clone()),
+        _ => NotEligible::Offer(seen.offer.clone()),
+    }
+}
+
+/// Who said yes, where somebody has to.
+fn approved(
+    inputs: &Inputs,
+    transition: &Transition,
+    record: Option<&Record>,
+    retry: Option<&Approval>,
+) -> Result<Option<Approval>, Verdict> {
+    if let Some(retry) = retry {
+        return Ok(Some(retry.clone()));
+    }
+    if inputs.desired.approval == ApprovalMode::Automatic {
+        return Ok(None);
+    }
+    let mut valid = inputs
+        .approvals
+        .iter()
+        .filter(|said| said.decision == Said::Approve && said.covers(&transition.hash, inputs.now.wall))
+        .filter(|said| !record.is_some_and(|record| record.has_used_up(&said.uid)))
+        .peekable();
+    match valid.peek() {
+        None => Err(Verdict::AwaitingApproval { hash: transition.hash.clone() }),
+        Some(_) if !inputs.approvals_trusted => Err(Verdict::ApprovalPolicyMissing),
+        Some(_) => Ok(valid.min().cloned()),
+    }
+}
+
+fn rejection(record: &Record) -> Verdict {
+    let message = record.last().map(|attempt| attempt.message.clone()).unwrap_or_default();
+    Verdict::UpgradeRejected { message, next: record.next_after_rejection() }
+}
+
+fn transition(inputs: &Inputs, seen: &Observation) -> Option<Transition> {
+    let Ok(Capabilities { method, .. }) = &inputs.provider else { return None };
+    not_eligible(seen).is_none().then(|| Transition::new(&inputs.desired.account, &seen.offer, method, &inputs.desired.when))
+}
+
+fn endpoint(inputs: &Inputs) -> &str {
+    inputs.provider.as_ref().map_or("", |capabilities| &capabilities.endpoint)
+}
+
+fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>) -> Verdict {
+    match verdict {
+        Verdict::WaitingForExhaustion { not_yet, .. } => {
+            Verdict::WaitingForExhaustion { not_yet, expected: forecast.and_then(|forecast| forecast.exhaustion) }
+        }
+        other => other,
+    }
+}

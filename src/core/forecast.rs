@@ -1,0 +1,52 @@
+//! When the benefits are expected to be used up. An estimate: it schedules the next look and never authorises anything.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
+
+use super::decide::Previous;
+use super::observation::Observation;
+use super::offer::BenefitKind;
+
+/// An estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// When the benefits end or are expected to be used up (billing clock).
+    pub exhaustion: Option<Timestamp>,
+    /// How much credit a day is used up, in the credit's currency.
+    pub burn_per_day: Option<Decimal>,
+}
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// The forecast by what was seen, and what was seen before.
+pub fn forecast(previous: &Previous, seen: &Observation) -> Option<Forecast> {
+    let burn_per_day = burn(previous, seen).map(|burn| burn.round_dp(4));
+    let spent = burn_per_day.and_then(|burn| spent_at(seen, burn));
+    let exhaustion = seen.period_end().into_iter().chain(spent).min();
+    (exhaustion.is_some() || burn_per_day.is_some()).then_some(Forecast { exhaustion, burn_per_day })
+}
+
+/// The credit used up a day between the two looks, averaged with the former estimate.
+fn burn(previous: &Previous, seen: &Observation) -> Option<Decimal> {
+    let credit = seen.benefit(BenefitKind::Credit)?;
+    let left = credit.remaining?;
+    let former = previous.look.as_ref()?.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit)?;
+    let before = former.remaining.filter(|before| before.currency == left.currency)?;
+    let seconds = credit.as_of.duration_since(former.as_of).as_secs();
+    if seconds <= 0 {
+        return previous.burn_per_day;
+    }
+    let used = before.amount.checked_sub(left.amount)?;
+    let rate = used.checked_mul(Decimal::from(SECONDS_PER_DAY))?.checked_div(Decimal::from(seconds))?.max(Decimal::ZERO);
+    match previous.burn_per_day {
+        Some(former) => rate.checked_add(former)?.checked_div(Decimal::TWO),
+        None => Some(rate),
+    }
+}
+
+fn spent_at(seen: &Observation, burn: Decimal) -> Option<Timestamp> {
+    let credit = seen.benefit(BenefitKind::Credit)?;
+    let seconds = credit.remaining?.amount.checked_mul(Decimal::from(SECONDS_PER_DAY))?.checked_div(burn)?.to_i64()?;
+    credit.as_of.checked_add(SignedDuration::from_secs(seconds.max(0))).ok()
+}

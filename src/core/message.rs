@@ -1,0 +1,185 @@
+//! What a verdict says to a tired operator at night: what happened, to what, and what the reader can do.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::trigger::{Missing, NotYet};
+use super::verdict::{Held, NotEligible, Unobserved, Verdict};
+
+/// A time as people read it, to the minute.
+fn minute(time: Timestamp) -> impl fmt::Display {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Suspended => f.write_str("Suspended by `spec.suspend`: the account is neither looked at nor upgraded."),
+            Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&problem.to_string())),
+            Self::WrongAccount { found } => write!(
+                f,
+                "The provider's answer is about {found}, not about the account in `spec.account`. Nothing is done with it; correct `spec.account` (in a new Subscription) or the BillingProvider."
+            ),
+            Self::AccountConflict(holder) => write!(
+                f,
+                "Subscription {}/{} already has this account, and is older. Delete one of the two; deleting a Subscription never touches the cloud.",
+                holder.namespace, holder.name
+            ),
+            Self::Unobserved { error, since } => write!(
+                f,
+                "{}: {error}. Nothing is decided until a look succeeds; the next one follows by itself.",
+                match since {
+                    Unobserved::Always => "The account has not been seen yet",
+                    Unobserved::Lately => "The last look at the account failed",
+                    Unobserved::TooLong => "The account has not been seen for too long to believe this status",
+                }
+            ),
+            Self::AccountClosed => {
+                f.write_str("The account is deleted or closed for good; it cannot be upgraded any more. Delete this Subscription.")
+            }
+            Self::OfferInPlace(offer) => write!(f, "The account is on {} ({}).", offer.class, offer.native),
+            Self::UpgradeAccepted { end } => {
+                f.write_str("The provider has accepted the upgrade; what is left of the benefits stays usable")?;
+                match end {
+                    Some(end) => write!(f, " until {} at the latest, then the offer changes.", minute(*end)),
+                    None => f.write_str(", then the offer changes."),
+                }
+            }
+            Self::ConversionOverdue { since } => write!(
+                f,
+                "The upgrade has been accepted since {} and the offer has still not changed, though the benefits should have ended. Ask the provider's billing support; no second request is made.",
+                minute(*since)
+            ),
+            Self::VerifyingUpgrade { record, settled_at } => write!(
+                f,
+                "An upgrade may have been requested (UpgradeRecord {record}); the account is read until it shows it. If it does not by {}, the next step is decided then.",
+                minute(*settled_at)
+            ),
+            Self::UpgradeUnresolved { record, attempt, why, hash } => {
+                write!(f, "Whether UpgradeRecord {record} upgraded the account cannot be told")?;
+                if let Some(why) = why {
+                    write!(f, ", because {}", why.because())?;
+                }
+                write!(f, ". Look at the account in the provider's portal. To let the operator ask again with the same key, create an UpgradeApproval with `decision: Retry`, `recordAttempt: {attempt}`")?;
+                match hash {
+                    Some(hash) => write!(f, " and `transitionHash: {hash}`."),
+                    None => f.write_str("."),
+                }
+            }
+            Self::UpgradeContradicted { record } => write!(
+                f,
+                "UpgradeRecord {record} says that the account was upgraded, yet the account is a trial. Nothing is done until a person has found out why: was the record restored from a backup?"
+            ),
+            Self::Observing => f.write_str("`when: Never`: the account is observed and never upgraded."),
+            Self::NotEligible(why) => write!(f, "{why}"),
+            Self::UpgradeDenied(deny) => write!(
+                f,
+                "{} has denied the upgrade (UpgradeApproval {}). It stays denied until that object is deleted.",
+                deny.approver, deny.name
+            ),
+            Self::BenefitsUnknown(missing) => {
+                f.write_str("When the benefits end is not known: ")?;
+                for (index, missing) in missing.iter().enumerate() {
+                    write!(f, "{}{missing}", if index == 0 { "" } else { " " })?;
+                }
+                Ok(())
+            }
+            Self::WaitingForExhaustion { not_yet, expected } => waiting(f, *not_yet, *expected),
+            Self::AwaitingApproval { hash } => write!(
+                f,
+                "The upgrade is due and waits for an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
+            ),
+            Self::ApprovalPolicyMissing => f.write_str(
+                "There are UpgradeApprovals, but the ValidatingAdmissionPolicy upgradeapprovals.payg-operator.io or its binding is missing or not as shipped, so anybody could have forged them. Apply the operator's admission policies again, then approve anew.",
+            ),
+            Self::AwaitingPortalUpgrade { url, needs, restricted } => {
+                if *restricted {
+                    f.write_str("The account is restricted until it is upgraded. ")?;
+                }
+                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. {needs}")
+            }
+            Self::UpgradeRejected { message, next } => write!(
+                f,
+                "The provider refused the upgrade: {message}. Put that right; the next attempt is due at {}.",
+                minute(*next)
+            ),
+            Self::UpgradeHeld(Held::DryRun) => {
+                f.write_str("The upgrade is due, and the operator runs with --dry-run: nothing is requested.")
+            }
+            Self::UpgradeHeld(Held::Cap(cap)) => write!(
+                f,
+                "The upgrade is due, and waits because {cap} upgrades were requested within the last hour (--max-upgrades-per-hour)."
+            ),
+            Self::Upgrading => f.write_str("The upgrade is being requested."),
+        }
+    }
+}
+
+fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
+    match not_yet {
+        NotYet::Left => match expected {
+            Some(expected) => write!(f, "The benefits are not used up; they end, or are expected to, at {}.", minute(expected)),
+            None => f.write_str("The benefits are not used up."),
+        },
+        NotYet::SecondLook(cause) => write!(f, "It shows for the first time that {cause}; a second look must confirm it."),
+        NotYet::WentBack => {
+            f.write_str("The provider's answer is older than the one before it, or the clock went back; a newer look must confirm it.")
+        }
+        NotYet::ClocksDiffer => f.write_str(
+            "By date the benefits are over, but the provider's clock and ours differ by more than a day. Set the clock of the operator's node.",
+        ),
+    }
+}
+
+impl fmt::Display for NotEligible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownOffer(native) => write!(
+                f,
+                "The account is on the offer `{native}`, which this version does not know, so it is never upgraded. Set `when: Never` to only observe it, or report the offer to the operator's developers."
+            ),
+            Self::Offer(offer) => write!(
+                f,
+                "There is no upgrade to PayAsYouGo from {} ({}). Set `when: Never` to only observe the account.",
+                offer.class, offer.native
+            ),
+            Self::UnknownState(native) => write!(
+                f,
+                "The account is in the state `{native}`, which this version does not know, so it is never upgraded. Look at it in the provider's portal."
+            ),
+            Self::UnclearAcceptance(native) => write!(
+                f,
+                "The spending limit is `{native}`: whether an upgrade has been accepted cannot be told from that, so none is requested. Look at the account in the provider's portal."
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AnyEnd => f.write_str(
+                "the provider reports neither the credit left nor the end of the trial. Declare the end in `spec.trial.endTime`, or its beginning in `spec.trial.startTime`.",
+            ),
+            Self::CreditLeft => f.write_str(
+                "`creditBelow` needs the credit left, which the provider does not report for this account. Use `timeLeftSeconds`.",
+            ),
+            Self::CreditIn(limit) => {
+                write!(f, "`creditBelow` is in {}, and the provider counts in another currency. Use the provider's.", limit.currency)
+            }
+            Self::PeriodEnd => f.write_str(
+                "`timeLeftSeconds` needs the end of the trial, which the provider does not report. Declare it in `spec.trial.endTime`.",
+            ),
+            Self::Odd(kind) => {
+                write!(f, "the provider reports a negative {}. Look at the account in the provider's portal.", kind.name())
+            }
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
+}

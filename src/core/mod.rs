@@ -1,0 +1,18 @@
+//! What is true and what to do about it. Pure and total: no I/O, no clock, no panics. Everything outside text is a type
+//! that cannot be wrong; providers and `api` parse into these types, [`decide::decide`] decides on them.
+
+pub mod account;
+pub mod approval;
+pub mod decide;
+pub mod desired;
+pub mod forecast;
+mod message;
+pub mod money;
+pub mod observation;
+pub mod offer;
+pub mod provider;
+pub mod record;
+pub mod schedule;
+pub mod transition;
+pub mod trigger;
+pub mod verdict;

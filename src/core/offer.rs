@@ -1,0 +1,176 @@
+//! The commercial terms in force, and what they grant for free.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::money::Money;
+
+/// What kind of terms an account is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OfferClass {
+    /// A trial whose benefits end.
+    FreeTrial,
+    /// Pay for what is used.
+    PayAsYouGo,
+    /// An enterprise or other agreement with a commitment.
+    Commitment,
+    /// Known, and none of the above.
+    Other,
+    /// Not known to this version.
+    Unknown,
+}
+
+impl OfferClass {
+    /// The name in status and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FreeTrial => "FreeTrial",
+            Self::PayAsYouGo => "PayAsYouGo",
+            Self::Commitment => "Commitment",
+            Self::Other => "Other",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl fmt::Display for OfferClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The offer that an account is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// What decisions are made on.
+    pub class: OfferClass,
+    /// The provider's own id of it, verbatim, such as `FreeTrial_2014-09-01`.
+    pub native: String,
+}
+
+/// What a benefit is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BenefitKind {
+    /// An amount of money to spend.
+    Credit,
+    /// A number of days.
+    Period,
+    /// Quotas of services that cost nothing.
+    FreeServices,
+}
+
+impl BenefitKind {
+    /// The name in status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Credit => "Credit",
+            Self::Period => "Period",
+            Self::FreeServices => "FreeServices",
+        }
+    }
+
+    /// The kind that status calls `name`.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Credit, Self::Period, Self::FreeServices].into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// How far a benefit is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BenefitState {
+    /// Granted and not used up.
+    Active,
+    /// Used up or over: the provider says so, or a date that it reported or the user declared has passed.
+    Exhausted,
+    /// Nobody has told.
+    Unknown,
+}
+
+impl BenefitState {
+    /// The name in status.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "Active",
+            Self::Exhausted => "Exhausted",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// The state that status calls `name`; a name of another version is `Unknown`.
+    pub fn parse(name: &str) -> Self {
+        [Self::Active, Self::Exhausted].into_iter().find(|state| state.name() == name).unwrap_or(Self::Unknown)
+    }
+}
+
+/// Who told about a benefit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The provider's interface of this name, such as `billingProperty`.
+    Provider(String),
+    /// `spec.trial` of the Subscription.
+    Declared,
+}
+
+impl Source {
+    const DECLARED: &'static str = "spec.trial";
+
+    /// The name in status.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Provider(name) => name,
+            Self::Declared => Self::DECLARED,
+        }
+    }
+
+    /// The source that status calls `name`.
+    pub fn parse(name: &str) -> Self {
+        if name == Self::DECLARED { Self::Declared } else { Self::Provider(name.to_owned()) }
+    }
+}
+
+/// Something that is granted for free and ends. At most one of each kind: a provider's several are summed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Benefit {
+    /// What it is made of.
+    pub kind: BenefitKind,
+    /// How far it is used.
+    pub state: BenefitState,
+    /// The credit at the start, where known.
+    pub granted: Option<Money>,
+    /// The credit left, where known. Negative is odd, and nothing is done on it.
+    pub remaining: Option<Money>,
+    /// When it ends at the latest, where known (billing clock).
+    pub end: Option<Timestamp>,
+    /// The billing time that the values are of.
+    pub as_of: Timestamp,
+    /// Who told.
+    pub source: Source,
+}
+
+impl Benefit {
+    /// A benefit of which only the kind and the source are known.
+    pub fn unknown(kind: BenefitKind, as_of: Timestamp, source: Source) -> Self {
+        Self { kind, state: BenefitState::Unknown, granted: None, remaining: None, end: None, as_of, source }
+    }
+
+    /// Whether it is used up at `now`, beyond doubt. Contradictions are doubt.
+    pub fn is_exhausted(&self, now: Timestamp) -> bool {
+        let over = self.kind == BenefitKind::Period && self.end.is_some_and(|end| end <= now);
+        let told = self.state == BenefitState::Exhausted
+            && self.remaining.is_none_or(|left| left.amount == Decimal::ZERO)
+            && (self.kind != BenefitKind::Period || self.end.is_none_or(|end| end <= now));
+        !self.is_odd() && (over || told)
+    }
+
+    /// Whether a number is one that no benefit can have.
+    pub fn is_odd(&self) -> bool {
+        self.remaining.is_some_and(|left| left.amount < Decimal::ZERO)
+    }
+
+    /// Whether it tells when it will be used up: an end, or an amount that can be watched.
+    pub fn can_be_watched(&self) -> bool {
+        !self.is_odd() && (self.end.is_some() || self.remaining.is_some())
+    }
+}

@@ -1,0 +1,139 @@
+//! What a provider can do, and what can go wrong with it: a closed set, each with one reaction.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// How an account is upgraded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The provider has an interface for it. Repeating the call changes nothing: it declares a desired state.
+    Api,
+    /// An automation of the organisation's own, which answers one idempotency key with one upgrade for ever.
+    Broker,
+    /// Only a person can, at `url`.
+    Portal {
+        /// Where.
+        url: String,
+        /// What the person needs: their role, a payment card, a phone.
+        needs: String,
+    },
+}
+
+impl Method {
+    /// The name in hashes and messages; never changes.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Api => "Api",
+            Self::Broker => "Broker",
+            Self::Portal { .. } => "PortalHandoff",
+        }
+    }
+}
+
+/// What a provider can do for one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// How the account is upgraded.
+    pub method: Method,
+    /// Where the upgrade is asked for, as the record keeps it.
+    pub endpoint: String,
+}
+
+/// Why a provider did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ProviderError {
+    /// Slow down. Reaction: back off; not a failure.
+    #[error("the provider asks to slow down{}", after(.retry_after.as_ref()))]
+    Throttled {
+        /// How long, where it said.
+        retry_after: Option<Duration>,
+    },
+    /// It may work next time. Reaction: back off. For reads only.
+    #[error("the provider could not be reached: {detail}")]
+    Transient {
+        /// What happened.
+        detail: String,
+    },
+    /// A write may or may not have been applied. Reaction: observe; no second write until observed.
+    #[error("whether the upgrade was applied is not known: {detail}")]
+    OutcomeUnknown {
+        /// What happened.
+        detail: String,
+    },
+    /// The credentials do not work. Reaction: a condition, slow retry.
+    #[error("the credentials were refused: {detail}")]
+    Unauthenticated {
+        /// What the provider said.
+        detail: String,
+    },
+    /// The credentials work and may not do this. Reaction: a condition that names the permission, slow retry.
+    #[error("the credentials lack {permission}: {detail}")]
+    Forbidden {
+        /// What to grant.
+        permission: String,
+        /// What the provider said.
+        detail: String,
+    },
+    /// The credentials or the answer are of another account. Reaction: stop, never write.
+    #[error("the answer is about {found}")]
+    WrongAccount {
+        /// Whose they are.
+        found: String,
+    },
+    /// Something that only a person can put right keeps the provider from doing it. Reaction: tell, retry slowly.
+    #[error("{code}: {detail}")]
+    Precondition {
+        /// The provider's own code.
+        code: String,
+        /// What the provider said.
+        detail: String,
+    },
+    /// Somebody else is at it. Reaction: observe again.
+    #[error("the provider reports a conflict: {detail}")]
+    Conflict {
+        /// What the provider said.
+        detail: String,
+    },
+    /// This provider or version cannot do that. Reaction: a condition.
+    #[error("{detail}")]
+    Unsupported {
+        /// What cannot be done, and what can.
+        detail: String,
+    },
+    /// The answer breaks the protocol. Reaction: hold, say so, never write on it.
+    #[error("the provider's answer cannot be trusted: {detail}")]
+    Protocol {
+        /// What is odd about it.
+        detail: String,
+    },
+    /// The manifest or the operator's configuration is wrong. Reaction: a condition, wait for a change.
+    #[error("{detail}")]
+    Config {
+        /// What is wrong and how to put it right.
+        detail: String,
+    },
+}
+
+fn after(retry_after: Option<&Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!(" for {} s", wait.as_secs()))
+}
+
+impl ProviderError {
+    /// The reason of the condition and the label of the metric.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "Throttled",
+            Self::Transient { .. } => "ProviderUnreachable",
+            Self::OutcomeUnknown { .. } => "OutcomeUnknown",
+            Self::Unauthenticated { .. } => "Unauthenticated",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::WrongAccount { .. } => "WrongAccount",
+            Self::Precondition { .. } => "PreconditionFailed",
+            Self::Conflict { .. } => "ProviderConflict",
+            Self::Unsupported { .. } => "Unsupported",
+            Self::Protocol { .. } => "UnexpectedAnswer",
+            Self::Config { .. } => "InvalidConfiguration",
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The ledger's entry of an upgrade, as decisions see it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// How long after its creation an intent may be sent.
+pub const SEND_WINDOW: Duration = Duration::from_secs(30);
+/// How long an upgrade call may take, from the first byte to the last.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(20);
+/// By how much the clocks of two replicas, or of a replica and the provider, may differ.
+const CLOCK_SKEW: Duration = Duration::from_mins(1);
+/// How long a call that was answered with success may take to show. Azure brings a disabled account back within 24
+/// hours: <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-disabled>
+const ACCEPTED_BOUND: Duration = Duration::from_hours(48);
+/// How many attempts may end without a known outcome before a person must decide.
+const MOST_UNKNOWN: usize = 3;
+/// How many attempts a record may hold.
+const MOST_ATTEMPTS: usize = 32;
+
+/// Where an upgrade stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordState {
+    /// Created; its call may have been made.
+    Intended,
+    /// The provider took the request, or the account shows that it did.
+    Accepted,
+    /// The call ended without a known outcome.
+    Unknown,
+    /// The provider refused, definitely.
+    Rejected,
+    /// Nobody knows what happened; a person decides.
+    Unresolved,
+    /// The account is on the offer.
+    Confirmed,
+    /// A state of another version, verbatim. Never acted on.
+    Other(String),
+}
+
+impl RecordState {
+    /// The name in the record; [`Self::Intended`] has none, for a create cannot write a status.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Intended => None,
+            Self::Accepted => Some("Accepted"),
+            Self::Unknown => Some("Unknown"),
+            Self::Rejected => Some("Rejected"),
+            Self::Unresolved => Some("Unresolved"),
+            Self::Confirmed => Some("Confirmed"),
+            Self::Other(name) => Some(name),
+        }
+    }
+
+    /// The state that a record calls `name`.
+    pub fn parse(name: Option<&str>) -> Self {
+        let Some(name) = name else { return Self::Intended };
+        [Self::Accepted, Self::Unknown, Self::Rejected, Self::Unresolved, Self::Confirmed]
+            .into_iter()
+            .find(|state| state.name() == Some(name))
+            .unwrap_or_else(|| Self::Other(name.to_owned()))
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The provider took the request.
+    Accepted,
+    /// The provider refused, definitely.
+    Rejected,
+    /// Not known: no answer, or one that proves nothing.
+    Unknown,
+}
+
+impl Outcome {
+    /// The name in the record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "Accepted",
+            Self::Rejected => "Rejected",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// The outcome that a record calls `name`; a name of another version proves nothing.
+    pub fn parse(name: Option<&str>) -> Self {
+        [Self::Accepted, Self::Rejected].into_iter().find(|outcome| Some(outcome.name()) == name).unwrap_or(Self::Unknown)
+    }
+}
+
+/// One attempt at an upgrade. All times are of the wall clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// 1, 2, 3 …
+    pub number: u32,
+    /// The last moment at which it may have been sent.
+    pub not_after: Timestamp,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When its outcome was written, where it was.
+    pub ended: Option<Timestamp>,
+    /// The uid of the approval that it used.
+    pub approval_uid: Option<String>,
+    /// What the provider said.
+    pub message: String,
+}
+
+/// An `UpgradeRecord`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its name.
+    pub name: String,
+    /// Where the upgrade stands.
+    pub state: RecordState,
+    /// The uid of the Subscription that asked first.
+    pub requester_uid: String,
+    /// Where the upgrade was asked for.
+    pub endpoint: Option<String>,
+    /// Every attempt, the first one included, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Record {
+    /// Whether its call may have been made and its outcome has not been seen.
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, RecordState::Intended | RecordState::Accepted | RecordState::Unknown)
+    }
+
+    /// Whether a person must decide.
+    pub const fn is_unresolved(&self) -> bool {
+        matches!(self.state, RecordState::Unresolved | RecordState::Other(_))
+    }
+
+    /// The latest attempt.
+    pub fn last(&self) -> Option<&Attempt> {
+        self.attempts.iter().max_by_key(|attempt| attempt.number)
+    }
+
+    /// When nothing that was sent can still be on its way (wall clock).
+    pub fn settled_at(&self) -> Timestamp {
+        let bound = if self.state == RecordState::Accepted { ACCEPTED_BOUND } else { CALL_DEADLINE + CLOCK_SKEW };
+        self.attempts.iter().map(|attempt| saturating_add(attempt.not_after, bound)).max().unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether no further attempt fits into it.
+    pub fn is_full(&self) -> bool {
+        self.attempts.len() >= MOST_ATTEMPTS
+    }
+
+    /// Whether another attempt is possible at all, to the endpoint at `endpoint`.
+    pub fn allows_another_attempt(&self, endpoint: &str) -> Result<(), NoMore> {
+        let unknown = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown).count();
+        if self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted) {
+            Err(NoMore::AnsweredWithSuccess)
+        } else if self.endpoint.as_deref() != Some(endpoint) {
+            Err(NoMore::OtherEndpoint)
+        } else if unknown >= MOST_UNKNOWN || self.is_full() {
+            Err(NoMore::TooManyAttempts)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// When the next attempt is due after a definite rejection (wall clock): in 1 hour, then 2, 4 … 24.
+    pub fn next_after_rejection(&self) -> Timestamp {
+        let rejected = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Rejected).count();
+        let hours = 1_u64 << rejected.saturating_sub(1).min(5);
+        let last = self.attempts.iter().map(|attempt| attempt.ended.unwrap_or(attempt.not_after)).max();
+        saturating_add(last.unwrap_or(Timestamp::MAX), Duration::from_hours(hours.min(24)))
+    }
+
+    /// Whether the approval with `uid` is used up: an attempt that named it has ended with this record's upgrade settled.
+    pub fn has_used_up(&self, uid: &str) -> bool {
+        !self.is_open() && self.attempts.iter().any(|attempt| attempt.approval_uid.as_deref() == Some(uid))
+    }
+}
+
+/// Why no further attempt is made without a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoMore {
+    /// The provider said yes, and the account does not show it.
+    AnsweredWithSuccess,
+    /// The upgrade was asked for elsewhere, where it may still happen.
+    OtherEndpoint,
+    /// The attempts have ended without a known outcome too often.
+    TooManyAttempts,
+    /// The manifest, the approvals or the account do not allow an upgrade any more.
+    NoLongerWanted,
+}
+
+impl NoMore {
+    /// The rest of a sentence that begins with "because".
+    pub const fn because(self) -> &'static str {
+        match self {
+            Self::AnsweredWithSuccess => "the provider answered with success and the account does not show it",
+            Self::OtherEndpoint => "the upgrade was asked for at another endpoint, where it may still happen",
+            Self::TooManyAttempts => "too many attempts have ended without a known outcome",
+            Self::NoLongerWanted => "the manifest, the approvals or the account no longer allow an upgrade",
+        }
+    }
+}
+
+fn saturating_add(time: Timestamp, duration: Duration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,106 @@
+//! When to look at an account again. Far from the end of the benefits seldom, near it often: the next look comes before
+//! the credit can be spent at twelve times the usual rate, and right after a date that matters.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::prelude::ToPrimitive;
+
+use super::decide::Inputs;
+use super::desired::When;
+use super::forecast::Forecast;
+use super::observation::Observation;
+use super::offer::BenefitKind;
+use super::provider::ProviderError;
+use super::record::RecordState;
+use super::trigger::NotYet;
+use super::verdict::Verdict;
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At this time of the billing clock.
+    At(Timestamp),
+    /// After this time of the wall clock.
+    After(Duration),
+    /// With a growing pause, as something failed; not before this much wall time, where the provider said so.
+    Backoff(Option<Duration>),
+    /// When something changes.
+    OnChange,
+}
+
+/// The shortest pause between two looks that wait for the benefits' end.
+const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
+/// The longest: what bounds how late an unforeseen burst of use is seen.
+const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+/// The pause between looks at what is not expected to change.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// How many times faster than forecast the credit may be used up without a look coming too late.
+const BURST: i64 = 12;
+
+/// When to look again after `verdict`.
+pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, forecast: Option<&Forecast>) -> Next {
+    let after = |pause: SignedDuration| Next::At(inputs.now.billing.saturating_add(pause).unwrap_or(Timestamp::MAX));
+    match verdict {
+        Verdict::Suspended => Next::OnChange,
+        Verdict::ProviderNotReady { stalled: false, .. } => Next::After(Duration::from_secs(15)),
+        Verdict::ProviderNotReady { stalled: true, .. } => Next::After(Duration::from_mins(1)),
+        Verdict::Unobserved { error: ProviderError::Throttled { retry_after }, .. } => Next::Backoff(*retry_after),
+        Verdict::Unobserved { .. } => Next::Backoff(None),
+        Verdict::Upgrading => Next::After(Duration::from_secs(1)),
+        Verdict::VerifyingUpgrade { .. } => match &inputs.record {
+            // The provider said yes; it may take its time to show.
+            Some(record) if record.state == RecordState::Accepted => after(SHORTEST),
+            _ => Next::After(Duration::from_secs(5)),
+        },
+        Verdict::UpgradeRejected { next, .. } => {
+            Next::After(next.duration_since(inputs.now.wall).try_into().unwrap_or_default())
+        }
+        Verdict::UpgradeHeld(_) | Verdict::AccountConflict(_) | Verdict::ApprovalPolicyMissing => {
+            Next::After(Duration::from_mins(5))
+        }
+        Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
+        Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(SignedDuration::from_hours(1)),
+        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => after(until_exhaustion(inputs, seen, forecast)),
+        Verdict::WaitingForExhaustion { .. } => after(SignedDuration::from_mins(1)),
+        Verdict::UpgradeAccepted { end } => after(bounded_by(*end, inputs.now.billing, LONGEST)),
+        Verdict::BenefitsUnknown(_) | Verdict::AwaitingApproval { .. } | Verdict::WrongAccount { .. } => after(LONGEST),
+        Verdict::AccountClosed
+        | Verdict::OfferInPlace(_)
+        | Verdict::ConversionOverdue { .. }
+        | Verdict::Observing
+        | Verdict::NotEligible(_)
+        | Verdict::UpgradeDenied(_) => after(DAY),
+    }
+}
+
+/// The pause until the trigger may be met, by credit and by date.
+fn until_exhaustion(inputs: &Inputs, seen: Option<&Observation>, forecast: Option<&Forecast>) -> SignedDuration {
+    let now = inputs.now.billing;
+    let by_credit = seen.zip(forecast).and_then(|(seen, forecast)| credit_pause(inputs, seen, forecast));
+    let margin = match &inputs.desired.when {
+        When::BeforeExhaustion(limits) => limits.time_left.unwrap_or_default(),
+        _ => SignedDuration::ZERO,
+    };
+    let date = seen.and_then(Observation::period_end).and_then(|end| end.checked_sub(margin).ok());
+    bounded_by(date, now, by_credit.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST))
+}
+
+fn credit_pause(inputs: &Inputs, seen: &Observation, forecast: &Forecast) -> Option<SignedDuration> {
+    let left = seen.benefit(BenefitKind::Credit)?.remaining?;
+    let limit = match &inputs.desired.when {
+        When::BeforeExhaustion(limits) => limits.credit_below.map_or_else(Default::default, |limit| limit.amount),
+        _ => rust_decimal::Decimal::ZERO,
+    };
+    let days = left.amount.checked_sub(limit)?.checked_div(forecast.burn_per_day?)?;
+    let seconds = days.checked_mul(86_400.into())?.checked_div(BURST.into())?.to_i64()?;
+    Some(SignedDuration::from_secs(seconds.max(0)))
+}
+
+/// `pause`, or the time until just after `date` where that comes first.
+fn bounded_by(date: Option<Timestamp>, now: Timestamp, pause: SignedDuration) -> SignedDuration {
+    match date {
+        Some(date) if date > now => pause.min(date.duration_since(now) + SignedDuration::from_secs(1)),
+        _ => pause,
+    }
+}

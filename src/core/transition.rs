@@ -1,0 +1,72 @@
+//! What an upgrade would do.
+
+use sha2::{Digest, Sha256};
+
+use super::account::{AccountId, hex};
+use super::desired::When;
+use super::offer::{Offer, OfferClass};
+use super::provider::Method;
+
+/// From which offer to which, for which account, how and when: what an approval is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The offer in force.
+    pub from: Offer,
+    /// The offer that the account would be on.
+    pub to: OfferClass,
+    /// Identifies the transition. 32 hexadecimal digits over all that a person approves and nothing that moves by
+    /// itself, so that an approval neither goes stale nor survives a change of terms.
+    pub hash: String,
+}
+
+impl Transition {
+    /// The transition of `account` from `from` to pay-as-you-go.
+    pub fn new(account: &AccountId, from: &Offer, method: &Method, when: &When) -> Self {
+        let to = OfferClass::PayAsYouGo;
+        let fields = [
+            account.cloud().name(),
+            &account.id(),
+            from.class.name(),
+            &from.native,
+            to.name(),
+            method.name(),
+            when.name(),
+        ];
+        // The lengths keep one field's end from being read as the next one's beginning.
+        let text = fields.iter().fold(String::from("transition/1"), |text, field| format!("{text}\n{}:{field}", field.len()));
+        Self { from: from.clone(), to, hash: hex(&Sha256::digest(text)[..16]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_term_is_in_the_hash() {
+        let account = |last: u8| AccountId::Azure(uuid::Uuid::from_u128(u128::from(last)));
+        let offer = |native: &str| Offer { class: OfferClass::FreeTrial, native: native.to_owned() };
+        let portal = Method::Portal { url: String::new(), needs: String::new() };
+        let hashes = [
+            Transition::new(&account(1), &offer("a"), &Method::Broker, &When::Immediately),
+            Transition::new(&account(2), &offer("a"), &Method::Broker, &When::Immediately),
+            Transition::new(&account(1), &offer("b"), &Method::Broker, &When::Immediately),
+            Transition::new(&account(1), &offer("a"), &portal, &When::Immediately),
+            Transition::new(&account(1), &offer("a"), &Method::Broker, &When::BenefitsExhausted),
+        ]
+        .map(|transition| transition.hash);
+        for (index, hash) in hashes.iter().enumerate() {
+            assert_eq!(hash.len(), 32);
+            assert!(!hashes[index + 1..].contains(hash), "{hashes:?}");
+        }
+    }
+
+    #[test]
+    fn where_the_portal_is_does_not_matter() {
+        let account = AccountId::Azure(uuid::Uuid::nil());
+        let offer = Offer { class: OfferClass::FreeTrial, native: String::new() };
+        let portal = |url: &str| Method::Portal { url: url.to_owned(), needs: String::new() };
+        let of = |url| Transition::new(&account, &offer, &portal(url), &When::Never);
+        assert_eq!(of("https://a.example"), of("https://b.example"));
+    }
+}

@@ -1,0 +1,216 @@
+//! Whether the benefits are used up far enough for an upgrade. Only what a provider reports, or a date that it reported
+//! or the user declared, counts; and it must show twice: in the look that status remembers and in the one just made.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::desired::{Limits, When};
+use super::money::Money;
+use super::observation::Observation;
+use super::offer::{Benefit, BenefitKind};
+
+/// What a former pass saw, as status remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastLook {
+    /// The benefits as they were.
+    pub benefits: Vec<Benefit>,
+    /// When (billing clock).
+    pub observed: Timestamp,
+}
+
+/// Why an upgrade is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No credit is left.
+    CreditSpent,
+    /// The trial's time is over.
+    PeriodOver,
+    /// The free services are used up.
+    ServicesOver,
+    /// Less credit is left than the manifest's limit.
+    CreditBelowLimit,
+    /// Less time is left than the manifest's limit.
+    TimeBelowLimit,
+    /// The manifest asks for it at once.
+    Asked,
+}
+
+impl Cause {
+    /// Whether it rests on a date, and so on our clock.
+    const fn is_by_date(self) -> bool {
+        matches!(self, Self::PeriodOver | Self::TimeBelowLimit)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreditSpent => "the credit is spent",
+            Self::PeriodOver => "the trial's period is over",
+            Self::ServicesOver => "the free services are used up",
+            Self::CreditBelowLimit => "less credit is left than `creditBelow`",
+            Self::TimeBelowLimit => "less time is left than `timeLeftSeconds`",
+            Self::Asked => "`when: Immediately` asks for it",
+        })
+    }
+}
+
+/// The observation that justifies an upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Why.
+    pub cause: Cause,
+    /// When it was seen (billing clock).
+    pub observed: Timestamp,
+    /// What was seen, for people.
+    pub summary: String,
+}
+
+/// Something that a trigger needs and nobody told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Neither an end nor an amount of any benefit.
+    AnyEnd,
+    /// The credit left.
+    CreditLeft,
+    /// The credit left in this currency: the provider counts in another one.
+    CreditIn(Money),
+    /// The end of the period.
+    PeriodEnd,
+    /// The benefit of this kind has a number that no benefit can have.
+    Odd(BenefitKind),
+}
+
+/// What the trigger says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It is time, beyond doubt.
+    Yes(Evidence),
+    /// It is not time, or not beyond doubt.
+    NotYet(NotYet),
+    /// What the trigger needs is not known.
+    Unknown(Vec<Missing>),
+}
+
+/// Why it is not time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotYet {
+    /// There is something left.
+    Left,
+    /// It shows for the first time; a second look must confirm it.
+    SecondLook(Cause),
+    /// This look is older than the one before it: stale, or a clock went back.
+    WentBack,
+    /// The provider's clock and ours differ too much to trust a date.
+    ClocksDiffer,
+}
+
+/// By how much our clock and the provider's may differ when a date decides.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(24);
+
+/// What one look says of the trigger.
+enum Reading {
+    Met(Cause),
+    NotMet,
+    Unknown(Vec<Missing>),
+}
+
+/// Whether `when` asks for an upgrade, by `previous` and the `observation` just made.
+pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation) -> Shown {
+    let limits = match when {
+        When::Immediately => return Shown::Yes(evidence(Cause::Asked, observation)),
+        When::Never => return Shown::NotYet(NotYet::Left),
+        When::BenefitsExhausted => None,
+        When::BeforeExhaustion(limits) => Some(limits),
+    };
+    let cause = match read(limits, &observation.benefits, observation.observed) {
+        Reading::Met(cause) => cause,
+        Reading::NotMet => return Shown::NotYet(NotYet::Left),
+        Reading::Unknown(missing) => return Shown::Unknown(missing),
+    };
+    if cause.is_by_date() && clocks_differ(observation) {
+        return Shown::NotYet(NotYet::ClocksDiffer);
+    }
+    match previous {
+        Some(past) if went_back(past, observation) => Shown::NotYet(NotYet::WentBack),
+        Some(past) if matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) => {
+            Shown::Yes(evidence(cause, observation))
+        }
+        _ => Shown::NotYet(NotYet::SecondLook(cause)),
+    }
+}
+
+fn read(limits: Option<&Limits>, benefits: &[Benefit], at: Timestamp) -> Reading {
+    if let Some(odd) = benefits.iter().find(|benefit| benefit.is_odd()) {
+        return Reading::Unknown(vec![Missing::Odd(odd.kind)]);
+    }
+    // In a fixed order, so that the order of the list does not matter.
+    let kinds = [
+        (BenefitKind::Credit, Cause::CreditSpent),
+        (BenefitKind::Period, Cause::PeriodOver),
+        (BenefitKind::FreeServices, Cause::ServicesOver),
+    ];
+    for (kind, cause) in kinds {
+        if benefits.iter().any(|benefit| benefit.kind == kind && benefit.is_exhausted(at)) {
+            return Reading::Met(cause);
+        }
+    }
+    match limits {
+        Some(limits) => read_limits(limits, benefits, at),
+        None if benefits.iter().any(Benefit::can_be_watched) => Reading::NotMet,
+        None => Reading::Unknown(vec![Missing::AnyEnd]),
+    }
+}
+
+fn read_limits(limits: &Limits, benefits: &[Benefit], at: Timestamp) -> Reading {
+    let mut missing = Vec::new();
+    if let Some(limit) = limits.credit_below {
+        let left = benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit).and_then(|credit| credit.remaining);
+        match left {
+            Some(left) if left.currency != limit.currency => missing.push(Missing::CreditIn(limit)),
+            Some(left) if left.amount < limit.amount => return Reading::Met(Cause::CreditBelowLimit),
+            Some(_) => {}
+            None => missing.push(Missing::CreditLeft),
+        }
+    }
+    if let Some(limit) = limits.time_left {
+        match benefits.iter().filter_map(|benefit| benefit.end).min() {
+            Some(end) if end.duration_since(at) <= limit => return Reading::Met(Cause::TimeBelowLimit),
+            Some(_) => {}
+            None => missing.push(Missing::PeriodEnd),
+        }
+    }
+    if missing.is_empty() { Reading::NotMet } else { Reading::Unknown(missing) }
+}
+
+fn clocks_differ(observation: &Observation) -> bool {
+    observation.provider_time.is_some_and(|theirs| theirs.duration_since(observation.observed).abs() > CLOCKS_DIFFER)
+}
+
+fn went_back(past: &PastLook, observation: &Observation) -> bool {
+    observation.observed < past.observed
+        || observation.benefits.iter().any(|benefit| {
+            past.benefits.iter().any(|former| former.kind == benefit.kind && benefit.as_of < former.as_of)
+        })
+}
+
+fn evidence(cause: Cause, observation: &Observation) -> Evidence {
+    let mut seen: Vec<_> = observation.benefits.iter().map(describe).collect();
+    seen.sort();
+    let summary = format!(
+        "{cause}; the account is {} on {} ({}); {}",
+        observation.lifecycle.name(),
+        observation.offer.class,
+        observation.offer.native,
+        if seen.is_empty() { "no benefits are reported".to_owned() } else { seen.join("; ") },
+    );
+    Evidence { cause, observed: observation.observed, summary }
+}
+
+fn describe(benefit: &Benefit) -> String {
+    let left = benefit.remaining.map_or_else(String::new, |left| format!(", {left} left"));
+    let end = benefit.end.map_or_else(String::new, |end| format!(", ends {end}"));
+    let (kind, state) = (benefit.kind.name(), benefit.state.name());
+    format!("{kind} {state}{left}{end} (as of {}, by {})", benefit.as_of, benefit.source.name())
+}

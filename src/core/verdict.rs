@@ -1,0 +1,254 @@
+//! What was decided, and how to say it. A verdict is data; reason, readiness and message follow from it.
+
+use jiff::Timestamp;
+
+use super::approval::Approval;
+use super::desired::Claimant;
+use super::offer::Offer;
+use super::provider::ProviderError;
+use super::record::NoMore;
+use super::trigger::{Missing, NotYet};
+
+/// The outcome of a decision: a row of the decision table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Hands off, as the manifest asks.
+    Suspended,
+    /// The provider object, its credentials or a permission is missing.
+    ProviderNotReady {
+        /// What is missing.
+        problem: ProviderError,
+        /// Whether it has been so for longer than one commit takes to arrive.
+        stalled: bool,
+    },
+    /// The credentials or the answer are of another account.
+    WrongAccount {
+        /// Whose they are.
+        found: String,
+    },
+    /// An older Subscription has the account.
+    AccountConflict(Claimant),
+    /// No look at the account succeeded in this pass.
+    Unobserved {
+        /// Why not.
+        error: ProviderError,
+        /// For how long.
+        since: Unobserved,
+    },
+    /// The account is deleted or closed for good.
+    AccountClosed,
+    /// The account is on the desired offer.
+    OfferInPlace(Offer),
+    /// The provider has accepted the upgrade; the offer changes when the benefits end.
+    UpgradeAccepted {
+        /// When they end, where known.
+        end: Option<Timestamp>,
+    },
+    /// The offer should have changed by now.
+    ConversionOverdue {
+        /// Since when the upgrade has been accepted.
+        since: Timestamp,
+    },
+    /// A call may have been made; the account is being watched.
+    VerifyingUpgrade {
+        /// The record.
+        record: String,
+        /// When nothing sent can still be on its way (wall clock).
+        settled_at: Timestamp,
+    },
+    /// A person must decide.
+    UpgradeUnresolved {
+        /// The record.
+        record: String,
+        /// The attempt that a Retry must name.
+        attempt: u32,
+        /// Why, where this pass found out.
+        why: Option<NoMore>,
+        /// The transition to name in a Retry, where there is one.
+        hash: Option<String>,
+    },
+    /// The ledger says that the account was upgraded, and the account says that it was not.
+    UpgradeContradicted {
+        /// The record.
+        record: String,
+    },
+    /// The manifest asks only to look.
+    Observing,
+    /// There is no way from the offer in force to the desired one.
+    NotEligible(NotEligible),
+    /// A Deny stands.
+    UpgradeDenied(Approval),
+    /// What the trigger needs is not known.
+    BenefitsUnknown(Vec<Missing>),
+    /// There is something left to use.
+    WaitingForExhaustion {
+        /// Why it is not time.
+        not_yet: NotYet,
+        /// When the benefits end or are expected to be used up, where known.
+        expected: Option<Timestamp>,
+    },
+    /// Somebody must say yes.
+    AwaitingApproval {
+        /// To the transition with this hash.
+        hash: String,
+    },
+    /// Somebody may have said yes, but nothing made sure that it was who it says.
+    ApprovalPolicyMissing,
+    /// A person must do it in the provider's portal.
+    AwaitingPortalUpgrade {
+        /// Where.
+        url: String,
+        /// What they need.
+        needs: String,
+        /// Whether the account is restricted until they do.
+        restricted: bool,
+    },
+    /// The provider refused the last attempt.
+    UpgradeRejected {
+        /// What it said.
+        message: String,
+        /// When the next attempt is due (wall clock).
+        next: Timestamp,
+    },
+    /// All is clear, and the operator's own settings hold it back.
+    UpgradeHeld(Held),
+    /// All clear.
+    Upgrading,
+}
+
+/// For how long no look has succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unobserved {
+    /// None has ever.
+    Always,
+    /// Not for long.
+    Lately,
+    /// For longer than a status may be believed.
+    TooLong,
+}
+
+/// Why there is no way to the desired offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotEligible {
+    /// The offer is not known to this version.
+    UnknownOffer(String),
+    /// The offer is known, and cannot be upgraded.
+    Offer(Offer),
+    /// The account is in a state that this version does not know.
+    UnknownState(String),
+    /// Whether an upgrade has been accepted cannot be told.
+    UnclearAcceptance(String),
+}
+
+/// What holds an upgrade back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The operator runs dry.
+    DryRun,
+    /// The cap on upgrades per hour is reached.
+    Cap(u32),
+}
+
+/// The status of the Ready condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// All is as it should be, waiting included.
+    True,
+    /// Something is not.
+    False,
+    /// Nobody knows yet.
+    Unknown,
+    /// As it was before: this pass learnt nothing.
+    Unchanged,
+}
+
+/// Whether waiting helps, as kstatus reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is going on.
+    Settled,
+    /// It will change by itself soon: the condition `Reconciling`.
+    Reconciling,
+    /// It will not: the condition `Stalled`.
+    Stalled,
+    /// As it was before.
+    Unchanged,
+}
+
+impl Verdict {
+    /// The reason of the Ready condition, the events and the metrics.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Suspended => "Suspended",
+            Self::ProviderNotReady { .. } => "ProviderNotReady",
+            Self::WrongAccount { .. } => "WrongAccount",
+            Self::AccountConflict(_) => "AccountConflict",
+            Self::Unobserved { since: Unobserved::Always, .. } => "Pending",
+            Self::Unobserved { .. } => "ObservationStale",
+            Self::AccountClosed => "AccountClosed",
+            Self::OfferInPlace(_) => "OfferInPlace",
+            Self::UpgradeAccepted { .. } => "UpgradeAccepted",
+            Self::ConversionOverdue { .. } => "ConversionOverdue",
+            Self::VerifyingUpgrade { .. } => "VerifyingUpgrade",
+            Self::UpgradeUnresolved { .. } => "UpgradeUnresolved",
+            Self::UpgradeContradicted { .. } => "UpgradeContradicted",
+            Self::Observing => "Observing",
+            Self::NotEligible(_) => "NotEligible",
+            Self::UpgradeDenied(_) => "UpgradeDenied",
+            Self::BenefitsUnknown(_) => "BenefitsUnknown",
+            Self::WaitingForExhaustion { .. } => "WaitingForExhaustion",
+            Self::AwaitingApproval { .. } => "AwaitingApproval",
+            Self::ApprovalPolicyMissing => "ApprovalPolicyMissing",
+            Self::AwaitingPortalUpgrade { .. } => "AwaitingPortalUpgrade",
+            Self::UpgradeRejected { .. } => "UpgradeRejected",
+            Self::UpgradeHeld(_) => "UpgradeHeld",
+            Self::Upgrading => "Upgrading",
+        }
+    }
+
+    /// The status of the Ready condition.
+    pub const fn ready(&self) -> Ready {
+        match self {
+            Self::Suspended
+            | Self::OfferInPlace(_)
+            | Self::UpgradeAccepted { .. }
+            | Self::Observing
+            | Self::UpgradeDenied(_)
+            | Self::WaitingForExhaustion { .. }
+            | Self::AwaitingApproval { .. }
+            | Self::AwaitingPortalUpgrade { restricted: false, .. }
+            | Self::UpgradeHeld(_) => Ready::True,
+            Self::Unobserved { since: Unobserved::Lately, .. } => Ready::Unchanged,
+            Self::Unobserved { .. } => Ready::Unknown,
+            _ => Ready::False,
+        }
+    }
+
+    /// Whether waiting helps.
+    pub const fn progress(&self) -> Progress {
+        match self {
+            Self::ProviderNotReady { stalled: false, .. } | Self::VerifyingUpgrade { .. } | Self::Upgrading => {
+                Progress::Reconciling
+            }
+            Self::Unobserved { since: Unobserved::Lately, .. } => Progress::Unchanged,
+            Self::Unobserved { .. } => Progress::Reconciling,
+            _ => match self.ready() {
+                Ready::False => Progress::Stalled,
+                _ => Progress::Settled,
+            },
+        }
+    }
+
+    /// Whether a person could upgrade the account now: what the portal shows as "Upgrade now".
+    pub const fn upgrade_available(&self) -> bool {
+        matches!(
+            self,
+            Self::AwaitingApproval { .. }
+                | Self::ApprovalPolicyMissing
+                | Self::AwaitingPortalUpgrade { .. }
+                | Self::UpgradeRejected { .. }
+                | Self::UpgradeHeld(_)
+                | Self::Upgrading
+        )
+    }
+}

@@ -1,0 +1,57 @@
+//! What a cloud says and does. A provider reads accounts and asks for upgrades; there is no way to create, cancel,
+//! close, delete or downgrade anything through it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::core::account::AccountId;
+use crate::core::observation::Observation;
+use crate::core::provider::{Capabilities, ProviderError};
+use crate::core::transition::Transition;
+
+
+
+/// A cloud, through the credentials of one `BillingProvider`.
+#[async_trait]
+pub trait BillingProvider: Send + Sync {
+    /// How `account` can be upgraded.
+    fn capabilities(&self, account: &AccountId) -> Result<Capabilities, ProviderError>;
+
+    /// Whether the credentials work at all; asks for nothing but a token.
+    async fn check(&self, deadline: Duration) -> Result<(), ProviderError>;
+
+    /// Looks at `account`: reads only, and makes sure that the answer is about `account`. `now` tells the billing time.
+    async fn observe(
+        &self,
+        account: &AccountId,
+        now: &(dyn Fn() -> Timestamp + Sync),
+        deadline: Duration,
+    ) -> Result<Observation, ProviderError>;
+
+    /// Asks for the upgrade of `account`: at most one write, never repeated in any layer. Nothing is written after
+    /// `not_after` (wall clock). `key` is the same for every attempt, for ever.
+    async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError>;
+}
+
+/// What an upgrade is asked for with.
+#[derive(Clone, Copy, Debug)]
+pub struct UpgradeRequest<'a> {
+    /// From which offer to which.
+    pub transition: &'a Transition,
+    /// The idempotency key.
+    pub key: Uuid,
+    /// The last moment to write to the socket (wall clock).
+    pub not_after: Timestamp,
+    /// How long the call may take.
+    pub deadline: Duration,
+}
+
+/// The provider took the request. It proves nothing: only an observation does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accepted {
+    /// What it said, for people.
+    pub message: String,
+}
