@@ -114,7 +114,11 @@ impl UpgradeKey {
 
 /// `bytes` as lower-case hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 #[cfg(test)]
@@ -134,9 +138,9 @@ mod tests {
     fn keys_never_change() {
         let key = AccountId::parse("azure", "6f1a3c1e-0000-4a00-9000-00000000f7ee").unwrap().upgrade_key();
         assert_eq!(key.record_name(), "up-f3beb82340cfef3421aa5ce925f1b51422a17b89");
-        assert_eq!(key.idempotency_key().to_string(), "IDEMPOTENCY");
+        assert_eq!(key.idempotency_key().to_string(), "96c17993-7ae1-5bf6-8da0-3dd3b83c459c");
         let key = AccountId::parse("aws", "123456789012").unwrap().upgrade_key();
-        assert_eq!(key.record_name(), "up-AWSKEY");
+        assert_eq!(key.record_name(), "up-219460e9649d09b9e488cf6c59397980860edf1e");
     }
 
     #[test]

@@ -239,9 +239,7 @@ fn on_the_account(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
     }
     // Remembered in the record, so that a stale look cannot make a second request of it.
     let effect = record
-        .filter(|record| {
-            matches!(record.state, RecordState::Intended | RecordState::Unknown | RecordState::Unresolved)
-        })
+        .filter(|record| matches!(record.state, RecordState::Intended | RecordState::Unknown | RecordState::Unresolved))
         .map(|_| Effect::Note(Note::Accepted));
     Some((accepted(inputs, seen), effect)) // 8
 }
@@ -275,8 +273,7 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
 }
 
 fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
-    let verifying =
-        (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at: record.settled_at() }, None);
+    let verifying = (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at: record.settled_at() }, None);
     if inputs.now.wall < record.settled_at() {
         return verifying;
     }
@@ -421,7 +418,9 @@ fn rejection(record: &Record) -> Verdict {
 
 fn transition(inputs: &Inputs, seen: &Observation) -> Option<Transition> {
     let Ok(Capabilities { method, .. }) = &inputs.provider else { return None };
-    not_eligible(seen).is_none().then(|| Transition::new(&inputs.desired.account, &seen.offer, method, &inputs.desired.when))
+    not_eligible(seen)
+        .is_none()
+        .then(|| Transition::new(&inputs.desired.account, &seen.offer, method, &inputs.desired.when))
 }
 
 fn endpoint(inputs: &Inputs) -> &str {

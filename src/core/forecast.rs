@@ -38,7 +38,8 @@ fn burn(previous: &Previous, seen: &Observation) -> Option<Decimal> {
         return previous.burn_per_day;
     }
     let used = before.amount.checked_sub(left.amount)?;
-    let rate = used.checked_mul(Decimal::from(SECONDS_PER_DAY))?.checked_div(Decimal::from(seconds))?.max(Decimal::ZERO);
+    let rate =
+        used.checked_mul(Decimal::from(SECONDS_PER_DAY))?.checked_div(Decimal::from(seconds))?.max(Decimal::ZERO);
     match previous.burn_per_day {
         Some(former) => rate.checked_add(former)?.checked_div(Decimal::TWO),
         None => Some(rate),

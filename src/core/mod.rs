@@ -13,6 +13,8 @@ pub mod offer;
 pub mod provider;
 pub mod record;
 pub mod schedule;
+#[cfg(test)]
+mod tests;
 pub mod transition;
 pub mod trigger;
 pub mod verdict;

@@ -98,7 +98,8 @@ impl Observation {
             return;
         }
         // What the provider said about the state without a date stays, unless it said nothing.
-        let reported = self.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Period).map(|period| period.state);
+        let reported =
+            self.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Period).map(|period| period.state);
         let state = match reported {
             Some(BenefitState::Exhausted) => return,
             _ if end <= self.observed => BenefitState::Exhausted,

@@ -84,7 +84,10 @@ impl Outcome {
 
     /// The outcome that a record calls `name`; a name of another version proves nothing.
     pub fn parse(name: Option<&str>) -> Self {
-        [Self::Accepted, Self::Rejected].into_iter().find(|outcome| Some(outcome.name()) == name).unwrap_or(Self::Unknown)
+        [Self::Accepted, Self::Rejected]
+            .into_iter()
+            .find(|outcome| Some(outcome.name()) == name)
+            .unwrap_or(Self::Unknown)
     }
 }
 

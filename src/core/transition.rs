@@ -33,7 +33,8 @@ impl Transition {
             when.name(),
         ];
         // The lengths keep one field's end from being read as the next one's beginning.
-        let text = fields.iter().fold(String::from("transition/1"), |text, field| format!("{text}\n{}:{field}", field.len()));
+        let text =
+            fields.iter().fold(String::from("transition/1"), |text, field| format!("{text}\n{}:{field}", field.len()));
         Self { from: from.clone(), to, hash: hex(&Sha256::digest(text)[..16]) }
     }
 }

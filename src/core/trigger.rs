@@ -166,7 +166,8 @@ fn read(limits: Option<&Limits>, benefits: &[Benefit], at: Timestamp) -> Reading
 fn read_limits(limits: &Limits, benefits: &[Benefit], at: Timestamp) -> Reading {
     let mut missing = Vec::new();
     if let Some(limit) = limits.credit_below {
-        let left = benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit).and_then(|credit| credit.remaining);
+        let left =
+            benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit).and_then(|credit| credit.remaining);
         match left {
             Some(left) if left.currency != limit.currency => missing.push(Missing::CreditIn(limit)),
             Some(left) if left.amount < limit.amount => return Reading::Met(Cause::CreditBelowLimit),

@@ -12,8 +12,6 @@ use crate::core::observation::Observation;
 use crate::core::provider::{Capabilities, ProviderError};
 use crate::core::transition::Transition;
 
-
-
 /// A cloud, through the credentials of one `BillingProvider`.
 #[async_trait]
 pub trait BillingProvider: Send + Sync {

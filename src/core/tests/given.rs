@@ -1,0 +1,156 @@
+//! A situation in which an upgrade is due, to be changed by each test in what it is about.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::core::account::AccountId;
+use crate::core::approval::{Approval, Decision as Said};
+use crate::core::decide::{Allowance, Inputs, Now, Previous};
+use crate::core::desired::{ApprovalMode, Claimant, Desired, When};
+use crate::core::money::Money;
+use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use crate::core::provider::{Capabilities, Method};
+use crate::core::record::{Attempt, Outcome, Record, RecordState};
+use crate::core::transition::Transition;
+use crate::core::trigger::PastLook;
+
+pub(super) const ENDPOINT: &str = "https://broker.example";
+
+pub(super) fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+pub(super) fn now() -> Timestamp {
+    time("2026-03-01T12:00:00Z")
+}
+
+pub(super) fn ago(hours: i64) -> Timestamp {
+    now() - SignedDuration::from_hours(hours)
+}
+
+pub(super) fn money(amount: &str) -> Money {
+    Money::parse(amount, "USD").unwrap()
+}
+
+pub(super) fn credit(left: &str) -> Benefit {
+    let left = money(left);
+    Benefit {
+        state: if left.amount.is_zero() { BenefitState::Exhausted } else { BenefitState::Active },
+        granted: Some(money("200")),
+        remaining: Some(left),
+        ..Benefit::unknown(BenefitKind::Credit, now(), Source::Provider("billingProperty".to_owned()))
+    }
+}
+
+pub(super) fn period(end: Timestamp) -> Benefit {
+    Benefit {
+        state: if end <= now() { BenefitState::Exhausted } else { BenefitState::Active },
+        end: Some(end),
+        ..Benefit::unknown(BenefitKind::Period, now(), Source::Provider("billingProperty".to_owned()))
+    }
+}
+
+pub(super) fn free_trial() -> Offer {
+    Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() }
+}
+
+pub(super) fn pay_as_you_go() -> Offer {
+    Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo_2014-09-01".to_owned() }
+}
+
+pub(super) fn spent() -> Observation {
+    Observation {
+        lifecycle: Lifecycle::Restricted,
+        offer: free_trial(),
+        eligible: true,
+        acceptance: Acceptance::NotAccepted,
+        benefits: vec![credit("0"), period(ago(-240))],
+        trial_length: Some(SignedDuration::from_hours(30 * 24)),
+        owner: None,
+        observed: now(),
+        provider_time: Some(now()),
+        deadline: None,
+    }
+}
+
+/// An automatic upgrade through a broker of a trial whose credit is spent, seen twice: all clear.
+pub(super) fn due() -> Inputs {
+    let subject = Claimant {
+        namespace: "team-a".to_owned(),
+        name: "sandbox".to_owned(),
+        uid: "uid-b".to_owned(),
+        created: ago(1000),
+        has_observed: true,
+    };
+    Inputs {
+        desired: Desired {
+            account: AccountId::Azure(Uuid::from_u128(1)),
+            when: When::BenefitsExhausted,
+            approval: ApprovalMode::Automatic,
+            trial: DeclaredTrial::default(),
+            suspend: false,
+        },
+        subject,
+        provider: Ok(Capabilities { method: Method::Broker, endpoint: ENDPOINT.to_owned() }),
+        look: Some(Ok(spent())),
+        claimants: Vec::new(),
+        previous: Previous {
+            look: Some(PastLook {
+                benefits: spent().benefits.into_iter().map(|seen| Benefit { as_of: ago(1), ..seen }).collect(),
+                observed: ago(1),
+            }),
+            ..Previous::default()
+        },
+        record: None,
+        approvals: Vec::new(),
+        approvals_trusted: true,
+        allowance: Allowance { dry_run: false, per_hour: 10, last_hour: 0 },
+        now: Now { billing: now(), wall: now() },
+    }
+}
+
+impl Inputs {
+    /// The look of this pass.
+    pub(super) fn seen(&mut self) -> &mut Observation {
+        match &mut self.look {
+            Some(Ok(seen)) => seen,
+            other => panic!("no look: {other:?}"),
+        }
+    }
+
+    pub(super) fn hash(&self) -> String {
+        let Some(Ok(seen)) = &self.look else { panic!("no look") };
+        let Ok(Capabilities { method, .. }) = &self.provider else { panic!("no provider") };
+        Transition::new(&self.desired.account, &seen.offer, method, &self.desired.when).hash
+    }
+}
+
+pub(super) fn said(inputs: &Inputs, decision: Said) -> Approval {
+    Approval {
+        expires: (decision != Said::Deny).then(|| now() + SignedDuration::from_hours(1)),
+        uid: format!("uid-{decision:?}"),
+        name: "word".to_owned(),
+        approver: "jane".to_owned(),
+        transition_hash: inputs.hash(),
+        decision,
+    }
+}
+
+/// A record with one attempt that ended `hours` ago.
+pub(super) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record {
+    Record {
+        name: AccountId::Azure(Uuid::from_u128(1)).upgrade_key().record_name(),
+        state,
+        requester_uid: "uid-b".to_owned(),
+        endpoint: Some(ENDPOINT.to_owned()),
+        attempts: vec![Attempt {
+            number: 1,
+            not_after: ago(hours),
+            outcome,
+            ended: Some(ago(hours)),
+            approval_uid: None,
+            message: "PaymentMethodRequired: add a card".to_owned(),
+        }],
+    }
+}

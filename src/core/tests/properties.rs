@@ -1,0 +1,336 @@
+//! What holds whatever the inputs are.
+
+use jiff::SignedDuration;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+use super::given::*;
+use crate::core::approval::{Approval, Decision as Said};
+use crate::core::decide::{Allowance, Effect, Inputs, Plan, decide};
+use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
+use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
+use crate::core::provider::{Capabilities, Method, ProviderError};
+use crate::core::record::{Outcome, Record, RecordState};
+use crate::core::trigger::PastLook;
+use crate::core::verdict::{Progress, Ready, Verdict};
+
+fn any_benefit() -> impl Strategy<Value = Benefit> {
+    let kind = prop_oneof![Just(BenefitKind::Credit), Just(BenefitKind::Period), Just(BenefitKind::FreeServices)];
+    let state = prop_oneof![1 => Just(BenefitState::Active), 3 => Just(BenefitState::Exhausted), 1 => Just(BenefitState::Unknown)];
+    let left = prop_oneof![3 => Just("0"), 1 => Just("3"), 1 => Just("50"), 1 => Just("-1")].prop_map(money);
+    (kind, state, option::of(left), option::of(-50_i64..50), 0_i64..3).prop_map(|(kind, state, left, end, age)| {
+        Benefit {
+            kind,
+            state,
+            granted: None,
+            remaining: left.filter(|_| kind == BenefitKind::Credit),
+            end: end.map(ago),
+            as_of: ago(age),
+            source: credit("1").source,
+        }
+    })
+}
+
+fn any_benefits() -> impl Strategy<Value = Vec<Benefit>> {
+    vec(any_benefit(), 0..4).prop_map(|mut benefits| {
+        benefits.sort_by_key(|benefit| benefit.kind);
+        benefits.dedup_by_key(|benefit| benefit.kind);
+        benefits
+    })
+}
+
+fn any_seen() -> impl Strategy<Value = Observation> {
+    let lifecycle = prop_oneof![
+        4 => Just(Lifecycle::Active),
+        4 => Just(Lifecycle::Restricted),
+        1 => Just(Lifecycle::Closed),
+        1 => Just(Lifecycle::Unknown("Odd".to_owned())),
+    ];
+    let class = prop_oneof![
+        12 => Just(OfferClass::FreeTrial),
+        2 => Just(OfferClass::PayAsYouGo),
+        1 => Just(OfferClass::Commitment),
+        1 => Just(OfferClass::Unknown),
+    ];
+    let acceptance = prop_oneof![
+        8 => Just(Acceptance::NotAccepted),
+        1 => Just(Acceptance::Accepted),
+        1 => Just(Acceptance::Unclear("CurrentPeriodOff".to_owned())),
+    ];
+    (lifecycle, class, acceptance, any_benefits(), prop::bool::weighted(0.9), option::of(-60_i64..60)).prop_map(
+        |(lifecycle, class, acceptance, benefits, eligible, skew)| Observation {
+            lifecycle,
+            offer: Offer { class, native: "native".to_owned() },
+            eligible,
+            acceptance,
+            benefits,
+            provider_time: skew.map(ago),
+            ..spent()
+        },
+    )
+}
+
+fn any_error() -> impl Strategy<Value = ProviderError> {
+    let detail = || "detail".to_owned();
+    prop_oneof![
+        Just(ProviderError::Throttled { retry_after: None }),
+        Just(ProviderError::Transient { detail: detail() }),
+        Just(ProviderError::OutcomeUnknown { detail: detail() }),
+        Just(ProviderError::Unauthenticated { detail: detail() }),
+        Just(ProviderError::Forbidden { permission: detail(), detail: detail() }),
+        Just(ProviderError::WrongAccount { found: detail() }),
+        Just(ProviderError::Precondition { code: detail(), detail: detail() }),
+        Just(ProviderError::Conflict { detail: detail() }),
+        Just(ProviderError::Unsupported { detail: detail() }),
+        Just(ProviderError::Protocol { detail: detail() }),
+        Just(ProviderError::Config { detail: detail() }),
+    ]
+}
+
+fn any_provider() -> impl Strategy<Value = Result<Capabilities, ProviderError>> {
+    let portal = || Method::Portal { url: "https://portal.example".to_owned(), needs: String::new() };
+    let method = prop_oneof![4 => Just(Method::Broker), 1 => Just(Method::Api), 1 => Just(portal())];
+    let capabilities = method.prop_map(|method| Capabilities { method, endpoint: ENDPOINT.to_owned() });
+    prop_oneof![9 => capabilities.prop_map(Ok), 1 => any_error().prop_map(Err)]
+}
+
+fn any_when() -> impl Strategy<Value = When> {
+    let limits = (option::of(Just(money("5"))), option::of((0_i64..48).prop_map(SignedDuration::from_hours)));
+    prop_oneof![
+        5 => Just(When::BenefitsExhausted),
+        2 => limits.prop_map(|(credit_below, time_left)| When::BeforeExhaustion(Limits { credit_below, time_left })),
+        2 => Just(When::Immediately),
+        1 => Just(When::Never),
+    ]
+}
+
+fn any_record() -> impl Strategy<Value = Record> {
+    let state = prop_oneof![
+        Just(RecordState::Intended),
+        Just(RecordState::Accepted),
+        Just(RecordState::Unknown),
+        Just(RecordState::Rejected),
+        Just(RecordState::Unresolved),
+        Just(RecordState::Confirmed),
+        Just(RecordState::Other("Newer".to_owned())),
+    ];
+    let outcome = prop_oneof![Just(Outcome::Accepted), Just(Outcome::Rejected), Just(Outcome::Unknown)];
+    let attempts = vec((outcome, -1_i64..60), 0..5);
+    (state, attempts, any::<bool>()).prop_map(|(state, attempts, same)| {
+        let template = record(state.clone(), Outcome::Unknown, 0);
+        let attempts = attempts.into_iter().zip(1..).map(|((outcome, hours), number)| {
+            let used = Some("uid-Approve".to_owned()).filter(|_| hours % 2 == 0);
+            let first = template.attempts[0].clone();
+            crate::core::record::Attempt { number, outcome, not_after: ago(hours), approval_uid: used, ..first }
+        });
+        let endpoint = if same { ENDPOINT } else { "https://elsewhere.example" };
+        Record { attempts: attempts.collect(), endpoint: Some(endpoint.to_owned()), ..template }
+    })
+}
+
+fn any_claimant() -> impl Strategy<Value = Claimant> {
+    (any::<bool>(), 998_i64..1003, "[a-c]").prop_map(|(has_observed, age, letter)| Claimant {
+        uid: format!("other-{letter}"),
+        created: ago(age),
+        has_observed,
+        ..due().subject
+    })
+}
+
+prop_compose! {
+    fn any_inputs()(
+        when in any_when(),
+        manual in any::<bool>(),
+        declared in option::of(-50_i64..50),
+        suspend in prop::bool::weighted(0.1),
+        provider in any_provider(),
+        look in option::weighted(0.95, prop_oneof![9 => any_seen().prop_map(Ok), 1 => any_error().prop_map(Err)]),
+        past in option::weighted(0.9, (any_benefits(), -1_i64..5)),
+        claimants in vec(any_claimant(), 0..3),
+        record in option::weighted(0.3, any_record()),
+        said in vec((prop_oneof![6 => Just(Said::Approve), 1 => Just(Said::Deny), 3 => (1_u32..4).prop_map(Said::Retry)], -2_i64..3, prop::bool::weighted(0.8)), 0..3),
+        approvals_trusted in prop::bool::weighted(0.8),
+        allowance in (prop::bool::weighted(0.1), 0_u32..3, 0_u32..3),
+    ) -> Inputs {
+        let mut inputs = Inputs {
+            provider,
+            look: look.clone(),
+            claimants,
+            record,
+            approvals_trusted,
+            allowance: Allowance { dry_run: allowance.0, per_hour: allowance.1 + 1, last_hour: allowance.2 },
+            ..due()
+        };
+        inputs.desired.when = when;
+        inputs.desired.approval = if manual { ApprovalMode::Manual } else { ApprovalMode::Automatic };
+        inputs.desired.trial = DeclaredTrial { end: declared.map(ago), ..DeclaredTrial::default() };
+        inputs.desired.suspend = suspend;
+        inputs.previous.look = past.map(|(benefits, hours)| PastLook { benefits, observed: ago(hours) });
+        let hash = match (&inputs.look, &inputs.provider) {
+            (Some(Ok(_)), Ok(_)) => inputs.hash(),
+            _ => "0".repeat(32),
+        };
+        inputs.approvals = said
+            .into_iter()
+            .map(|(decision, hours, same)| Approval {
+                expires: Some(ago(hours)),
+                transition_hash: if same { hash.clone() } else { "1".repeat(32) },
+                uid: format!("uid-{decision:?}"),
+                name: "word".to_owned(),
+                approver: "jane".to_owned(),
+                decision,
+            })
+            .collect();
+        inputs
+    }
+}
+
+/// What is asked for, where an upgrade is.
+fn asked(inputs: &Inputs) -> Option<Plan> {
+    match decide(inputs).effect {
+        Some(Effect::Upgrade(plan) | Effect::Again { plan, .. }) => Some(plan),
+        Some(Effect::Note(_)) | None => None,
+    }
+}
+
+/// Whether one benefit is used up beyond doubt, told plainly: a second opinion on `trigger`.
+fn used_up(inputs: &Inputs, benefits: &[Benefit], at: jiff::Timestamp) -> bool {
+    let limits = match &inputs.desired.when {
+        When::BeforeExhaustion(limits) => Some(limits),
+        _ => None,
+    };
+    let declared_over = inputs.desired.trial.end.is_some_and(|end| end <= at);
+    let declared_near =
+        |limit: SignedDuration| inputs.desired.trial.end.is_some_and(|end| end.duration_since(at) <= limit);
+    declared_over
+        || limits.and_then(|limits| limits.time_left).is_some_and(declared_near)
+        || benefits.iter().any(|benefit| {
+            let spent =
+                benefit.state == BenefitState::Exhausted && benefit.remaining.is_none_or(|left| left.amount.is_zero());
+            let over = benefit.end.is_some_and(|end| end <= at);
+            let near = limits.and_then(|limits| limits.time_left).zip(benefit.end);
+            let low = limits.and_then(|limits| limits.credit_below).zip(benefit.remaining);
+            spent
+                || over
+                || near.is_some_and(|(limit, end)| end.duration_since(at) <= limit)
+                || low.is_some_and(|(limit, left)| left.amount < limit.amount && left.amount >= 0.into())
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn an_upgrade_needs_exhaustion_shown_twice_or_an_explicit_wish(inputs in any_inputs()) {
+        if asked(&inputs).is_some() && inputs.desired.when != When::Immediately {
+            let Some(Ok(seen)) = &inputs.look else { panic!("asked without a look") };
+            let past = inputs.previous.look.as_ref().expect("asked after one look");
+            prop_assert!(used_up(&inputs, &seen.benefits, seen.observed));
+            prop_assert!(used_up(&inputs, &past.benefits, past.observed));
+            prop_assert!(past.observed <= seen.observed);
+        }
+    }
+
+    #[test]
+    fn an_upgrade_needs_a_valid_approval_where_one_is_needed(inputs in any_inputs()) {
+        if let Some(plan) = asked(&inputs) {
+            let valid = |said: &Approval| {
+                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.approvals_trusted
+            };
+            prop_assert!(plan.approval.as_ref().is_none_or(valid));
+            prop_assert!(plan.approval.is_some() || inputs.desired.approval == ApprovalMode::Automatic);
+            prop_assert!(!inputs.approvals.iter().any(|said| said.decision == Said::Deny));
+        }
+    }
+
+    #[test]
+    fn no_upgrade_while_suspended_forbidden_dry_or_over_the_cap(inputs in any_inputs()) {
+        if asked(&inputs).is_some() {
+            prop_assert!(!inputs.desired.suspend);
+            prop_assert!(inputs.desired.when != When::Never);
+            prop_assert!(!inputs.allowance.dry_run);
+            prop_assert!(inputs.allowance.last_hour < inputs.allowance.per_hour);
+        }
+    }
+
+    #[test]
+    fn no_upgrade_of_a_wrong_conflicting_or_unknown_account(inputs in any_inputs()) {
+        if asked(&inputs).is_some() {
+            let Some(Ok(seen)) = &inputs.look else { panic!("asked without a look") };
+            prop_assert_eq!(seen.offer.class, OfferClass::FreeTrial);
+            prop_assert!(seen.eligible);
+            prop_assert_eq!(&seen.acceptance, &Acceptance::NotAccepted);
+            prop_assert!(matches!(seen.lifecycle, Lifecycle::Active | Lifecycle::Warned | Lifecycle::Restricted));
+            prop_assert!(!inputs.claimants.iter().any(|other| other.has_observed && other.precedes(&inputs.subject)));
+            let method = inputs.provider.as_ref().map(|able| &able.method);
+            prop_assert!(matches!(method, Ok(Method::Api | Method::Broker)));
+        }
+    }
+
+    #[test]
+    fn no_second_request_while_the_first_may_be_on_its_way(inputs in any_inputs()) {
+        let decision = decide(&inputs);
+        if let Some(Effect::Upgrade(_)) = &decision.effect {
+            prop_assert!(inputs.record.is_none(), "a record is created once");
+        }
+        if let (Some(Effect::Again { number, .. }), Some(record)) = (&decision.effect, &inputs.record) {
+            prop_assert!(record.attempts.iter().all(|attempt| attempt.number < *number));
+            prop_assert!(record.state != RecordState::Confirmed && !matches!(record.state, RecordState::Other(_)));
+            prop_assert!(record.attempts.iter().all(|attempt| attempt.not_after < inputs.now.wall) || !record.is_open());
+            let by_a_person = inputs.approvals.iter().any(|said| matches!(said.decision, Said::Retry(_)));
+            let success = record.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted);
+            prop_assert!(!success || by_a_person || record.state == RecordState::Rejected);
+        }
+    }
+
+    #[test]
+    fn every_verdict_can_be_told(inputs in any_inputs()) {
+        let Verdicts { ready, progress, message } = told(&decide(&inputs).verdict);
+        prop_assert!(!message.is_empty());
+        match ready {
+            Ready::True => prop_assert_eq!(progress, Progress::Settled),
+            Ready::False => prop_assert!(progress != Progress::Settled),
+            Ready::Unknown => prop_assert_eq!(progress, Progress::Reconciling),
+            Ready::Unchanged => prop_assert_eq!(progress, Progress::Unchanged),
+        }
+    }
+
+    #[test]
+    fn the_order_of_lists_does_not_matter(inputs in any_inputs()) {
+        let mut turned = inputs.clone();
+        turned.claimants.reverse();
+        turned.approvals.reverse();
+        if let Some(Ok(seen)) = &mut turned.look {
+            seen.benefits.reverse();
+        }
+        if let Some(past) = &mut turned.previous.look {
+            past.benefits.reverse();
+        }
+        if let Some(record) = &mut turned.record {
+            record.attempts.reverse();
+        }
+        prop_assert_eq!(decide(&inputs), decide(&turned));
+    }
+}
+
+struct Verdicts {
+    ready: Ready,
+    progress: Progress,
+    message: String,
+}
+
+fn told(verdict: &Verdict) -> Verdicts {
+    Verdicts { ready: verdict.ready(), progress: verdict.progress(), message: verdict.to_string() }
+}
+
+/// The properties above say nothing if no arbitrary input is ever upgraded.
+#[test]
+fn arbitrary_inputs_are_upgraded_now_and_then() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let strategy = any_inputs();
+    let asked = (0..4000).filter(|_| asked(&strategy.new_tree(&mut runner).unwrap().current()).is_some()).count();
+    assert!(asked > 50, "only {asked} of 4000");
+}

@@ -1,0 +1,443 @@
+//! Each row of the decision table, in its order, with what a user would see of it.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::given::*;
+use crate::core::approval::Decision as Said;
+use crate::core::decide::{Effect, Inputs, Note, decide};
+use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
+use crate::core::money::Money;
+use crate::core::observation::{Acceptance, Lifecycle};
+use crate::core::offer::{BenefitKind, BenefitState, Offer, OfferClass};
+use crate::core::provider::{Capabilities, Method, ProviderError};
+use crate::core::record::{NoMore, Outcome, Record, RecordState};
+use crate::core::schedule::Next;
+use crate::core::trigger::PastLook;
+use crate::core::verdict::{Progress, Ready};
+
+/// The reason, Ready and progress of the decision on what `change` makes of a due upgrade, and its effect.
+fn ruled(change: impl FnOnce(&mut Inputs)) -> (&'static str, Ready, Progress, Option<Effect>) {
+    let mut inputs = due();
+    change(&mut inputs);
+    let decision = decide(&inputs);
+    let text = decision.verdict.to_string();
+    assert!(text.ends_with(['.', '?']) && text.len() < 1024, "not a message: {text}");
+    (decision.verdict.reason(), decision.verdict.ready(), decision.verdict.progress(), decision.effect)
+}
+
+/// Like [`ruled`], where nothing may be done.
+fn idle(change: impl FnOnce(&mut Inputs)) -> (&'static str, Ready, Progress) {
+    let (reason, ready, progress, effect) = ruled(change);
+    assert_eq!(effect, None, "{reason}");
+    (reason, ready, progress)
+}
+
+const FAILED: (Ready, Progress) = (Ready::False, Progress::Stalled);
+const CURRENT: (Ready, Progress) = (Ready::True, Progress::Settled);
+const BUSY: (Ready, Progress) = (Ready::False, Progress::Reconciling);
+
+fn row(reason: &'static str, state: (Ready, Progress)) -> (&'static str, Ready, Progress) {
+    (reason, state.0, state.1)
+}
+
+fn refused() -> ProviderError {
+    ProviderError::Unauthenticated { detail: "AADSTS7000215".to_owned() }
+}
+
+fn down() -> ProviderError {
+    ProviderError::Transient { detail: "connection refused".to_owned() }
+}
+
+fn open(state: RecordState, hours: i64) -> Option<Record> {
+    Some(record(state, Outcome::Unknown, hours))
+}
+
+fn older() -> Claimant {
+    Claimant { uid: "uid-a".to_owned(), name: "first".to_owned(), ..due().subject }
+}
+
+#[test]
+fn row_01_suspended() {
+    assert_eq!(idle(|on| on.desired.suspend = true), row("Suspended", CURRENT));
+    let open_while_suspended = |on: &mut Inputs| {
+        on.desired.suspend = true;
+        on.record = open(RecordState::Intended, 0);
+    };
+    assert_eq!(idle(open_while_suspended), row("VerifyingUpgrade", BUSY), "a call on its way is still watched");
+}
+
+#[test]
+fn row_02_provider_not_ready() {
+    let long_ago = Some(ago(1));
+    assert_eq!(idle(|on| on.provider = Err(refused())), row("ProviderNotReady", BUSY));
+    assert_eq!(idle(|on| on.look = Some(Err(refused()))), row("ProviderNotReady", BUSY));
+    let stalled = |on: &mut Inputs| {
+        on.provider = Err(refused());
+        on.previous.not_ready_since = long_ago;
+    };
+    assert_eq!(idle(stalled), row("ProviderNotReady", FAILED));
+}
+
+#[test]
+fn row_03_wrong_account() {
+    let wrong = |on: &mut Inputs| on.look = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() }));
+    assert_eq!(idle(wrong), row("WrongAccount", FAILED));
+}
+
+#[test]
+fn row_04_account_conflict() {
+    assert_eq!(idle(|on| on.claimants = vec![older()]), row("AccountConflict", FAILED));
+    let squatter = Claimant { has_observed: false, ..older() };
+    assert_eq!(ruled(|on| on.claimants = vec![squatter]).0, "Upgrading", "who cannot see the account has no claim");
+    let younger = Claimant { uid: "uid-c".to_owned(), ..older() };
+    assert_eq!(ruled(|on| on.claimants = vec![younger]).0, "Upgrading");
+}
+
+#[test]
+fn row_05_unobserved() {
+    let first = |on: &mut Inputs| {
+        on.look = Some(Err(down()));
+        on.previous.look = None;
+    };
+    assert_eq!(idle(first), ("Pending", Ready::Unknown, Progress::Reconciling));
+    assert_eq!(idle(|on| on.look = Some(Err(down()))), ("ObservationStale", Ready::Unchanged, Progress::Unchanged));
+    let long = |on: &mut Inputs| {
+        on.look = Some(Err(down()));
+        on.previous.unobserved_since = Some(ago(2));
+    };
+    assert_eq!(idle(long), ("ObservationStale", Ready::Unknown, Progress::Reconciling));
+    let mut throttled = due();
+    let wait = Duration::from_secs(17);
+    throttled.look = Some(Err(ProviderError::Throttled { retry_after: Some(wait) }));
+    assert_eq!(decide(&throttled).next, Next::Backoff(Some(wait)));
+}
+
+#[test]
+fn row_06_account_closed() {
+    assert_eq!(idle(|on| on.seen().lifecycle = Lifecycle::Closed), row("AccountClosed", FAILED));
+    let in_place = |on: &mut Inputs| {
+        on.seen().lifecycle = Lifecycle::Closed;
+        on.seen().offer = pay_as_you_go();
+        on.record = open(RecordState::Unknown, 9);
+    };
+    assert_eq!(ruled(in_place).3, Some(Effect::Note(Note::Confirmed)));
+}
+
+#[test]
+fn row_07_offer_in_place() {
+    assert_eq!(idle(|on| on.seen().offer = pay_as_you_go()), row("OfferInPlace", CURRENT));
+    for state in [RecordState::Intended, RecordState::Unknown, RecordState::Rejected, RecordState::Unresolved] {
+        let closes = |on: &mut Inputs| {
+            on.seen().offer = pay_as_you_go();
+            on.record = open(state, 0);
+        };
+        assert_eq!(ruled(closes).3, Some(Effect::Note(Note::Confirmed)));
+    }
+    let confirmed = |on: &mut Inputs| {
+        on.seen().offer = pay_as_you_go();
+        on.record = open(RecordState::Confirmed, 0);
+    };
+    assert_eq!(idle(confirmed), row("OfferInPlace", CURRENT));
+}
+
+#[test]
+fn row_08_accepted() {
+    assert_eq!(idle(|on| on.seen().acceptance = Acceptance::Accepted), row("UpgradeAccepted", CURRENT));
+    let lost_answer = |on: &mut Inputs| {
+        on.seen().acceptance = Acceptance::Accepted;
+        on.record = open(RecordState::Unknown, 9);
+    };
+    assert_eq!(ruled(lost_answer).3, Some(Effect::Note(Note::Accepted)), "so that a stale look never asks again");
+    let overdue = |on: &mut Inputs| {
+        on.seen().acceptance = Acceptance::Accepted;
+        on.seen().benefits = vec![period(ago(100))];
+        on.previous.accepted_since = Some(ago(300));
+    };
+    assert_eq!(idle(overdue), row("ConversionOverdue", FAILED));
+}
+
+#[test]
+fn row_09_open_record() {
+    for state in [RecordState::Intended, RecordState::Unknown] {
+        assert_eq!(idle(|on| on.record = open(state.clone(), 0)), row("VerifyingUpgrade", BUSY));
+        let (reason, _, _, effect) = ruled(|on| on.record = open(state.clone(), 1));
+        assert_eq!(reason, "Upgrading");
+        assert!(matches!(effect, Some(Effect::Again { number: 2, .. })), "{effect:?}");
+    }
+    let accepted =
+        |hours| move |on: &mut Inputs| on.record = Some(record(RecordState::Accepted, Outcome::Accepted, hours));
+    assert_eq!(idle(accepted(47)), row("VerifyingUpgrade", BUSY), "the provider may take a day to bring it back");
+    assert_eq!(ruled(accepted(49)).3, Some(Effect::Note(Note::Unresolved(NoMore::AnsweredWithSuccess))));
+}
+
+#[test]
+fn row_09_what_keeps_an_open_record_from_a_second_request() {
+    let gives_up = |change: fn(&mut Inputs)| {
+        ruled(|on| {
+            on.record = open(RecordState::Unknown, 1);
+            change(on);
+        })
+        .3
+    };
+    let person = |why| Some(Effect::Note(Note::Unresolved(why)));
+    assert_eq!(gives_up(|on| on.desired.suspend = true), person(NoMore::NoLongerWanted));
+    assert_eq!(gives_up(|on| on.desired.when = When::Never), person(NoMore::NoLongerWanted));
+    assert_eq!(gives_up(|on| on.approvals = vec![said(on, Said::Deny)]), person(NoMore::NoLongerWanted));
+    assert_eq!(gives_up(|on| on.seen().benefits = vec![credit("50")]), person(NoMore::NoLongerWanted));
+    assert_eq!(gives_up(|on| on.record.as_mut().unwrap().endpoint = None), person(NoMore::OtherEndpoint));
+    let thrice = |on: &mut Inputs| {
+        let record = on.record.as_mut().unwrap();
+        record.attempts = vec![record.attempts[0].clone(); 3];
+    };
+    assert_eq!(gives_up(thrice), person(NoMore::TooManyAttempts));
+    assert_eq!(gives_up(|on| on.allowance.last_hour = 10), None, "the cap passes by itself");
+    assert_eq!(gives_up(|on| on.previous.look = None), None, "so does a wiped status");
+}
+
+#[test]
+fn row_10_unresolved_record() {
+    assert_eq!(idle(|on| on.record = open(RecordState::Unresolved, 9)), row("UpgradeUnresolved", FAILED));
+    let newer = RecordState::Other("Paused".to_owned());
+    assert_eq!(idle(|on| on.record = open(newer, 9)), row("UpgradeUnresolved", FAILED));
+    let retry = |attempt, trusted| {
+        move |on: &mut Inputs| {
+            on.record = open(RecordState::Unresolved, 9);
+            on.approvals = vec![said(on, Said::Retry(attempt))];
+            on.approvals_trusted = trusted;
+        }
+    };
+    assert!(matches!(ruled(retry(1, true)).3, Some(Effect::Again { number: 2, .. })));
+    assert_eq!(idle(retry(2, true)), row("UpgradeUnresolved", FAILED), "it is about another attempt");
+    assert_eq!(idle(retry(1, false)), row("UpgradeUnresolved", FAILED), "it may be forged");
+    let used = |on: &mut Inputs| {
+        retry(1, true)(on);
+        on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Retry(1)".to_owned());
+    };
+    assert_eq!(idle(used), row("UpgradeUnresolved", FAILED));
+}
+
+#[test]
+fn row_11_contradicted() {
+    assert_eq!(idle(|on| on.record = open(RecordState::Confirmed, 9)), row("UpgradeContradicted", FAILED));
+}
+
+#[test]
+fn row_12_observing() {
+    assert_eq!(idle(|on| on.desired.when = When::Never), row("Observing", CURRENT));
+}
+
+#[test]
+fn row_13_not_eligible() {
+    let offer = |class| move |on: &mut Inputs| on.seen().offer = Offer { class, native: "Foo_2031-01-01".to_owned() };
+    for class in [OfferClass::Unknown, OfferClass::Commitment, OfferClass::Other] {
+        assert_eq!(idle(offer(class)), row("NotEligible", FAILED));
+    }
+    assert_eq!(idle(|on| on.seen().eligible = false), row("NotEligible", FAILED));
+    assert_eq!(idle(|on| on.seen().lifecycle = Lifecycle::Unknown("Odd".to_owned())), row("NotEligible", FAILED));
+    let period_off = Acceptance::Unclear("CurrentPeriodOff".to_owned());
+    assert_eq!(idle(|on| on.seen().acceptance = period_off), row("NotEligible", FAILED));
+}
+
+#[test]
+fn row_14_denied() {
+    assert_eq!(idle(|on| on.approvals = vec![said(on, Said::Deny)]), row("UpgradeDenied", CURRENT));
+    let other_hash = |on: &mut Inputs| {
+        let deny = said(on, Said::Deny);
+        on.approvals = vec![said(on, Said::Approve), deny];
+        on.desired.when = When::Immediately;
+        on.approvals_trusted = false;
+    };
+    assert_eq!(idle(other_hash), row("UpgradeDenied", CURRENT), "a Deny holds whatever the transition, trusted or not");
+}
+
+#[test]
+fn row_15_benefits_unknown() {
+    let silent = |on: &mut Inputs| {
+        for benefit in &mut on.seen().benefits {
+            (benefit.state, benefit.end, benefit.remaining) = (BenefitState::Unknown, None, None);
+        }
+    };
+    assert_eq!(idle(silent), row("BenefitsUnknown", FAILED));
+    assert_eq!(idle(|on| on.seen().benefits.clear()), row("BenefitsUnknown", FAILED));
+    assert_eq!(idle(|on| on.seen().benefits = vec![credit("-0.01")]), row("BenefitsUnknown", FAILED));
+    let declared = |on: &mut Inputs| {
+        silent(on);
+        on.desired.trial.end = Some(ago(-24));
+    };
+    assert_eq!(idle(declared), row("WaitingForExhaustion", CURRENT), "a declaration makes up for silence");
+    let limit = |credit_below: Option<Money>, time_left| When::BeforeExhaustion(Limits { credit_below, time_left });
+    let no_credit = |on: &mut Inputs| {
+        on.desired.when = limit(Some(money("5")), None);
+        on.seen().benefits = vec![period(ago(-24))];
+    };
+    assert_eq!(idle(no_credit), row("BenefitsUnknown", FAILED));
+    let euros = |on: &mut Inputs| {
+        on.desired.when = limit(Money::parse("5", "EUR"), None);
+        on.seen().benefits = vec![credit("3")];
+    };
+    assert_eq!(idle(euros), row("BenefitsUnknown", FAILED));
+    let no_end = |on: &mut Inputs| {
+        on.desired.when = limit(None, Some(SignedDuration::from_hours(1)));
+        on.seen().benefits = vec![credit("3")];
+    };
+    assert_eq!(idle(no_end), row("BenefitsUnknown", FAILED));
+}
+
+#[test]
+fn row_16_waiting() {
+    assert_eq!(
+        idle(|on| on.seen().benefits = vec![credit("0.01"), period(ago(-1))]),
+        row("WaitingForExhaustion", CURRENT)
+    );
+    assert_eq!(idle(|on| on.previous.look = None), row("WaitingForExhaustion", CURRENT), "one look is not enough");
+    let topped_up = |on: &mut Inputs| on.previous.look.as_mut().unwrap().benefits = vec![credit("50")];
+    assert_eq!(idle(topped_up), row("WaitingForExhaustion", CURRENT));
+    let stale = |on: &mut Inputs| on.seen().benefits[0].as_of = ago(2);
+    assert_eq!(idle(stale), row("WaitingForExhaustion", CURRENT), "an answer older than the last one proves nothing");
+    let contradictory = |on: &mut Inputs| {
+        on.seen().benefits = vec![credit("7")];
+        on.seen().benefits[0].state = BenefitState::Exhausted;
+    };
+    assert_eq!(idle(contradictory), row("WaitingForExhaustion", CURRENT));
+    let disabled = |on: &mut Inputs| on.seen().benefits = vec![period(ago(-24))];
+    assert_eq!(idle(disabled), row("WaitingForExhaustion", CURRENT), "a disabled account may have been cancelled");
+}
+
+#[test]
+fn row_16_a_clock_that_jumped_ends_no_trial() {
+    let jumped = |on: &mut Inputs| {
+        on.seen().benefits = vec![period(ago(1))];
+        on.previous.look.as_mut().unwrap().benefits = vec![period(ago(1))];
+        on.previous.look.as_mut().unwrap().observed = ago(0);
+        on.seen().provider_time = Some(ago(48));
+    };
+    assert_eq!(idle(jumped), row("WaitingForExhaustion", CURRENT));
+    let went_back = |on: &mut Inputs| on.previous.look.as_mut().unwrap().observed = ago(-1);
+    assert_eq!(idle(went_back), row("WaitingForExhaustion", CURRENT));
+}
+
+#[test]
+fn row_17_awaiting_approval() {
+    let manual = |on: &mut Inputs| on.desired.approval = ApprovalMode::Manual;
+    assert_eq!(idle(manual), row("AwaitingApproval", CURRENT));
+    let approved = |on: &mut Inputs| {
+        manual(on);
+        on.approvals = vec![said(on, Said::Approve)];
+    };
+    let Some(Effect::Upgrade(plan)) = ruled(approved).3 else { panic!("not upgraded") };
+    assert_eq!(plan.approval.unwrap().approver, "jane");
+    let with = |change: fn(&mut Inputs)| {
+        idle(|on| {
+            approved(on);
+            change(on);
+        })
+    };
+    assert_eq!(with(|on| on.approvals[0].expires = Some(now())), row("AwaitingApproval", CURRENT));
+    assert_eq!(with(|on| on.approvals[0].expires = None), row("AwaitingApproval", CURRENT));
+    assert_eq!(
+        with(|on| on.desired.when = When::Immediately),
+        row("AwaitingApproval", CURRENT),
+        "it was for other terms"
+    );
+    assert_eq!(with(|on| on.approvals_trusted = false), row("ApprovalPolicyMissing", FAILED));
+    let used = |on: &mut Inputs| {
+        on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 9));
+        on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Approve".to_owned());
+    };
+    assert_eq!(with(used), row("AwaitingApproval", CURRENT), "it is used up");
+}
+
+#[test]
+fn row_18_portal() {
+    let portal = |on: &mut Inputs| {
+        let method = Method::Portal { url: "https://portal.example".to_owned(), needs: "Bring a card.".to_owned() };
+        on.provider = Ok(Capabilities { method, endpoint: String::new() });
+    };
+    assert_eq!(idle(portal), row("AwaitingPortalUpgrade", FAILED), "the machines are off");
+    let active = |on: &mut Inputs| {
+        portal(on);
+        on.seen().lifecycle = Lifecycle::Active;
+    };
+    assert_eq!(idle(active), row("AwaitingPortalUpgrade", CURRENT));
+}
+
+#[test]
+fn row_19_rejected() {
+    let rejected =
+        |hours| move |on: &mut Inputs| on.record = Some(record(RecordState::Rejected, Outcome::Rejected, hours));
+    assert_eq!(idle(rejected(0)), row("UpgradeRejected", FAILED));
+    assert!(matches!(ruled(rejected(1)).3, Some(Effect::Again { number: 2, .. })));
+    let fourth = |on: &mut Inputs| {
+        rejected(7)(on);
+        let record = on.record.as_mut().unwrap();
+        record.attempts = vec![record.attempts[0].clone(); 4];
+    };
+    assert_eq!(idle(fourth), row("UpgradeRejected", FAILED), "the pause grows");
+}
+
+#[test]
+fn row_20_held() {
+    assert_eq!(idle(|on| on.allowance.dry_run = true), row("UpgradeHeld", CURRENT));
+    assert_eq!(idle(|on| on.allowance.last_hour = 10), row("UpgradeHeld", CURRENT));
+}
+
+#[test]
+fn row_21_upgrade() {
+    let (reason, ready, progress, effect) = ruled(|_| {});
+    assert_eq!((reason, ready, progress), row("Upgrading", BUSY));
+    let Some(Effect::Upgrade(plan)) = effect else { panic!("not upgraded") };
+    assert_eq!((plan.endpoint.as_str(), plan.approval), (ENDPOINT, None));
+    assert_eq!(
+        plan.evidence.summary,
+        "the credit is spent; the account is Restricted on FreeTrial (FreeTrial_2014-09-01); Credit Exhausted, 0.00 USD \
+         left (as of 2026-03-01T12:00:00Z, by billingProperty); Period Active, ends 2026-03-11T12:00:00Z (as of \
+         2026-03-01T12:00:00Z, by billingProperty)"
+    );
+    let at_once = |on: &mut Inputs| {
+        on.desired.when = When::Immediately;
+        on.previous.look = None;
+        on.seen().benefits.clear();
+    };
+    assert_eq!(ruled(at_once).0, "Upgrading");
+}
+
+#[test]
+fn before_exhaustion_whichever_limit_comes_first() {
+    let before = |left: &'static str, hours: i64| {
+        move |on: &mut Inputs| {
+            let limits = Limits { credit_below: Some(money("5")), time_left: Some(SignedDuration::from_hours(24)) };
+            on.desired.when = When::BeforeExhaustion(limits);
+            on.seen().benefits = vec![credit(left), period(ago(-hours))];
+            on.previous.look = Some(PastLook { benefits: on.seen().benefits.clone(), observed: now() });
+        }
+    };
+    assert_eq!(idle(before("5", 48)), row("WaitingForExhaustion", CURRENT));
+    assert_eq!(ruled(before("4.99", 48)).0, "Upgrading");
+    assert_eq!(ruled(before("50", 24)).0, "Upgrading");
+}
+
+#[test]
+fn the_next_look_comes_right_after_the_date_that_matters() {
+    let mut inputs = due();
+    inputs.seen().benefits = vec![period(ago(-2))];
+    assert_eq!(decide(&inputs).next, Next::At(ago(-2) + SignedDuration::from_secs(1)));
+    inputs.seen().benefits = vec![period(ago(-2000))];
+    assert_eq!(decide(&inputs).next, Next::At(ago(-6)), "and never later than in six hours");
+}
+
+#[test]
+fn credit_that_burns_fast_is_looked_at_often() {
+    let mut inputs = due();
+    inputs.seen().benefits = vec![credit("90")];
+    inputs.previous.look.as_mut().unwrap().benefits[0].remaining = Some(money("100"));
+    let decision = decide(&inputs);
+    assert_eq!(decision.forecast.unwrap().burn_per_day.unwrap().to_string(), "240");
+    assert_eq!(
+        decision.next,
+        Next::At(now() + SignedDuration::from_mins(45)),
+        "90 at 10 an hour, twelve times as fast"
+    );
+    assert_eq!(inputs.seen().benefit(BenefitKind::Credit).unwrap().kind, BenefitKind::Credit);
+}
