@@ -1,0 +1,180 @@
+//! The conditions of an object: what holds and what does not, in the form that `kubectl wait`, Flux and Argo CD read.
+
+use jiff::Timestamp;
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+use super::time::PATTERN;
+
+const MESSAGE_MAX: usize = 32_768;
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It holds.
+    True,
+    /// It does not hold.
+    False,
+    /// It is not known whether it holds.
+    Unknown,
+}
+
+impl Status {
+    /// As it is written in the condition.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl From<bool> for Status {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+/// What is to be said by a condition.
+#[derive(Clone, Copy, Debug)]
+pub struct Statement<'a> {
+    /// The condition's type, such as `Ready`.
+    pub type_: &'a str,
+    /// Whether it holds.
+    pub status: Status,
+    /// Why, in one word for programs.
+    pub reason: &'a str,
+    /// Why, in a sentence for people. Cut to the 32768 characters that the schema allows.
+    pub message: &'a str,
+}
+
+/// Adds or changes a condition. Its transition time changes only with its status, as in Kubernetes' own
+/// `SetStatusCondition`. `generation`, the one of the spec that is being reported on, is stamped on *every* condition:
+/// whoever writes one has looked at all, and `kubectl wait` ignores those that look stale.
+pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation: i64, now: Timestamp) {
+    let Statement { type_, status, reason, message } = statement;
+    let status = status.as_str();
+    let last_transition_time = match find(conditions, type_) {
+        Some(old) if old.status == status => old.last_transition_time.clone(),
+        _ => Time(now),
+    };
+    let condition = Condition {
+        type_: type_.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message: message.chars().take(MESSAGE_MAX).collect(),
+        last_transition_time,
+        observed_generation: None,
+    };
+    match conditions.iter_mut().find(|old| old.type_ == type_) {
+        Some(old) => *old = condition,
+        None => conditions.push(condition),
+    }
+    for condition in conditions {
+        condition.observed_generation = Some(generation);
+    }
+}
+
+/// Removes a condition, if it is there.
+pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
+    conditions.retain(|condition| condition.type_ != type_);
+}
+
+/// The condition of this type, if there is one.
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// The schema of a list of conditions, with the bounds that Kubernetes' own type leaves out.
+pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": {
+                "type": {
+                    "description": "What the condition is about, such as Ready.",
+                    "type": "string",
+                    "maxLength": 316,
+                    "pattern": "^[A-Z][A-Za-z0-9]*$",
+                },
+                "status": {
+                    "description": "Whether the condition holds: True, False or Unknown.",
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                },
+                "observedGeneration": {
+                    "description": "The metadata.generation that the condition is about. If metadata.generation is larger, the \
+                        condition is out of date.",
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                },
+                "lastTransitionTime": {
+                    "description": "When the status last changed from one value to another.",
+                    "type": "string",
+                    "format": "date-time",
+                    "maxLength": 35,
+                    "pattern": PATTERN,
+                },
+                "reason": {
+                    "description": "Why the status is as it is, in one word for programs.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                },
+                "message": {
+                    "description": "Why the status is as it is, and what to do about it, for people.",
+                    "type": "string",
+                    "maxLength": MESSAGE_MAX,
+                },
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn say(type_: &'static str, status: Status, reason: &'static str) -> Statement<'static> {
+        Statement { type_, status, reason, message: "" }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn the_transition_time_changes_only_with_the_status() {
+        let mut conditions = Vec::new();
+        set(&mut conditions, say("Ready", Status::Unknown, "Pending"), 1, at(10));
+        set(&mut conditions, say("Ready", Status::Unknown, "ObservationStale"), 1, at(20));
+        assert_eq!((conditions[0].last_transition_time.0, &*conditions[0].reason), (at(10), "ObservationStale"));
+        set(&mut conditions, say("Ready", Status::True, "WaitingForExhaustion"), 1, at(30));
+        assert_eq!((conditions.len(), conditions[0].last_transition_time.0), (1, at(30)));
+    }
+
+    #[test]
+    fn every_condition_is_stamped_at_every_write() {
+        let mut conditions = Vec::new();
+        set(&mut conditions, say("Observed", Status::True, "Ok"), 1, at(10));
+        set(&mut conditions, say("Ready", Status::True, "Observing"), 2, at(20));
+        assert!(conditions.iter().all(|condition| condition.observed_generation == Some(2)));
+    }
+
+    #[test]
+    fn what_no_longer_holds_is_removed() {
+        let mut conditions = Vec::new();
+        set(&mut conditions, say("Stalled", Status::True, "WrongAccount"), 1, at(10));
+        remove(&mut conditions, "Stalled");
+        assert_eq!(find(&conditions, "Stalled"), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! The status of a `Subscription`: what the operator saw, expects and did.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    conditions, lenient,
+    money::{Amount, CURRENCY},
+    offer::Offer,
+    schema::map_list,
+    text::Text,
+    time::Time,
+};
+
+/// What the operator says about an account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = {"observedGeneration": -1}))]
+pub struct SubscriptionStatus {
+    /// The metadata.generation that this status is about; -1 until the operator has seen the object.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: Option<i64>,
+    /// What holds and what does not. Ready is the summary; a trial that waits for its benefits to be used up is ready.
+    #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions::schema")]
+    pub conditions: Vec<Condition>,
+    /// What the provider says about the account itself.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountStatus>,
+    /// The offer in force.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
+    /// What comes with the trial and what is left of it, one item per kind; several credits are summed up.
+    #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), transform = map_list("kind"))]
+    pub benefits: Vec<Benefit>,
+    /// When the benefits are expected to be exhausted. An estimate: no upgrade is ever made because of it.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
+    /// What an upgrade would do. It is written as soon as it is known, so that it can be approved ahead.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub transition: Option<Transition>,
+    /// How far the upgrade has come.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub upgrade: Option<UpgradeProgress>,
+    /// When the account was last looked at successfully.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub last_observed_time: Option<Time>,
+    /// When the account will be looked at next, unless something changes before.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub next_check_time: Option<Time>,
+    /// The value of the annotation reconcile.fluxcd.io/requestedAt that was last acted upon.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<Text<128>>,
+}
+
+/// What a provider says about an account itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountStatus {
+    /// The state of the account in the provider's own words, such as Enabled or Disabled on Azure and ACTIVE on AWS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Text<32>>,
+    /// The Microsoft Entra tenant that the account belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner_tenant_id: Option<Text<64>>,
+}
+
+/// Something that comes with a trial and runs out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Benefit {
+    /// Credit (money), Period (a time), or FreeServices (amounts of services that are free for a while).
+    pub kind: Text<32>,
+    /// Whether anything is left: Active, Exhausted or Unknown.
+    pub state: Text<32>,
+    /// How much credit was granted, in whole units of the currency.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub granted: Option<Amount>,
+    /// How much credit is left, in whole units of the currency. Below zero if more was used than was granted.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<Amount>,
+    /// The currency of the credit, as its ISO 4217 code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 3), regex(pattern = CURRENCY))]
+    pub currency: Option<String>,
+    /// When the benefit ends, used up or not.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Time>,
+    /// The point in time that the provider's answer is about. Billing data is often hours old.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub as_of_time: Option<Time>,
+    /// Where this is known from: the provider's API that reported it, or Declared for what the manifest says.
+    pub source: Text<64>,
+}
+
+/// An estimate of what is to come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Forecast {
+    /// When the benefits end, or are expected to be used up at the present rate, whichever comes first.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub exhaustion_time: Option<Time>,
+    /// How much credit is used per day at present, in whole units of the credit's currency.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub burn_per_day: Option<Amount>,
+}
+
+/// What an upgrade would do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Transition {
+    /// The hash that an UpgradeApproval must name. It changes with the account, the two offers, the way of upgrading and the
+    /// trigger; not with the credit left, dates or prices.
+    #[schemars(length(max = 64), regex(pattern = TRANSITION_HASH))]
+    pub hash: String,
+    /// The offer before the upgrade.
+    pub from: Offer,
+    /// The offer after the upgrade.
+    pub to: Offer,
+    /// Whether the upgrade could be undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversible: Option<bool>,
+    /// What becomes of the credit that is left: Kept, Lost or Unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit_after: Option<Text<32>>,
+    /// What the upgrade costs, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_note: Option<Text<1024>>,
+    /// When it will be too late to upgrade, as far as the provider says so.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub deadline_time: Option<Time>,
+}
+
+/// The pattern of [`Transition::hash`], which an approval names.
+pub(super) const TRANSITION_HASH: &str = "^[0-9a-f]{16,64}$";
+
+/// How far an upgrade has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeProgress {
+    /// The name of the UpgradeRecord that holds the details.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub record_name: Option<String>,
+    /// When the upgrade was requested from the provider.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub request_time: Option<Time>,
+    /// When the provider accepted the request.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub accept_time: Option<Time>,
+    /// When the account was first seen to be on the new offer.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub convert_time: Option<Time>,
+    /// What the provider said about the upgrade.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text<1024>>,
+    /// The page on which a person can make the upgrade, where only a person can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048), regex(pattern = "^https://"))]
+    pub action_url: Option<String>,
+}

@@ -1,0 +1,74 @@
+//! Text that fits.
+
+use std::{borrow::Cow, fmt, ops::Deref};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: one word too many from a provider must not make
+/// the API server refuse all that the operator has to say. Not for identifiers, which must be whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> From<String> for Text<MAX> {
+    fn from(mut text: String) -> Self {
+        if text.char_indices().nth(MAX).is_some() {
+            let end = text.char_indices().nth(MAX.saturating_sub(1)).map_or(0, |(index, _)| index);
+            text.truncate(end);
+            text.push('…');
+        }
+        Self(text)
+    }
+}
+
+impl<const MAX: usize> From<&str> for Text<MAX> {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl<const MAX: usize> Deref for Text<MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MAX: usize> PartialEq<str> for Text<MAX> {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl<const MAX: usize> fmt::Display for Text<MAX> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+impl<const MAX: usize> JsonSchema for Text<MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Text{MAX}").into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "maxLength": MAX})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_between_characters() {
+        assert_eq!(&*Text::<4>::from("ärger"), "ärg…");
+        assert_eq!(&*Text::<5>::from("ärger"), "ärger");
+    }
+}

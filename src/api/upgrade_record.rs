@@ -1,0 +1,239 @@
+//! `UpgradeRecord`: the ledger. One object per account and target offer, created before the provider is called and never
+//! deleted: it is what keeps an account from being upgraded twice.
+//!
+//! Unlike the status of other kinds, this one is read strictly: a record that cannot be read must stop an upgrade, and must
+//! not look like one in which nothing has happened yet.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    offer::Offer,
+    schema::{immutable, map_list, rule},
+    text::Text,
+    time::Time,
+};
+
+/// What is being upgraded, for whom and why.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(transform = immutable("is immutable"))]
+#[kube(
+    group = "payg-operator.io",
+    version = "v1alpha1",
+    kind = "UpgradeRecord",
+    status = "UpgradeRecordStatus",
+    category = "payg",
+    shortname = "prec",
+    derive = "PartialEq",
+    doc = "The operator's record of the upgrade of an account, written before the provider is asked. It keeps the account from \
+        being upgraded twice, so it must not be deleted.",
+    validation = Rule::new("self.metadata.name == 'up-' + self.spec.key").message(
+        "metadata.name must be `up-` and `spec.key`"
+    ),
+    validation = Rule::new(
+        "!has(oldSelf.status) || !has(oldSelf.status.state) || (has(self.status) && has(self.status.state))"
+    )
+    .message("status.state must not be removed"),
+    printcolumn(name = "Cloud", type_ = "string", json_path = ".spec.account.cloud", description = "The account's cloud."),
+    printcolumn(name = "Account", type_ = "string", json_path = ".spec.account.id", description = "The id of the account."),
+    printcolumn(name = "To", type_ = "string", json_path = ".spec.to.class", description = "The offer to upgrade to."),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.state",
+        description = "How far the upgrade has come. While empty, the request may have been sent."
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the upgrade was begun."
+    ),
+    printcolumn(
+        name = "For-Namespace",
+        type_ = "string",
+        json_path = ".spec.requester.namespace",
+        description = "The namespace of the Subscription that asked for the upgrade.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "For",
+        type_ = "string",
+        json_path = ".spec.requester.name",
+        description = "The Subscription that asked for the upgrade.",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Outcome",
+        type_ = "string",
+        json_path = ".status.outcome",
+        description = "How it ended, in a sentence.",
+        priority = 1
+    )
+)]
+pub struct UpgradeRecordSpec {
+    /// A hash of the cloud, the id of the account and the class of the target offer. The record is named after it.
+    #[schemars(length(max = 64), regex(pattern = "^[0-9a-f]{40,64}$"))]
+    pub key: String,
+    /// The account that is being upgraded.
+    pub account: RecordAccount,
+    /// The offer before the upgrade.
+    pub from: Offer,
+    /// The offer after the upgrade.
+    pub to: Offer,
+    /// The Subscription that asked for the upgrade.
+    pub requester: Requester,
+    /// What the first attempt was made upon.
+    pub intent: Intent,
+    /// The endpoint that the request goes to. It is never sent to another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub endpoint: Option<String>,
+}
+
+/// The name of the record with this key.
+pub fn record_name(key: &str) -> String {
+    format!("up-{key}")
+}
+
+/// Which account a record is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub struct RecordAccount {
+    /// The cloud that the account is in, such as azure or aws.
+    #[schemars(length(max = 32))]
+    pub cloud: String,
+    /// The id of the account, in lower case.
+    #[schemars(length(max = 64))]
+    pub id: String,
+}
+
+/// The Subscription that asked for an upgrade.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Requester {
+    /// Its namespace.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Its name.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Its metadata.uid, which tells it from another one of the same name.
+    #[schemars(length(max = 36))]
+    pub uid: String,
+}
+
+/// What an attempt to upgrade was made upon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// A random id. Only who made it, and still knows it, may send the request.
+    #[schemars(length(max = 36))]
+    pub id: String,
+    /// The request is not sent after this time.
+    pub not_after_time: Time,
+    /// The UpgradeApproval that allowed it, if one was needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<RecordApproval>,
+    /// What showed that it was time to upgrade.
+    pub evidence: Evidence,
+}
+
+/// The approval that an attempt was made upon. It outlives the object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RecordApproval {
+    /// The name of the UpgradeApproval.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its metadata.uid, by which it is known to have been used up.
+    #[schemars(length(max = 36))]
+    pub uid: String,
+    /// The user who approved.
+    #[schemars(length(max = 512))]
+    pub approver: String,
+}
+
+/// The observation that justified an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// When the account was looked at.
+    pub observed_time: Time,
+    /// What was seen, in sentences.
+    pub summary: Text<4096>,
+}
+
+/// How far an upgrade has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    transform = rule(
+        "!has(oldSelf.attempts) || (has(self.attempts) && \
+            oldSelf.attempts.all(o, self.attempts.exists(n, n.number == o.number)))",
+        "an attempt must never be removed"
+    ),
+    transform = rule(
+        "!has(oldSelf.state) || oldSelf.state != 'Confirmed' || (has(self.state) && self.state == oldSelf.state)",
+        "`state: Confirmed` is final"
+    )
+)]
+pub struct UpgradeRecordStatus {
+    /// Accepted: the provider took the request. Unknown: it may have. Rejected: it refused. Unresolved: a person must find out.
+    /// Confirmed: the account is on the new offer. While there is no state, the request may have been sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<Text<32>>,
+    /// Each request to the provider, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), transform = map_list("number"))]
+    pub attempts: Vec<Attempt>,
+    /// How it ended, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Text<1024>>,
+    /// What happened, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// A request to the provider, or the intention to make one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(
+    transform = rule(
+        "!has(oldSelf.sendTime) || (has(self.sendTime) && self.sendTime == oldSelf.sendTime)",
+        "`sendTime` is set once"
+    ),
+    transform = rule(
+        "!has(oldSelf.outcome) || oldSelf.outcome == 'Unknown' || (has(self.outcome) && self.outcome == oldSelf.outcome)",
+        "a known `outcome` is final"
+    )
+)]
+pub struct Attempt {
+    /// Its number, from 1.
+    #[schemars(range(min = 1, max = 64))]
+    pub number: i32,
+    /// What it was made upon. The first attempt's is in the spec.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// When the request was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub send_time: Option<Time>,
+    /// What came of it: Accepted, Rejected or Unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Text<32>>,
+    /// What the provider said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text<1024>>,
+}
+
+/// Something that happened to an upgrade.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimelineEntry {
+    /// When it happened.
+    pub time: Time,
+    /// What happened, in one word.
+    pub event: Text<64>,
+    /// What happened, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Text<1024>>,
+}
