@@ -39,8 +39,8 @@ impl VirtualClock {
 
     /// How many billing seconds pass in a second of the wall clock.
     pub(crate) fn rate(&self) -> i64 {
-        let second = SignedDuration::from_secs(1);
-        self.clock.at(Timestamp::UNIX_EPOCH + second).duration_since(self.clock.at(Timestamp::UNIX_EPOCH)).as_secs()
+        let (wall, second) = (Timestamp::now(), SignedDuration::from_secs(1));
+        self.clock.at(wall + second).duration_since(self.clock.at(wall)).as_secs()
     }
 }
 
@@ -51,12 +51,18 @@ mod tests {
     #[test]
     fn it_jumps_and_goes_on_from_there() {
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut clock = VirtualClock::new(BillingClock::scaled(start, Timestamp::now(), 60));
-        assert_eq!(clock.rate(), 60);
+        let mut clock = VirtualClock::new(BillingClock::scaled(start, Timestamp::now(), 1));
         clock.advance(SignedDuration::from_hours(24));
-        clock.set_rate(1);
-        assert_eq!(clock.rate(), 1);
+        clock.set_rate(2);
         let passed = clock.now().duration_since(start);
         assert!(passed >= SignedDuration::from_hours(24) && passed < SignedDuration::from_hours(25), "{passed}");
+    }
+
+    #[test]
+    fn it_knows_its_rate() {
+        let mut clock = VirtualClock::new(BillingClock::real());
+        assert_eq!(clock.rate(), 1);
+        clock.set_rate(86_400);
+        assert_eq!(clock.rate(), 86_400);
     }
 }

@@ -187,7 +187,9 @@ async fn create_client(State(shared): Sim, Json(new): Json<NewClient>) -> Answer
 
 async fn delete_client(State(shared): Sim, Path(id): Path<String>) -> Answer {
     let id = guid("clientId", &id)?;
-    let removed = shared.world().clients.remove(&id);
+    let mut world = shared.world();
+    world.tokens.retain(|_, token| token.client_id != id);
+    let removed = world.clients.remove(&id);
     removed.map(|_| StatusCode::NO_CONTENT.into_response()).ok_or_else(|| Refused::Missing(format!("client {id}")))
 }
 

@@ -46,7 +46,7 @@ impl Subscriptions {
 /// What a token was issued for.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
-    client_id: String,
+    pub(crate) client_id: String,
     tenant_id: String,
     audience: String,
     /// On the wall clock.

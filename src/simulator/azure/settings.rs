@@ -130,7 +130,8 @@ impl Settings {
             "agreement": "MOSP",
             "credit": credit,
             "burnPerDay": "0",
-            "startTime": now,
+            // In whole seconds, as Azure's dates are.
+            "startTime": Timestamp::from_second(now.as_second()).unwrap_or(now),
             "periodDays": period_days,
             "reactivationDelaySeconds": 0,
             "graceDays": 90,
