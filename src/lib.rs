@@ -4,3 +4,5 @@ pub mod api;
 pub mod clock;
 pub mod core;
 pub mod providers;
+#[cfg(feature = "simulator")]
+pub mod simulator;
