@@ -1,7 +1,6 @@
 //! What users write and read: the four kinds of the group `payg-operator.io`, and their `CustomResourceDefinitions`.
 //!
 //! The doc comments of fields are what `kubectl explain` shows, so they are written for users of the cluster.
-#![allow(clippy::doc_markdown, reason = "`kubectl explain` shows backticks as they are")]
 #![allow(clippy::duplicated_attributes, reason = "several printer columns are of one type")]
 
 mod billing_provider;

@@ -231,18 +231,6 @@ pub enum When {
     Never,
 }
 
-impl When {
-    /// As it is written in a manifest.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BenefitsExhausted => "BenefitsExhausted",
-            Self::BeforeExhaustion => "BeforeExhaustion",
-            Self::Immediately => "Immediately",
-            Self::Never => "Never",
-        }
-    }
-}
-
 /// Who approves an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApprovalMode {
@@ -277,7 +265,7 @@ pub struct BeforeExhaustion {
     )
 )]
 pub struct Trial {
-    /// When the trial began, such as 2026-11-01T00:00:00Z.
+    /// When the trial began, such as 2026-11-01T00:00:00Z. Without endTime, the trial ends after the days that its offer lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
     /// When the trial ends, such as 2026-12-01T00:00:00Z. Once it is past, the benefits are taken to be exhausted.
@@ -286,4 +274,30 @@ pub struct Trial {
     /// The credit that was granted with the trial.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit: Option<Money>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+
+    fn spec(upgrade: &Value) -> Result<SubscriptionSpec, serde_json::Error> {
+        let account = json!({"aws": {"accountId": "123456789012"}});
+        from_value(json!({"providerName": "aws", "account": account, "offer": "PayAsYouGo", "upgrade": upgrade}))
+    }
+
+    #[test]
+    fn what_cannot_be_understood_in_full_is_not_acted_upon() {
+        assert!(spec(&json!({"when": "Never", "approval": "Manual"})).is_ok());
+        for upgrade in [
+            json!({"when": "Tomorrow", "approval": "Manual"}),
+            json!({"when": "Never"}),
+            json!({"when": "Never", "approval": "Manual", "atMost": "a field of a newer version"}),
+            json!({"when": "BeforeExhaustion", "approval": "Manual", "beforeExhaustion": {
+                "creditBelow": {"amount": "five", "currency": "USD"}}}),
+        ] {
+            assert!(spec(&upgrade).is_err(), "{upgrade}");
+        }
+    }
 }

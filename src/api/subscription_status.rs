@@ -60,7 +60,8 @@ pub struct SubscriptionStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// The state of the account in the provider's own words, such as Enabled or Disabled on Azure and ACTIVE on AWS.
+    /// Whether the account works. Active: it does. Warned: it does for now. Restricted: machines are off or changes refused, and
+    /// it can come back. Closed: it is deleted, or closed for good. Unknown: the provider named a state that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Text<32>>,
     /// The Microsoft Entra tenant that the account belongs to.
@@ -79,7 +80,7 @@ pub struct Benefit {
     /// How much credit was granted, in whole units of the currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub granted: Option<Amount>,
-    /// How much credit is left, in whole units of the currency. Below zero if more was used than was granted.
+    /// How much credit is left, in whole units of the currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Amount>,
     /// The currency of the credit, as its ISO 4217 code.
@@ -92,7 +93,7 @@ pub struct Benefit {
     /// The point in time that the provider's answer is about. Billing data is often hours old.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub as_of_time: Option<Time>,
-    /// Where this is known from: the provider's API that reported it, or Declared for what the manifest says.
+    /// Where this is known from: the provider's API that reported it, or spec.trial for what the manifest declares.
     pub source: Text<64>,
 }
 
@@ -161,4 +162,41 @@ pub struct UpgradeProgress {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = "^https://"))]
     pub action_url: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_hides_nothing_else() {
+        let status: SubscriptionStatus = from_value(json!({
+            "observedGeneration": 3,
+            "conditions": [
+                {"type": "Ready", "status": "True", "reason": "Observing", "message": "", "lastTransitionTime": "soon"},
+                {"type": "Observed", "status": "True", "reason": "Observed", "message": "",
+                    "lastTransitionTime": "2026-11-23T12:00:00Z"},
+            ],
+            "benefits": [{"kind": "Credit", "state": "Active", "source": "x", "remaining": "lots", "granted": "200.00"}, 7],
+            "forecast": {"exhaustionTime": "9999-12-31T23:59:59Z", "burnPerDay": "1.5"},
+            "transition": {"hash": 7},
+            "upgrade": {"recordName": "up-1", "requestTime": ""},
+            "nextCheckTime": "2026-11-23T13:00:00Z",
+            "ofANewerVersion": true,
+        }))
+        .unwrap();
+        assert_eq!(status.conditions.len(), 1);
+        assert_eq!(status.benefits.len(), 1);
+        assert_eq!((status.benefits[0].remaining, status.benefits[0].granted.is_some()), (None, true));
+        assert!(
+            status
+                .forecast
+                .is_some_and(|forecast| forecast.exhaustion_time.is_none() && forecast.burn_per_day.is_some())
+        );
+        assert_eq!(status.transition, None);
+        assert_eq!(status.upgrade.and_then(|upgrade| upgrade.record_name).as_deref(), Some("up-1"));
+        assert!(status.next_check_time.is_some());
+    }
 }

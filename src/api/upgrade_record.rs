@@ -93,11 +93,6 @@ pub struct UpgradeRecordSpec {
     pub endpoint: Option<String>,
 }
 
-/// The name of the record with this key.
-pub fn record_name(key: &str) -> String {
-    format!("up-{key}")
-}
-
 /// Which account a record is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct RecordAccount {

@@ -1,0 +1,11 @@
+//! The four kinds as users meet them: on a real API server.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod admission;
+mod approvals;
+mod cluster;
+mod providers;
+mod records;
+mod rules;
+mod subscriptions;
+mod views;
