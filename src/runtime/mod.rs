@@ -1,0 +1,5 @@
+//! The engine: see each module.
+
+mod backoff;
+pub mod queue;
+mod schedule;
