@@ -2,5 +2,11 @@
 
 mod backoff;
 pub mod client;
+mod diff;
+pub mod metrics;
+mod object_key;
 pub mod queue;
 mod schedule;
+pub mod watch;
+
+pub use object_key::ObjectKey;
