@@ -3,11 +3,13 @@
 mod backoff;
 pub mod client;
 mod diff;
+pub mod lease;
 pub mod metrics;
 mod object_key;
 pub mod queue;
 mod schedule;
 pub mod shutdown;
+mod standing;
 pub mod watch;
 pub mod workers;
 
