@@ -3,6 +3,7 @@
 mod backoff;
 pub mod client;
 mod diff;
+pub mod events;
 pub mod lease;
 pub mod metrics;
 mod object_key;
