@@ -1,8 +1,10 @@
 //! payg-operator: moves cloud accounts from a free trial to pay-as-you-go once the trial's benefits are exhausted.
 
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod core;
+pub mod operator;
 pub mod providers;
 pub mod runtime;
 #[cfg(feature = "simulator")]

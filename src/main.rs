@@ -1,2 +1,7 @@
 //! The `payg` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    payg_operator::cli::main()
+}

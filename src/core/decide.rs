@@ -93,6 +93,8 @@ pub struct Now {
 pub struct Decision {
     /// The row that matched.
     pub verdict: Verdict,
+    /// What was seen in this pass, completed by what the user declared.
+    pub seen: Option<Observation>,
     /// What to do, if anything.
     pub effect: Option<Effect>,
     /// What an upgrade would do, as soon as that is known.
@@ -143,6 +145,23 @@ pub enum Note {
     Unresolved(NoMore),
 }
 
+/// What to write into a record whose Subscription is gone, by what the account shows at `wall` (wall clock). It is closed
+/// by observation; nothing is ever asked for on its behalf.
+pub fn orphan(record: &Record, seen: &Observation, wall: Timestamp) -> Option<Note> {
+    if seen.offer.class == OfferClass::PayAsYouGo {
+        return (record.state != RecordState::Confirmed).then_some(Note::Confirmed);
+    }
+    if seen.acceptance == Acceptance::Accepted {
+        return may_still_be_accepted(record).then_some(Note::Accepted);
+    }
+    (record.is_open() && wall >= record.settled_at()).then_some(Note::Unresolved(NoMore::NoLongerWanted))
+}
+
+/// Whether an accepted upgrade would be news to the record.
+fn may_still_be_accepted(record: &Record) -> bool {
+    matches!(record.state, RecordState::Intended | RecordState::Unknown | RecordState::Unresolved)
+}
+
 type Ruling = (Verdict, Option<Effect>);
 
 /// Whether the account is to be looked at in this pass: not while suspended, unless a call may be on its way.
@@ -152,18 +171,18 @@ pub fn wants_look(desired: &Desired, record: Option<&Record>) -> bool {
 
 /// The decision on `inputs`.
 pub fn decide(inputs: &Inputs) -> Decision {
-    let (verdict, effect, observation) = match look(inputs) {
+    let (verdict, effect, seen) = match look(inputs) {
         Err(verdict) => (verdict, None, None),
-        Ok(observation) => {
-            let (verdict, effect) = rule(inputs, &observation);
-            (verdict, effect, Some(observation))
+        Ok(seen) => {
+            let (verdict, effect) = rule(inputs, &seen);
+            (verdict, effect, Some(seen))
         }
     };
-    let transition = observation.as_ref().and_then(|seen| transition(inputs, seen));
-    let forecast = observation.as_ref().and_then(|seen| forecast(&inputs.previous, seen));
+    let transition = seen.as_ref().and_then(|seen| transition(inputs, seen));
+    let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen));
     let verdict = with_expectation(verdict, forecast.as_ref());
-    let next = next(&verdict, inputs, observation.as_ref(), forecast.as_ref());
-    Decision { verdict, effect, transition, forecast, next }
+    let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
+    Decision { verdict, seen, effect, transition, forecast, next }
 }
 
 /// Rows 1 to 5: what keeps the account from being seen.
@@ -238,9 +257,7 @@ fn on_the_account(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
         return None;
     }
     // Remembered in the record, so that a stale look cannot make a second request of it.
-    let effect = record
-        .filter(|record| matches!(record.state, RecordState::Intended | RecordState::Unknown | RecordState::Unresolved))
-        .map(|_| Effect::Note(Note::Accepted));
+    let effect = record.filter(|record| may_still_be_accepted(record)).map(|_| Effect::Note(Note::Accepted));
     Some((accepted(inputs, seen), effect)) // 8
 }
 

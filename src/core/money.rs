@@ -35,9 +35,9 @@ pub struct Money {
 const LARGEST: Decimal = Decimal::from_parts(0xd4a5_0fff, 0xe8, 0, false, 0);
 
 impl Money {
-    /// The money, rounded to four decimal places; `None` when the amount is beyond ±999,999,999,999, which no trial has.
+    /// The money, exactly: what is left must never read as nothing. `None` when the amount is beyond ±999,999,999,999, which no trial has.
     pub fn new(amount: Decimal, currency: Currency) -> Option<Self> {
-        (amount.abs() <= LARGEST).then(|| Self { amount: amount.round_dp(4), currency })
+        (amount.abs() <= LARGEST).then(|| Self { amount, currency })
     }
 
     /// The money that `amount` (a decimal number without exponent) and `currency` spell.

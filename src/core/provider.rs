@@ -120,6 +120,23 @@ fn after(retry_after: Option<&Duration>) -> String {
 }
 
 impl ProviderError {
+    /// Whether, as the answer to an upgrade, it proves that this call applied nothing.
+    pub const fn is_definite_refusal(&self) -> bool {
+        match self {
+            Self::Throttled { .. }
+            | Self::Transient { .. }
+            | Self::Unauthenticated { .. }
+            | Self::Forbidden { .. }
+            | Self::Precondition { .. }
+            | Self::Unsupported { .. }
+            | Self::Config { .. } => true,
+            Self::OutcomeUnknown { .. }
+            | Self::WrongAccount { .. }
+            | Self::Conflict { .. }
+            | Self::Protocol { .. } => false,
+        }
+    }
+
     /// The reason of the condition and the label of the metric.
     pub const fn reason(&self) -> &'static str {
         match self {

@@ -100,8 +100,8 @@ pub struct Attempt {
     pub not_after: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
-    /// When its outcome was written, where it was.
-    pub ended: Option<Timestamp>,
+    /// When it was sent, where that was written.
+    pub sent: Option<Timestamp>,
     /// The uid of the approval that it used.
     pub approval_uid: Option<String>,
     /// What the provider said.
@@ -168,7 +168,7 @@ impl Record {
     pub fn next_after_rejection(&self) -> Timestamp {
         let rejected = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Rejected).count();
         let hours = 1_u64 << rejected.saturating_sub(1).min(5);
-        let last = self.attempts.iter().map(|attempt| attempt.ended.unwrap_or(attempt.not_after)).max();
+        let last = self.attempts.iter().map(|attempt| attempt.sent.unwrap_or(attempt.not_after)).max();
         saturating_add(last.unwrap_or(Timestamp::MAX), Duration::from_hours(hours.min(24)))
     }
 

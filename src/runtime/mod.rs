@@ -68,6 +68,7 @@ pub mod http;
 pub mod lease;
 pub mod metrics;
 mod object_key;
+pub mod pace;
 pub mod queue;
 mod schedule;
 pub mod shutdown;

@@ -2,7 +2,6 @@
 
 mod azure;
 mod clock;
-pub mod command;
 mod control;
 mod faults;
 mod protocol;
@@ -14,7 +13,6 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,17 +54,6 @@ pub enum Error {
     /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] tokio_rustls::rustls::Error),
-    /// A file for the users of the simulator could not be written.
-    #[error("cannot write {}: {source}; check that its folder exists and can be written to", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// The signals that stop the simulator cannot be received.
-    #[error("cannot listen for signals: {0}")]
-    Signals(io::Error),
 }
 
 /// A simulator that runs; it stops when this is dropped.

@@ -148,7 +148,7 @@ pub(super) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record
             number: 1,
             not_after: ago(hours),
             outcome,
-            ended: Some(ago(hours)),
+            sent: Some(ago(hours)),
             approval_uid: None,
             message: "PaymentMethodRequired: add a card".to_owned(),
         }],

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::given::*;
 use crate::core::approval::Decision as Said;
-use crate::core::decide::{Effect, Inputs, Note, decide};
+use crate::core::decide::{Effect, Inputs, Note, decide, orphan};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle};
@@ -194,6 +194,21 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
     assert_eq!(gives_up(thrice), person(NoMore::TooManyAttempts));
     assert_eq!(gives_up(|on| on.allowance.last_hour = 10), None, "the cap passes by itself");
     assert_eq!(gives_up(|on| on.previous.look = None), None, "so does a wiped status");
+}
+
+#[test]
+fn a_record_whose_subscription_is_gone_is_closed_by_observation_alone() {
+    let settled = |state: RecordState, hours: i64| record(state, Outcome::Unknown, hours);
+    let mut seen = spent();
+    assert_eq!(orphan(&settled(RecordState::Intended, 0), &seen, now()), None);
+    let gives_up = Some(Note::Unresolved(NoMore::NoLongerWanted));
+    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, now()), gives_up);
+    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, now()), None);
+    seen.acceptance = Acceptance::Accepted;
+    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, now()), Some(Note::Accepted));
+    assert_eq!(orphan(&settled(RecordState::Accepted, 99), &seen, now()), None, "it is on its way");
+    seen.offer = pay_as_you_go();
+    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, now()), Some(Note::Confirmed));
 }
 
 #[test]

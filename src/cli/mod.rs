@@ -1,0 +1,88 @@
+//! The command line: one binary, `payg`. Data goes to standard output, everything else to standard error.
+
+mod clock;
+mod crds;
+#[cfg(any())]
+mod demo;
+mod operator;
+#[cfg(feature = "simulator")]
+mod simulator;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing::error;
+use tracing_subscriber::EnvFilter;
+
+/// Moves cloud accounts from a free trial to pay-as-you-go once the trial's benefits are exhausted.
+#[derive(Debug, Parser)]
+#[command(name = "payg", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How to write the log, on standard error. What is logged is chosen by RUST_LOG, such as `info` or `payg_operator=debug`.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator
+    Operator(operator::Args),
+    /// Print the CustomResourceDefinitions, or write them into a directory
+    Crds(crds::Args),
+    /// Run simulated clouds, for demos and tests
+    #[cfg(feature = "simulator")]
+    Simulator(simulator::Args),
+    /// Show the operator at work on a real local API server with simulated clouds
+    #[cfg(any())]
+    Demo(demo::Args),
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.log_format);
+    // One provider for all TLS in the process, as more than one may be compiled in. It can only fail if there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let outcome: Result<(), Error> = runtime.block_on(async {
+        match cli.command {
+            Command::Operator(args) => operator::run(args).await,
+            Command::Crds(args) => crds::run(&args),
+            #[cfg(feature = "simulator")]
+            Command::Simulator(args) => simulator::run(args).await,
+            #[cfg(any())]
+            Command::Demo(args) => demo::run(args).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error.as_ref()),
+    }
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    error!("{error}");
+    ExitCode::FAILURE
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_client=warn"));
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logger.with_target(false).init(),
+        LogFormat::Json => logger.json().init(),
+    }
+}

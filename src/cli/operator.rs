@@ -1,0 +1,90 @@
+//! `payg operator`.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::operator::{self, Config, Settings};
+use crate::providers::azure;
+
+use super::Error;
+use super::clock::ClockArgs;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A kubeconfig; without one the pod's own ServiceAccount is used
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// The namespace that the operator runs in: its lease is there
+    #[arg(long, env = "POD_NAMESPACE")]
+    namespace: String,
+    /// The name of this replica
+    #[arg(long, env = "POD_NAME", default_value = "payg-operator")]
+    pod_name: String,
+    /// Where /healthz, /readyz and /metrics are served
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// How many accounts are looked at at once
+    #[arg(long, default_value_t = 8)]
+    workers: usize,
+    /// Decide and report, and never request an upgrade
+    #[arg(long)]
+    dry_run: bool,
+    /// How many upgrades may be requested within an hour, over all accounts: what bounds any mistake
+    #[arg(long, default_value_t = 20)]
+    max_upgrades_per_hour: u32,
+    #[command(flatten)]
+    azure: AzureArgs,
+    #[command(flatten)]
+    clock: ClockArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct AzureArgs {
+    /// Your own automation that upgrades Azure accounts (docs/broker.md); for BillingProviders with `upgradeMethod: Broker`
+    #[arg(long, requires = "azure_broker_scope")]
+    azure_broker_url: Option<Url>,
+    /// What a token must be for to be taken by the broker, such as api://payg-broker/.default
+    #[arg(long, requires = "azure_broker_url")]
+    azure_broker_scope: Option<String>,
+    /// Azure Resource Manager, if not Microsoft's
+    #[arg(long)]
+    azure_arm_endpoint: Option<Url>,
+    /// The token issuer, if not Microsoft Entra
+    #[arg(long)]
+    azure_authority_host: Option<Url>,
+    /// Certificates (PEM) to trust beside the system's
+    #[arg(long)]
+    trust_anchor: Option<PathBuf>,
+}
+
+pub async fn run(args: Args) -> Result<(), Error> {
+    let config = Config {
+        kubeconfig: args.kubeconfig,
+        namespace: args.namespace,
+        pod_name: args.pod_name,
+        listen: args.listen,
+        workers: args.workers,
+        settings: Settings {
+            dry_run: args.dry_run,
+            upgrades_per_hour: args.max_upgrades_per_hour,
+            clock: args.clock.clock(),
+        },
+        azure: args.azure.settings()?,
+    };
+    Ok(operator::run(config).await?)
+}
+
+impl AzureArgs {
+    fn settings(self) -> Result<azure::Settings, Error> {
+        let read = |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+        Ok(azure::Settings {
+            arm_endpoint: self.azure_arm_endpoint,
+            authority_host: self.azure_authority_host,
+            broker: self.azure_broker_url.zip(self.azure_broker_scope).map(|(url, scope)| azure::Broker { url, scope }),
+            trust_anchor_pem: self.trust_anchor.map(read).transpose()?,
+        })
+    }
+}

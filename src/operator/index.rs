@@ -1,0 +1,147 @@
+//! The fleet in memory: for each Subscription just what it takes to find whom a change concerns. Decisions are never made
+//! on it; every pass reads live.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::core::account::AccountId;
+use crate::runtime::ObjectKey;
+
+/// What is known of one Subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its uid, generation and forced looks: a change of these, and of nothing else, calls for a pass.
+    pub version: (String, i64),
+    /// Its account.
+    pub account: AccountId,
+    /// Its BillingProvider.
+    pub provider: ObjectKey,
+}
+
+/// The Subscriptions and the requests that the ledger holds.
+#[derive(Debug, Default)]
+pub struct Index {
+    subscriptions: HashMap<ObjectKey, Entry>,
+    by_account: HashMap<AccountId, BTreeSet<ObjectKey>>,
+    by_provider: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
+    /// By approval: its Subscription, which a deletion does not name.
+    approvals: HashMap<ObjectKey, ObjectKey>,
+    /// By record: the last moments at which its attempts may have been sent (wall clock).
+    requests: BTreeMap<String, Vec<Timestamp>>,
+}
+
+impl Index {
+    /// Takes in a Subscription. Whether it calls for a pass: it is new, or its spec has changed.
+    pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> bool {
+        if self.subscriptions.get(key).is_some_and(|known| known == &entry) {
+            return false;
+        }
+        self.remove(key);
+        self.by_account.entry(entry.account.clone()).or_default().insert(key.clone());
+        self.by_provider.entry(entry.provider.clone()).or_default().insert(key.clone());
+        self.subscriptions.insert(key.clone(), entry);
+        true
+    }
+
+    /// Forgets a Subscription, and tells what it was.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Entry> {
+        let entry = self.subscriptions.remove(key)?;
+        take_out(&mut self.by_account, &entry.account, key);
+        take_out(&mut self.by_provider, &entry.provider, key);
+        Some(entry)
+    }
+
+    /// The Subscriptions of `account`.
+    pub fn of_account(&self, account: &AccountId) -> Vec<ObjectKey> {
+        self.by_account.get(account).into_iter().flatten().cloned().collect()
+    }
+
+    /// The Subscriptions that use `provider`.
+    pub fn of_provider(&self, provider: &ObjectKey) -> Vec<ObjectKey> {
+        self.by_provider.get(provider).into_iter().flatten().cloned().collect()
+    }
+
+    /// Takes in an approval of the Subscription at `subscription`.
+    pub fn put_approval(&mut self, approval: ObjectKey, subscription: ObjectKey) {
+        self.approvals.insert(approval, subscription);
+    }
+
+    /// Forgets an approval, and tells the Subscription that it was about.
+    pub fn remove_approval(&mut self, approval: &ObjectKey) -> Option<ObjectKey> {
+        self.approvals.remove(approval)
+    }
+
+    /// Takes in the attempts of the record called `name`.
+    pub fn put_requests(&mut self, name: &str, not_after: Vec<Timestamp>) {
+        self.requests.insert(name.to_owned(), not_after);
+    }
+
+    /// Takes in one attempt more of the record called `name`, before the watch tells of it.
+    pub fn add_request(&mut self, name: &str, not_after: Timestamp) {
+        self.requests.entry(name.to_owned()).or_default().push(not_after);
+    }
+
+    /// Forgets the record called `name`.
+    pub fn remove_requests(&mut self, name: &str) {
+        self.requests.remove(name);
+    }
+
+    /// How many upgrades were requested within the hour before `now` (wall clock).
+    pub fn requests_within_an_hour(&self, now: Timestamp) -> u32 {
+        let hour_ago = now.checked_sub(Duration::from_hours(1)).unwrap_or(Timestamp::MIN);
+        let recent = self.requests.values().flatten().filter(|not_after| **not_after > hour_ago).count();
+        recent.try_into().unwrap_or(u32::MAX)
+    }
+}
+
+fn take_out<K: std::hash::Hash + Eq>(map: &mut HashMap<K, BTreeSet<ObjectKey>>, at: &K, key: &ObjectKey) {
+    if let Some(keys) = map.get_mut(at) {
+        keys.remove(key);
+        if keys.is_empty() {
+            map.remove(at);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(generation: i64, account: u128) -> Entry {
+        Entry {
+            version: ("uid".to_owned(), generation),
+            account: AccountId::Azure(uuid::Uuid::from_u128(account)),
+            provider: ObjectKey::namespaced("team-a", "azure"),
+        }
+    }
+
+    #[test]
+    fn only_a_change_of_the_spec_calls_for_a_pass() {
+        let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
+        assert!(index.put(&key, entry(1, 1)));
+        assert!(!index.put(&key, entry(1, 1)), "an echo of our own status");
+        assert!(index.put(&key, entry(2, 1)));
+    }
+
+    #[test]
+    fn nothing_of_a_subscription_stays_behind() {
+        let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
+        index.put(&key, entry(1, 1));
+        index.put(&key, entry(2, 2));
+        assert_eq!(index.of_account(&entry(1, 1).account), []);
+        assert_eq!(index.of_account(&entry(1, 2).account), [key.clone()]);
+        index.remove(&key);
+        assert_eq!(index.of_provider(&entry(1, 1).provider), []);
+    }
+
+    #[test]
+    fn requests_are_counted_for_an_hour() {
+        let mut index = Index::default();
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        index.put_requests("up-1", vec![now - Duration::from_hours(2), now - Duration::from_mins(59)]);
+        index.add_request("up-2", now);
+        assert_eq!(index.requests_within_an_hour(now), 2);
+    }
+}

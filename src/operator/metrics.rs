@@ -1,0 +1,75 @@
+//! What the operator counts, beside what the engine does.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+/// The operator's own families. Copies share their numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    verdicts: Family<ByReason, Counter>,
+    reads: Family<ByReason, Counter>,
+    attempts: Family<ByOutcome, Counter>,
+    unwatched: Gauge,
+    unwatched_names: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Metrics {
+    /// Adds the families to `registry`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        for outcome in ["Accepted", "Rejected", "Unknown"] {
+            metrics.attempts.get_or_create(&ByOutcome { outcome }).inc_by(0);
+        }
+        registry.register("verdict_changes", "Changes of a Subscription's verdict, by the new one", metrics.verdicts.clone());
+        registry.register("account_reads", "Looks at accounts, by what came of them", metrics.reads.clone());
+        registry.register("upgrade_attempts", "Upgrades that were requested, by outcome", metrics.attempts.clone());
+        registry.register(
+            "unwatched_records",
+            "Upgrade records without a known outcome whose account nobody can see",
+            metrics.unwatched.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a change to the verdict with `reason`.
+    pub fn verdict(&self, reason: &'static str) {
+        self.verdicts.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// Counts a look at an account.
+    pub fn read(&self, reason: &'static str) {
+        self.reads.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// Counts a request for an upgrade.
+    pub fn attempt(&self, outcome: &'static str) {
+        self.attempts.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// Remembers whether nobody can see the account of the record called `name`.
+    pub fn unwatched(&self, name: &str, unwatched: bool) {
+        let mut names = self.unwatched_names.lock().unwrap_or_else(PoisonError::into_inner);
+        if unwatched {
+            names.insert(name.to_owned());
+        } else {
+            names.remove(name);
+        }
+        self.unwatched.set(names.len().try_into().unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,112 @@
+//! The operator: passes over Subscriptions, BillingProviders and records, and the ledger of upgrades. Joins `core` (what to
+//! do), `api` (what is written and read), `providers` (the clouds) and `runtime` (the engine).
+
+mod index;
+mod ledger;
+mod metrics;
+mod parse;
+mod policy;
+mod provider;
+mod providers;
+mod record;
+mod render;
+mod report;
+mod run;
+mod subscription;
+mod watches;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use tracing::warn;
+
+use crate::clock::BillingClock;
+use crate::runtime::ObjectKey;
+use crate::runtime::events::Events;
+use crate::runtime::queue::{Next, Queue};
+
+pub use self::run::{Config, Error, run};
+
+/// Who writes, in managed fields.
+const FIELD_MANAGER: &str = "payg-operator";
+/// How long one look at an account may take.
+const LOOK_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How the operator is to work: its administrator's choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Decide, and request nothing.
+    pub dry_run: bool,
+    /// How many upgrades may be requested within an hour.
+    pub upgrades_per_hour: u32,
+    /// The billing clock.
+    pub clock: BillingClock,
+}
+
+/// Something to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Work {
+    Subscription(ObjectKey),
+    Provider(ObjectKey),
+    /// A record that no Subscription looks after, by name.
+    Record(String),
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subscription(key) => write!(f, "Subscription {key}"),
+            Self::Provider(key) => write!(f, "BillingProvider {key}"),
+            Self::Record(name) => write!(f, "UpgradeRecord {name}"),
+        }
+    }
+}
+
+/// What a pass needs.
+struct Operator {
+    client: Client,
+    ledger: ledger::Ledger,
+    providers: providers::Providers,
+    index: Mutex<index::Index>,
+    queue: Arc<Queue<Work>>,
+    events: Events,
+    metrics: metrics::Metrics,
+    settings: Settings,
+    /// Held while the right to send an attempt is taken.
+    claiming: tokio::sync::Mutex<()>,
+}
+
+impl Operator {
+    /// One pass, and when to look again.
+    async fn pass(&self, work: Work) -> Next {
+        let outcome = match &work {
+            Work::Subscription(key) => subscription::pass(self, key).await,
+            Work::Provider(key) => provider::pass(self, key).await,
+            Work::Record(name) => record::pass(self, name).await,
+        };
+        outcome.unwrap_or_else(|error| {
+            // Somebody wrote in between: the next pass reads what they wrote.
+            if !matches!(&error, kube::Error::Api(status) if status.is_conflict()) {
+                warn!(%work, %error, "a pass failed; it is tried again");
+            }
+            Next::Retry
+        })
+    }
+
+    /// The fleet in memory. Never held across an await.
+    fn index(&self) -> MutexGuard<'_, index::Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The objects of a kind in the namespace of `key`.
+    fn namespaced<K>(&self, key: &ObjectKey) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), key.namespace.as_deref().unwrap_or_default())
+    }
+}

@@ -1,0 +1,182 @@
+//! From what was read to what decisions are made of. Whatever does not fit is said, never guessed.
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use thiserror::Error;
+
+use crate::api;
+use crate::api::conditions;
+use crate::core::account::{AccountId, AwsAccountId};
+use crate::core::approval::{Approval, Decision};
+use crate::core::decide::Previous;
+use crate::core::desired::{ApprovalMode, Claimant, Desired, Limits, When};
+use crate::core::money::Money;
+use crate::core::observation::DeclaredTrial;
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, Source};
+use crate::core::record::{Attempt, Outcome, Record, RecordState};
+use crate::core::trigger::PastLook;
+
+/// Why an object cannot be worked with. Admission refuses such objects; one can still be there from before a rule was.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{field}` {problem}")]
+pub struct Invalid {
+    /// The field.
+    pub field: &'static str,
+    /// What it must be.
+    pub problem: &'static str,
+}
+
+const fn invalid(field: &'static str, problem: &'static str) -> Invalid {
+    Invalid { field, problem }
+}
+
+/// The account that a Subscription names.
+pub fn account(account: &api::Account) -> Result<AccountId, Invalid> {
+    match account {
+        api::Account::Azure(azure) => uuid::Uuid::parse_str(&azure.subscription_id)
+            .map(AccountId::Azure)
+            .map_err(|_| invalid("spec.account.azure.subscriptionId", "must be a GUID")),
+        api::Account::Aws(aws) => AwsAccountId::parse(&aws.account_id)
+            .map(AccountId::Aws)
+            .ok_or(invalid("spec.account.aws.accountId", "must be 12 digits, in quotes")),
+    }
+}
+
+/// What a Subscription asks for.
+pub fn desired(spec: &api::SubscriptionSpec) -> Result<Desired, Invalid> {
+    let api::DesiredOffer::PayAsYouGo = spec.offer;
+    Ok(Desired {
+        account: account(&spec.account)?,
+        when: when(&spec.upgrade)?,
+        approval: match spec.upgrade.approval {
+            api::ApprovalMode::Automatic => ApprovalMode::Automatic,
+            api::ApprovalMode::Manual => ApprovalMode::Manual,
+        },
+        trial: spec.trial.as_ref().map_or(Ok(DeclaredTrial::default()), trial)?,
+        suspend: spec.suspend.unwrap_or(false),
+    })
+}
+
+fn when(upgrade: &api::Upgrade) -> Result<When, Invalid> {
+    Ok(match upgrade.when {
+        api::When::BenefitsExhausted => When::BenefitsExhausted,
+        api::When::Immediately => When::Immediately,
+        api::When::Never => When::Never,
+        api::When::BeforeExhaustion => {
+            let before = upgrade.before_exhaustion.as_ref();
+            let before = before.ok_or(invalid("spec.upgrade.beforeExhaustion", "must be given with this `when`"))?;
+            When::BeforeExhaustion(Limits {
+                credit_below: before.credit_below.as_ref().map(money).transpose()?,
+                time_left: before.time_left_seconds.map(SignedDuration::from_secs),
+            })
+        }
+    })
+}
+
+fn trial(trial: &api::Trial) -> Result<DeclaredTrial, Invalid> {
+    Ok(DeclaredTrial {
+        start: trial.start_time.map(Timestamp::from),
+        end: trial.end_time.map(Timestamp::from),
+        credit: trial.credit.as_ref().map(money).transpose()?,
+    })
+}
+
+fn money(money: &api::Money) -> Result<Money, Invalid> {
+    Money::parse(&money.amount.to_string(), &money.currency)
+        .ok_or(invalid("spec", "must name money as a decimal number and an ISO 4217 currency"))
+}
+
+/// A Subscription as one that asks for its account.
+pub fn claimant(subscription: &api::Subscription) -> Claimant {
+    Claimant {
+        namespace: subscription.namespace().unwrap_or_default(),
+        name: subscription.name_any(),
+        uid: subscription.uid().unwrap_or_default(),
+        created: subscription.creation_timestamp().map_or(Timestamp::MAX, |time| time.0),
+        has_observed: subscription.status.as_ref().is_some_and(|status| status.last_observed_time.is_some()),
+    }
+}
+
+/// What a Subscription's status remembers of former passes.
+pub fn previous(status: &api::SubscriptionStatus) -> Previous {
+    let since = |type_: &str, status_is: &str, reason: Option<&str>| {
+        conditions::find(&status.conditions, type_)
+            .filter(|condition| condition.status == status_is && reason.is_none_or(|reason| condition.reason == reason))
+            .map(|condition| condition.last_transition_time.0)
+    };
+    let not_ready = Some("ProviderNotReady");
+    Previous {
+        look: status.last_observed_time.map(|observed| PastLook {
+            benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed.timestamp())).collect(),
+            observed: observed.timestamp(),
+        }),
+        burn_per_day: status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day).map(api::Amount::decimal),
+        accepted_since: status.upgrade.as_ref().and_then(|upgrade| upgrade.accept_time).map(Timestamp::from),
+        // What is stalled by it has been so for long: the wait is over.
+        not_ready_since: since("Reconciling", "True", not_ready)
+            .or_else(|| since("Stalled", "True", not_ready).map(|_| Timestamp::MIN)),
+        unobserved_since: since("Observed", "False", None),
+    }
+}
+
+/// A benefit as status remembers it; `None` for a kind of another version.
+fn benefit(seen: &api::Benefit, observed: Timestamp) -> Option<Benefit> {
+    let money = |amount: Option<api::Amount>| Money::parse(&amount?.to_string(), seen.currency.as_deref()?);
+    Some(Benefit {
+        kind: BenefitKind::parse(&seen.kind)?,
+        state: BenefitState::parse(&seen.state),
+        granted: money(seen.granted),
+        remaining: money(seen.remaining),
+        end: seen.end_time.map(Timestamp::from),
+        as_of: seen.as_of_time.map_or(observed, Timestamp::from),
+        source: Source::parse(&seen.source),
+    })
+}
+
+/// What somebody said about an upgrade.
+pub fn approval(approval: &api::UpgradeApproval) -> Approval {
+    let spec = &approval.spec;
+    Approval {
+        expires: spec.expire_time.map(Timestamp::from),
+        uid: approval.uid().unwrap_or_default(),
+        name: approval.name_any(),
+        approver: spec.approver.clone(),
+        transition_hash: spec.transition_hash.clone(),
+        decision: match spec.decision {
+            api::Decision::Approve => Decision::Approve,
+            api::Decision::Deny => Decision::Deny,
+            // No attempt has the number 0, so a Retry without one reopens nothing.
+            api::Decision::Retry => Decision::Retry(spec.record_attempt.and_then(|n| n.try_into().ok()).unwrap_or(0)),
+        },
+    }
+}
+
+/// The ledger's entry. The first attempt's intent is in the spec, its outcome in the status; a first attempt without an
+/// outcome may have been sent.
+pub fn record(record: &api::UpgradeRecord) -> Record {
+    let status = record.status.clone().unwrap_or_default();
+    let mut attempts: Vec<_> = status.attempts.iter().map(|made| attempt(made, &record.spec.intent)).collect();
+    if !attempts.iter().any(|attempt| attempt.number == 1) {
+        let first = api::Attempt { number: 1, ..api::Attempt::default() };
+        attempts.insert(0, attempt(&first, &record.spec.intent));
+    }
+    Record {
+        name: record.name_any(),
+        state: RecordState::parse(status.state.as_deref()),
+        requester_uid: record.spec.requester.uid.clone(),
+        endpoint: record.spec.endpoint.clone(),
+        attempts,
+    }
+}
+
+fn attempt(made: &api::Attempt, first: &api::Intent) -> Attempt {
+    let intent = made.intent.as_ref().unwrap_or(first);
+    Attempt {
+        number: made.number.try_into().unwrap_or(0),
+        not_after: intent.not_after_time.into(),
+        outcome: Outcome::parse(made.outcome.as_deref()),
+        sent: made.send_time.map(Timestamp::from),
+        approval_uid: intent.approval.as_ref().map(|approval| approval.uid.clone()),
+        message: made.message.as_deref().unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,81 @@
+//! One pass over a record that nobody looks after any more: its Subscription is gone. It is observed and closed; nothing
+//! is ever sent for it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::{Api, ResourceExt};
+use tracing::info;
+
+use crate::api;
+use crate::core::account::AccountId;
+use crate::core::decide::orphan;
+use crate::core::observation::Observation;
+use crate::runtime::ObjectKey;
+use crate::runtime::queue::Next;
+
+use super::{LOOK_DEADLINE, Operator, parse, report};
+
+/// The pause between two looks for a record whose outcome is awaited.
+const SOON: Duration = Duration::from_secs(5);
+/// The pause while nobody can look.
+const LATER: Duration = Duration::from_mins(5);
+
+/// A pass over the record called `name`.
+pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
+    let Some(stored) = operator.ledger.get(name).await? else {
+        operator.metrics.unwatched(name, false);
+        return Ok(Next::OnChange);
+    };
+    let record = parse::record(&stored);
+    let account = AccountId::parse(&stored.spec.account.cloud, &stored.spec.account.id);
+    let has_claimant = account.as_ref().is_some_and(|account| !operator.index().of_account(account).is_empty());
+    if has_claimant || !(record.is_open() || record.is_unresolved()) {
+        operator.metrics.unwatched(name, false);
+        return Ok(Next::OnChange);
+    }
+    let seen = match &account {
+        Some(account) => look(operator, &stored, account).await?,
+        None => None,
+    };
+    let Some(seen) = seen else {
+        operator.metrics.unwatched(name, true);
+        report::warning(operator, &stored, "RecordUnwatched", UNWATCHED).await;
+        return Ok(Next::After(LATER));
+    };
+    operator.metrics.unwatched(name, false);
+    if let Some(note) = orphan(&record, &seen, Timestamp::now()) {
+        info!(record = name, ?note, "a record whose Subscription is gone was settled by observation");
+        operator.ledger.note(&stored, note).await?;
+        return Ok(Next::After(SOON));
+    }
+    Ok(Next::After(if record.is_open() { SOON } else { LATER }))
+}
+
+const UNWATCHED: &str = "An upgrade may have been requested, the Subscription that asked for it is gone, and no \
+    BillingProvider in its namespace can see the account. Look at the account in the provider's portal, or bring the \
+    Subscription back.";
+
+/// A look at the account through any BillingProvider of the namespace that asked for the upgrade.
+async fn look(
+    operator: &Operator,
+    stored: &api::UpgradeRecord,
+    account: &AccountId,
+) -> kube::Result<Option<Observation>> {
+    let namespace = &stored.spec.requester.namespace;
+    let api: Api<kube::core::PartialObjectMeta<api::BillingProvider>> =
+        Api::namespaced(operator.client.clone(), namespace);
+    for provider in api.list_metadata(&kube::api::ListParams::default()).await?.items {
+        let key = ObjectKey::namespaced(namespace, &provider.name_any());
+        let Ok(provider) = operator.providers.get(&key).await? else { continue };
+        if provider.client.capabilities(account).is_err() {
+            continue; // of another cloud
+        }
+        provider.pace().await;
+        let clock = operator.settings.clock;
+        if let Ok(seen) = provider.client.observe(account, &|| clock.now(), LOOK_DEADLINE).await {
+            return Ok(Some(seen));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,158 @@
+//! From what was decided to the status that people and tools read. Pure: the same decision on the same status gives the
+//! same status.
+
+use jiff::Timestamp;
+
+use crate::api;
+use crate::api::conditions::{self, Statement, Status};
+use crate::core::decide::Decision;
+use crate::core::observation::Observation;
+use crate::core::offer::Benefit;
+use crate::core::record::Record;
+use crate::core::verdict::{Progress, Ready, Verdict};
+
+/// What a status is made from, beside the decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The status as it is.
+    pub before: &'a api::SubscriptionStatus,
+    /// The generation that was decided on.
+    pub generation: i64,
+    /// The ledger's entry as it is after this pass.
+    pub record: Option<&'a Record>,
+    /// When the next look is due, where one is (billing clock).
+    pub next_check: Option<Timestamp>,
+    /// The billing time.
+    pub billing: Timestamp,
+    /// The wall time.
+    pub wall: Timestamp,
+}
+
+/// The status after `decision`.
+pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionStatus {
+    let mut status = context.before.clone();
+    if let Some(seen) = &decision.seen {
+        observed(&mut status, seen);
+        status.transition = decision.transition.as_ref().map(|transition| api::Transition {
+            hash: transition.hash.clone(),
+            from: offer(transition.from.class.name(), Some(&transition.from.native)),
+            to: offer(transition.to.name(), None),
+            reversible: Some(false),
+            credit_after: Some("Kept".into()),
+            cost_note: Some(COST_NOTE.into()),
+            deadline_time: seen.deadline.map(Into::into),
+        });
+        status.forecast = decision.forecast.map(|forecast| api::Forecast {
+            exhaustion_time: forecast.exhaustion.map(Into::into),
+            burn_per_day: forecast.burn_per_day.map(Into::into),
+        });
+    }
+    status.upgrade = progress(&decision.verdict, &status, &context);
+    status.next_check_time = context.next_check.map(Into::into);
+    state(&mut status, decision, &context);
+    status
+}
+
+/// What an upgrade costs: <https://azure.microsoft.com/pricing/purchase-options/pay-as-you-go>.
+const COST_NOTE: &str = "The upgrade itself costs nothing. What is left of the benefits stays usable; from then on every \
+                         service that is used beyond free amounts is charged at pay-as-you-go prices. It cannot be undone.";
+
+fn offer(class: &str, native: Option<&str>) -> api::Offer {
+    api::Offer { class: class.into(), native: native.map(Into::into) }
+}
+
+fn observed(status: &mut api::SubscriptionStatus, seen: &Observation) {
+    status.account = Some(api::AccountStatus {
+        lifecycle: Some(seen.lifecycle.name().into()),
+        owner_tenant_id: seen.owner.as_deref().map(Into::into),
+    });
+    status.offer = Some(offer(seen.offer.class.name(), Some(&seen.offer.native)));
+    let mut benefits: Vec<_> = seen.benefits.iter().map(benefit).collect();
+    benefits.sort_by(|one, other| one.kind.cmp(&other.kind));
+    status.benefits = benefits;
+    status.last_observed_time = Some(seen.observed.into());
+}
+
+fn benefit(seen: &Benefit) -> api::Benefit {
+    let money = seen.remaining.or(seen.granted);
+    api::Benefit {
+        kind: seen.kind.name().into(),
+        state: seen.state.name().into(),
+        granted: seen.granted.map(|money| money.amount.into()),
+        remaining: seen.remaining.map(|money| money.amount.into()),
+        currency: money.map(|money| money.currency.to_string()),
+        end_time: seen.end.map(Into::into),
+        as_of_time: Some(seen.as_of.into()),
+        source: seen.source.name().into(),
+    }
+}
+
+/// How the upgrade goes on. What happened stays; what a person should do goes when it is done.
+fn progress(
+    verdict: &Verdict,
+    status: &api::SubscriptionStatus,
+    context: &Context<'_>,
+) -> Option<api::UpgradeProgress> {
+    let mut progress = status.upgrade.clone().unwrap_or_default();
+    progress.action_url = None;
+    if let Some(record) = context.record {
+        progress.record_name = Some(record.name.clone());
+        progress.message = record.last().map(|last| last.message.as_str()).filter(|text| !text.is_empty()).map(Into::into);
+    }
+    match verdict {
+        Verdict::Upgrading => progress.request_time = Some(context.billing.into()),
+        Verdict::UpgradeAccepted { .. } | Verdict::ConversionOverdue { .. } => {
+            progress.accept_time = progress.accept_time.or(Some(context.billing.into()));
+        }
+        // An account that was on the offer before anybody asked has no such time.
+        Verdict::OfferInPlace(_) if progress.accept_time.is_some() || context.record.is_some() => {
+            progress.convert_time = progress.convert_time.or(Some(context.billing.into()));
+        }
+        Verdict::AwaitingPortalUpgrade { url, .. } => progress.action_url = Some(url.clone()),
+        _ => {}
+    }
+    (progress != api::UpgradeProgress::default()).then_some(progress)
+}
+
+fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {
+    let verdict = &decision.verdict;
+    let message = verdict.to_string();
+    // A pass that learnt nothing must not vouch for a generation that it could not judge.
+    let generation = match (verdict.ready(), status.observed_generation) {
+        (Ready::Unchanged, Some(before)) if before >= 0 => before,
+        _ => context.generation,
+    };
+    let mut say = |type_, status_, reason: &str, message: &str| {
+        let statement = Statement { type_, status: status_, reason, message };
+        conditions::set(&mut status.conditions, statement, generation, context.wall);
+    };
+    match verdict {
+        Verdict::Unobserved { error, .. } => say("Observed", Status::False, error.reason(), &message),
+        Verdict::ProviderNotReady { problem, .. } => say("Observed", Status::False, problem.reason(), &message),
+        _ if decision.seen.is_some() => say("Observed", Status::True, "Observed", "The last look at the account succeeded."),
+        _ => {}
+    }
+    match verdict.ready() {
+        Ready::True => say("Ready", Status::True, verdict.reason(), &message),
+        Ready::False => say("Ready", Status::False, verdict.reason(), &message),
+        Ready::Unknown => say("Ready", Status::Unknown, verdict.reason(), &message),
+        Ready::Unchanged => {}
+    }
+    if verdict.ready() != Ready::Unchanged {
+        say("UpgradeAvailable", verdict.upgrade_available().into(), verdict.reason(), &message);
+        say("Upgraded", matches!(verdict, Verdict::OfferInPlace(_)).into(), verdict.reason(), &message);
+    }
+    let (holds, not) = match verdict.progress() {
+        Progress::Settled => (None, &["Reconciling", "Stalled"][..]),
+        Progress::Reconciling => (Some("Reconciling"), &["Stalled"][..]),
+        Progress::Stalled => (Some("Stalled"), &["Reconciling"][..]),
+        Progress::Unchanged => (None, &[][..]),
+    };
+    if let Some(type_) = holds {
+        say(type_, Status::True, verdict.reason(), &message);
+    }
+    for type_ in not {
+        conditions::remove(&mut status.conditions, type_);
+    }
+    status.observed_generation = Some(generation);
+}

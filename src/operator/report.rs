@@ -1,0 +1,182 @@
+//! What people get to see of a pass: status, events. Written only when it changes.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::core::ApiResource;
+use kube::{Api, Resource};
+use serde_json::{Map, Value, json};
+use tracing::{debug, info};
+
+use crate::api;
+use crate::api::conditions::{self, Statement, Status};
+use crate::core::decide::Decision;
+use crate::core::record::Record;
+use crate::core::schedule;
+use crate::core::verdict::{Progress, Ready};
+use crate::runtime::events::{Note, Severity};
+use crate::runtime::ObjectKey;
+use crate::runtime::queue::Next;
+
+use super::render::{self, Context};
+use super::{FIELD_MANAGER, Operator};
+
+/// Writes what was decided on `subscription` into its status, tells of a change of verdict, and says when to look again.
+pub async fn subscription(
+    operator: &Operator,
+    subscription: &api::Subscription,
+    decision: &Decision,
+    record: Option<&Record>,
+) -> kube::Result<Next> {
+    let clock = operator.settings.clock;
+    let wall = Timestamp::now();
+    let next_check = match decision.next {
+        schedule::Next::At(time) => Some(time),
+        schedule::Next::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
+        schedule::Next::Backoff(_) | schedule::Next::OnChange => None,
+    };
+    let before = subscription.status.clone().unwrap_or_default();
+    let context = Context {
+        before: &before,
+        generation: subscription.metadata.generation.unwrap_or_default(),
+        record,
+        next_check,
+        billing: clock.now(),
+        wall,
+    };
+    let after = render::status(decision, context);
+    let api: Api<api::Subscription> = operator.namespaced(&ObjectKey::of(&subscription.metadata));
+    write(&api, &subscription.metadata, &before, &after).await?;
+    tell(operator, subscription, &before, &after, decision).await;
+    Ok(match decision.next {
+        schedule::Next::At(time) => Next::After(clock.wall_until(time)),
+        schedule::Next::After(pause) | schedule::Next::Backoff(Some(pause)) => Next::After(pause),
+        schedule::Next::Backoff(None) => Next::Retry,
+        schedule::Next::OnChange => Next::OnChange,
+    })
+}
+
+/// An Event for a change of verdict; none for a verdict that stays.
+async fn tell(
+    operator: &Operator,
+    subscription: &api::Subscription,
+    before: &api::SubscriptionStatus,
+    after: &api::SubscriptionStatus,
+    decision: &Decision,
+) {
+    let verdict = &decision.verdict;
+    let type_ = if verdict.ready() == Ready::Unchanged { "Observed" } else { "Ready" };
+    let of = |status: &api::SubscriptionStatus| {
+        conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()))
+    };
+    if of(before) == of(after) {
+        return;
+    }
+    let key = ObjectKey::of(&subscription.metadata);
+    info!(subscription = %key, verdict = verdict.reason(), message = %verdict, "the verdict has changed");
+    operator.metrics.verdict(verdict.reason());
+    let bad = verdict.progress() == Progress::Stalled || matches!(verdict.ready(), Ready::Unknown | Ready::Unchanged);
+    let severity = if bad && before.last_observed_time.is_some() || verdict.progress() == Progress::Stalled {
+        Severity::Warning
+    } else {
+        Severity::Normal
+    };
+    let note = Note { severity, reason: verdict.reason(), action: "Decide", text: &verdict.to_string() };
+    operator.events.publish(&reference(subscription), note).await;
+}
+
+/// A warning Event on `object`.
+pub async fn warning<K: Resource<DynamicType = ()>>(operator: &Operator, object: &K, reason: &str, text: &str) {
+    let note = Note { severity: Severity::Warning, reason, action: "Reconcile", text };
+    operator.events.publish(&reference(object), note).await;
+}
+
+fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
+    object.object_ref(&())
+}
+
+/// Says on an object that cannot be understood why it is left alone, so far as its schema lets anything be written to it.
+pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta, problem: &str) -> kube::Result<()> {
+    let message = format!("This Subscription cannot be read and is left alone: {problem}. Correct it, or delete it.");
+    info!(subscription = %key, problem, "a Subscription cannot be read");
+    let resource = ApiResource::erase::<api::Subscription>(&());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(operator.client.clone(), key.namespace.as_deref().unwrap_or_default(), &resource);
+    let reference = ObjectReference {
+        api_version: Some(resource.api_version.clone()),
+        kind: Some(resource.kind.clone()),
+        namespace: metadata.namespace.clone(),
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
+        ..ObjectReference::default()
+    };
+    let note = Note { severity: Severity::Warning, reason: INVALID, action: "Reconcile", text: &message };
+    operator.events.publish(&reference, note).await;
+    let Some(object) = api.get_opt(&key.name).await? else { return Ok(()) };
+    let generation = metadata.generation.unwrap_or_default();
+    let mut said = Vec::new();
+    for (type_, status) in [("Ready", Status::False), ("Stalled", Status::True)] {
+        let statement = Statement { type_, status, reason: INVALID, message: &message };
+        conditions::set(&mut said, statement, generation, Timestamp::now());
+    }
+    let is_said = |condition: &Value| condition["type"] == "Stalled" && condition["message"] == message.as_str();
+    if object.data["status"]["conditions"].as_array().is_some_and(|there| there.iter().any(is_said)) {
+        return Ok(());
+    }
+    let patch = json!({"status": {"observedGeneration": generation, "conditions": said}});
+    match api.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        // The API server may refuse any write to an object that breaks its schema; the Event has told.
+        Err(kube::Error::Api(status)) if status.is_invalid() || status.is_forbidden() => {
+            debug!(subscription = %key, %status, "the status of an invalid object could not be written");
+            Ok(())
+        }
+        other => other.map(|_| ()),
+    }
+}
+
+const INVALID: &str = "InvalidSpec";
+
+/// Writes the difference between two statuses, unless there is none, if the object is still as it was read.
+pub async fn write<K, S>(api: &Api<K>, metadata: &ObjectMeta, before: &S, after: &S) -> kube::Result<()>
+where
+    K: Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+    S: serde::Serialize,
+{
+    let (before, after) = (to_value(before)?, to_value(after)?);
+    let Some(difference) = difference(&before, &after) else { return Ok(()) };
+    let patch = json!({"metadata": {"resourceVersion": metadata.resource_version}, "status": difference});
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch_status(metadata.name.as_deref().unwrap_or_default(), &params, &Patch::Merge(patch)).await.map(|_| ())
+}
+
+fn to_value(status: &impl serde::Serialize) -> kube::Result<Value> {
+    serde_json::to_value(status).map_err(kube::Error::SerdeError)
+}
+
+/// The merge patch (RFC 7386) that makes `after` of `before`; `None` where they are the same.
+fn difference(before: &Value, after: &Value) -> Option<Value> {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        return (before != after).then(|| after.clone());
+    };
+    let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Value::Null));
+    let changed = new.iter().filter_map(|(name, value)| {
+        Some((name.clone(), difference(old.get(name).unwrap_or(&Value::Null), value)?))
+    });
+    let patch: Map<_, _> = removed.chain(changed).collect();
+    (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_holds_what_differs_and_removes_what_is_gone() {
+        let before = json!({"offer": {"class": "FreeTrial", "native": "a"}, "transition": {"hash": "1"}, "same": [1]});
+        let after = json!({"offer": {"class": "PayAsYouGo", "native": "a"}, "same": [1], "new": {"x": 1}});
+        let patch = json!({"offer": {"class": "PayAsYouGo"}, "transition": null, "new": {"x": 1}});
+        assert_eq!(difference(&before, &after), Some(patch));
+        assert_eq!(difference(&before, &before), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! The operator as a process: watches on every replica, passes on the one that holds the lease.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use thiserror::Error;
+use tracing::info;
+
+use crate::core::provider::ProviderError;
+use crate::providers::azure;
+use crate::runtime::events::Events;
+use crate::runtime::lease::Candidate;
+use crate::runtime::queue::Queue;
+use crate::runtime::shutdown::{self, SignalError, Tasks};
+use crate::runtime::watch::Watches;
+use crate::runtime::workers::{self, Limits, Pulse};
+use crate::runtime::{client, http, metrics as engine};
+
+use super::index::Index;
+use super::ledger::Ledger;
+use super::metrics::Metrics;
+use super::providers::Providers;
+use super::{Operator, Settings, watches};
+
+/// How the process is to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How to reach the cluster; in-cluster configuration if absent.
+    pub kubeconfig: Option<PathBuf>,
+    /// The namespace of the lease.
+    pub namespace: String,
+    /// This replica's name.
+    pub pod_name: String,
+    /// Where health and metrics are served.
+    pub listen: SocketAddr,
+    /// How many passes run at once.
+    pub workers: usize,
+    /// How to work.
+    pub settings: Settings,
+    /// Where Azure is.
+    pub azure: azure::Settings,
+}
+
+/// Why the process ended.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The cluster cannot be reached.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// Health and metrics cannot be served.
+    #[error(transparent)]
+    Http(#[from] http::Error),
+    /// Signals cannot be heard.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// The administrator's settings for a provider are wrong.
+    #[error("the provider settings are wrong: {0}")]
+    Provider(#[from] ProviderError),
+    /// Another replica may be the leader by now.
+    #[error("the lease was lost, so another replica may act by now; this process ends at once and can be started again")]
+    LeaseLost,
+    /// A part of the process ended that should not.
+    #[error("the task \"{0}\" ended, which is a bug in this program; please report it: {1}")]
+    Task(&'static str, String),
+}
+
+/// The shortest time between two passes over the same object (wall clock).
+const MIN_INTERVAL: Duration = Duration::from_millis(200);
+/// How long a pass may take: a look and an upgrade call at their deadlines, and the API server's answers.
+const PASS_DEADLINE: Duration = Duration::from_secs(120);
+/// How long running passes may go on after a SIGTERM; below Kubernetes's own 30 s.
+const GRACE: Duration = Duration::from_secs(25);
+/// The name of the lease, and of the writer of Events.
+const NAME: &str = "payg-operator";
+
+type Task = Result<(), http::Error>;
+
+/// Runs the operator until it is told to stop.
+pub async fn run(config: Config) -> Result<(), Error> {
+    let shutdown = shutdown::on_signal()?;
+    let user_agent = concat!("payg-operator/", env!("CARGO_PKG_VERSION"));
+    let client = client::connect(config.kubeconfig.as_deref(), user_agent).await?;
+    let mut registry = Registry::with_prefix("payg_operator");
+    let engine_metrics = engine::Metrics::register(&mut registry);
+    let queue = Arc::new(Queue::new(MIN_INTERVAL));
+    let (watched, pulse) = (Watches::new(&engine_metrics), Pulse::default());
+    engine::register_queue(&mut registry, &queue);
+    engine::register_watches(&mut registry, &watched);
+    let operator = Arc::new(Operator {
+        ledger: Ledger::new(client.clone()),
+        providers: Providers::new(client.clone(), azure::Connections::new(config.azure)?),
+        index: Mutex::new(Index::default()),
+        queue: Arc::clone(&queue),
+        events: Events::new(client.clone(), "payg-operator.io/operator", &config.pod_name, &engine_metrics),
+        metrics: Metrics::register(&mut registry),
+        settings: config.settings,
+        claiming: tokio::sync::Mutex::default(),
+        client: client.clone(),
+    });
+    let mut tasks: Tasks<Task> = Tasks::new();
+    watches::start(&operator, &watched, &mut tasks, Ok);
+    let listener = http::bind(config.listen).await?;
+    let probes = http::Probes { registry: Arc::new(registry), watches: watched.clone(), pulse: pulse.clone() };
+    tasks.spawn("http", http::serve(listener, probes));
+    info!(version = env!("CARGO_PKG_VERSION"), dry_run = config.settings.dry_run, "started");
+
+    let candidate = Candidate::new(client, &config.namespace, NAME, &config.pod_name, &engine_metrics);
+    let elected = async {
+        watched.synced().await;
+        candidate.acquire().await
+    };
+    let leadership = tokio::select! {
+        leadership = elected => leadership,
+        ended = tasks.next_ended() => return Err(unexpected(ended)),
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    let limits = Limits { workers: config.workers, deadline: PASS_DEADLINE, grace: GRACE };
+    let pass = move |work| {
+        let operator = Arc::clone(&operator);
+        async move { operator.pass(work).await }
+    };
+    let work = workers::run(queue, limits, engine_metrics, pulse, shutdown.clone(), pass);
+    tasks.spawn(WORKERS, async move {
+        work.await;
+        Ok(())
+    });
+    let ended = tokio::select! {
+        () = leadership.lost().cancelled_owned() => return Err(Error::LeaseLost),
+        ended = tasks.next_ended() => ended,
+    };
+    match &ended {
+        // No pass runs any more: another replica may take over at once.
+        Some(task) if task.name == WORKERS && shutdown.is_cancelled() => {
+            leadership.release().await;
+            info!("stopped");
+            Ok(())
+        }
+        _ => Err(unexpected(ended)),
+    }
+}
+
+const WORKERS: &str = "workers";
+
+fn unexpected(ended: Option<shutdown::Ended<Task>>) -> Error {
+    match ended {
+        None => Error::Task("all", "no task is left".to_owned()),
+        Some(shutdown::Ended { name, result: Ok(Ok(())) }) => Error::Task(name, "it returned".to_owned()),
+        Some(shutdown::Ended { result: Ok(Err(error)), .. }) => Error::Http(error),
+        Some(shutdown::Ended { name, result: Err(panicked) }) => Error::Task(name, panicked.message),
+    }
+}
