@@ -75,6 +75,14 @@ pub enum Error {
         answer: String,
     },
 
+    /// The simulator did not do what it was asked.
+    #[error("the simulator: {0}")]
+    Simulator(String),
+
+    /// kubectl failed.
+    #[error("{0}")]
+    Kubectl(String),
+
     /// The operating system refused something.
     #[error("{what}: {source}")]
     Io {
@@ -89,6 +97,11 @@ impl Error {
     /// An error of the operating system, with what was tried.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self::Io { what: what.into(), source }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+    pub(crate) fn simulator(source: reqwest::Error) -> Self {
+        Self::Simulator(source.to_string())
     }
 
     pub(crate) fn kube(what: impl Into<String>, source: kube::Error) -> Self {

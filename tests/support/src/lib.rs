@@ -21,9 +21,13 @@ mod etcd;
 mod kubeconfig;
 mod launch;
 mod process;
+mod simulator;
+mod stack;
 mod work_dir;
 
 pub use control_plane::{ControlPlane, Endpoints};
 pub use error::Error;
 pub use kubeconfig::client;
 pub use process::Process;
+pub use simulator::Simulator;
+pub use stack::{Clock, Stack};

@@ -1,0 +1,169 @@
+//! One control plane, simulator and operator for all tests of this process; a namespace and accounts of its own for each.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use payg_test_support::{Process, Stack};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep};
+
+/// A day passes in a second.
+pub(crate) const RATE: u32 = 86_400;
+pub(crate) const TENANT: &str = "72f988bf-0000-4a00-9000-0000000000aa";
+const CLIENT: &str = "0e5f1c1e-0000-4a00-9000-0000000000cc";
+
+static STACK: OnceCell<(Stack, Process)> = OnceCell::const_new();
+static TESTS: AtomicU32 = AtomicU32::new(1);
+
+/// A namespace with a BillingProvider called `azure`.
+pub(crate) struct World {
+    pub(crate) stack: &'static Stack,
+    pub(crate) namespace: String,
+    number: u32,
+    accounts: AtomicU32,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let (stack, _) = STACK.get_or_init(start).await;
+        let number = TESTS.fetch_add(1, Ordering::Relaxed);
+        let world = Self { stack, namespace: format!("team-{number}"), number, accounts: AtomicU32::new(1) };
+        world.namespace().await;
+        world
+    }
+
+    async fn namespace(&self) {
+        let client = json!({"tenantId": TENANT, "clientId": CLIENT, "clientSecret": "s3cr3t-value", "subscriptions": "*", "broker": true});
+        self.stack.simulator.post("clients", &client).await.unwrap();
+        self.stack.kubectl(&["create", "namespace", &self.namespace]).unwrap();
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, "stringData": {"clientSecret": "s3cr3t-value"}});
+        self.apply(&secret);
+        let may_read = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "payg-operator-credentials"},
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["azure-credentials"], "verbs": ["get"]}]});
+        self.apply(&may_read);
+        let who = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "payg-operator-credentials"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "payg-operator-credentials"},
+            "subjects": [{"kind": "ServiceAccount", "name": "payg-operator", "namespace": "payg-operator"}]});
+        self.apply(&who);
+        self.apply(&provider("azure", "Broker"));
+    }
+
+    /// Makes an account in the simulator and returns its id.
+    pub(crate) async fn account(&self, settings: Value) -> String {
+        let id = format!("{:08x}-0000-4a00-9000-{:012x}", self.number, self.accounts.fetch_add(1, Ordering::Relaxed));
+        let mut account = json!({"subscriptionId": id, "tenantId": TENANT, "offer": "FreeTrial", "agreement": "MCA"});
+        account.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        self.stack.simulator.post("accounts", &account).await.unwrap();
+        id
+    }
+
+    /// Applies `object` in this namespace, as a user would.
+    pub(crate) fn apply(&self, object: &Value) {
+        self.try_apply(object).unwrap();
+    }
+
+    pub(crate) fn try_apply(&self, object: &Value) -> Result<String, String> {
+        let name = format!("{}-{}.json", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        let dir = self.stack.control_plane.dir().join(&self.namespace);
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(name);
+        std::fs::write(&path, object.to_string()).unwrap();
+        self.kubectl(&["apply", "-f", path.to_str().unwrap()])
+    }
+
+    /// What kubectl prints for the administrator, in this namespace.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let arguments = [&["--namespace", &self.namespace], arguments].concat();
+        self.stack.kubectl(&arguments).map_err(|error| error.to_string())
+    }
+
+    /// A Subscription of `account` called `name`, applied.
+    pub(crate) fn subscribe(&self, name: &str, account: &str, upgrade: Value) {
+        self.apply(&subscription(name, account, upgrade));
+    }
+
+    pub(crate) fn get(&self, resource: &str, name: &str) -> Value {
+        let text = self.kubectl(&["get", resource, name, "-o", "json"]).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    pub(crate) fn subscription(&self, name: &str) -> Value {
+        self.get("subscriptions.payg-operator.io", name)
+    }
+
+    /// Waits until the Subscription's Ready condition has the reason, and returns the Subscription.
+    pub(crate) async fn until(&self, name: &str, reason: &str) -> Value {
+        let mut last = Value::Null;
+        let found = self
+            .eventually(60, async || {
+                last = self.subscription(name);
+                (condition(&last, "Ready")["reason"] == reason).then(|| last.clone())
+            })
+            .await;
+        found.unwrap_or_else(|| panic!("{name} is never {reason}; its status is {:#}", last["status"]))
+    }
+
+    /// Polls for `seconds` until `look` finds something.
+    pub(crate) async fn eventually<T>(&self, seconds: u64, mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            if let Some(found) = look().await {
+                return Some(found);
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The upgrades that were really applied to `account`, in order.
+    pub(crate) async fn ledger(&self, account: &str) -> Vec<Value> {
+        let ledger = self.stack.simulator.get("ledger").await.unwrap();
+        ledger.as_array().unwrap().iter().filter(|entry| entry["account"] == account).cloned().collect()
+    }
+
+    /// The records of `account`.
+    pub(crate) fn records(&self, account: &str) -> Vec<Value> {
+        let list: Value = serde_json::from_str(&self.kubectl(&["get", "upgraderecords.payg-operator.io", "-o", "json"]).unwrap()).unwrap();
+        list["items"].as_array().unwrap().iter().filter(|record| record["spec"]["account"]["id"] == account).cloned().collect()
+    }
+
+    /// The requests about `account` that reached the provider.
+    pub(crate) async fn requests(&self, account: &str) -> Vec<Value> {
+        self.stack.simulator.get(&format!("requests?account={account}")).await.unwrap().as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn fault(&self, operation: &str, account: &str, count: Option<u32>, kind: Value) {
+        let fault = json!({"operation": operation, "account": account, "count": count, "kind": kind});
+        self.stack.simulator.post("faults", &fault).await.unwrap();
+    }
+}
+
+async fn start() -> (Stack, Process) {
+    let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+    let operator = stack.operator("operator-0", &["--max-upgrades-per-hour", "1000"]).await.unwrap();
+    (stack, operator)
+}
+
+pub(crate) fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    conditions.iter().find(|condition| condition["type"] == type_).unwrap_or(&Value::Null)
+}
+
+pub(crate) fn provider(name: &str, method: &str) -> Value {
+    json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": name},
+        "spec": {"azure": {"cloud": "Public", "tenantId": TENANT, "upgradeMethod": method,
+            "credentials": {"secret": {"name": "azure-credentials", "clientId": CLIENT}}}}})
+}
+
+pub(crate) fn subscription(name: &str, account: &str, upgrade: Value) -> Value {
+    json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription", "metadata": {"name": name},
+        "spec": {"providerName": "azure", "account": {"azure": {"subscriptionId": account}}, "offer": "PayAsYouGo", "upgrade": upgrade}})
+}
+
+pub(crate) fn automatic(when: &str) -> Value {
+    json!({"when": when, "approval": "Automatic"})
+}

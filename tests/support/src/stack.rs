@@ -1,0 +1,126 @@
+//! A control plane with the operator's kinds, policies and roles in it, a simulator beside it, and operators that run as
+//! processes under their own ServiceAccount: what the end-to-end tests and the demo stand on.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
+
+use crate::{ControlPlane, Error, Process, Simulator};
+
+/// The namespace and the ServiceAccount of the operator, as in `deploy/`.
+const OPERATOR: &str = "payg-operator";
+/// This repository.
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The billing clock that the simulator and the operators share.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// What it shows at `origin`.
+    pub start: Timestamp,
+    /// The wall time at which it shows `start`.
+    pub origin: Timestamp,
+    /// How many times as fast as the wall clock it runs.
+    pub rate: u32,
+}
+
+impl Clock {
+    /// A clock that shows the present, and begins to run `rate` times as fast.
+    pub fn now_at_rate(rate: u32) -> Self {
+        let now = Timestamp::now();
+        Self { start: now, origin: now, rate }
+    }
+
+    /// The billing time now.
+    pub fn now(&self) -> Timestamp {
+        let elapsed = Timestamp::now().duration_since(self.origin);
+        self.start + elapsed * i32::try_from(self.rate).unwrap_or(i32::MAX)
+    }
+
+    pub(crate) fn arguments(&self) -> [String; 6] {
+        ["--billing-start", &self.start.to_string(), "--billing-origin", &self.origin.to_string(), "--billing-rate", &self.rate.to_string()]
+            .map(str::to_owned)
+    }
+}
+
+/// All that the operator needs around it.
+pub struct Stack {
+    /// The control plane.
+    pub control_plane: ControlPlane,
+    /// The simulator.
+    pub simulator: Simulator,
+    /// The billing clock.
+    pub clock: Clock,
+    payg: PathBuf,
+}
+
+impl Stack {
+    /// Starts a control plane and a simulator, `payg` being the operator's binary, and applies `deploy/kustomize/base`.
+    pub async fn start(payg: &Path, rate: u32) -> Result<Self, Error> {
+        let control_plane = ControlPlane::start().await?;
+        let clock = Clock::now_at_rate(rate);
+        let simulator = Simulator::start(payg, control_plane.dir(), &clock).await?;
+        let stack = Self { control_plane, simulator, clock, payg: payg.to_owned() };
+        stack.install().await?;
+        Ok(stack)
+    }
+
+    async fn install(&self) -> Result<(), Error> {
+        let base = format!("{REPOSITORY}/deploy/kustomize/base");
+        self.kubectl(&["apply", "--server-side", "-k", &base])?;
+        self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
+        // A policy takes effect a little after it is stored: an approval in a wrong name must be refused.
+        let forged = "{apiVersion: payg-operator.io/v1alpha1, kind: UpgradeApproval, metadata: {name: forged, namespace: default}, \
+                      spec: {subscriptionName: none, transitionHash: '0000000000000000', decision: Deny, approver: nobody, reason: probe}}";
+        let probe = self.control_plane.dir().join("forged.yaml");
+        std::fs::write(&probe, forged).map_err(|source| Error::io("cannot write a manifest", source))?;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.try_kubectl(&["create", "--dry-run=server", "-f", &probe.to_string_lossy()])?.status.success() {
+            if Instant::now() > deadline {
+                return Err(Error::Kubectl("the admission policies do not take effect".to_owned()));
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
+    /// Starts an operator called `name` under its own ServiceAccount, with `arguments` beside those that it always gets.
+    pub async fn operator(&self, name: &str, arguments: &[&str]) -> Result<Process, Error> {
+        let kubeconfig = self.control_plane.service_account_kubeconfig(OPERATOR, OPERATOR).await?;
+        let mut command = Command::new(&self.payg);
+        command
+            .args(["operator", "--listen", "127.0.0.1:0", "--namespace", OPERATOR, "--pod-name", name, "--kubeconfig"])
+            .arg(kubeconfig)
+            .args(["--azure-arm-endpoint", self.simulator.url(), "--azure-authority-host", self.simulator.url()])
+            .args(["--azure-broker-url", &format!("{}/broker", self.simulator.url())])
+            .args(["--azure-broker-scope", "api://payg-broker/.default", "--trust-anchor"])
+            .arg(self.simulator.ca_file())
+            .args(self.clock.arguments())
+            .args(arguments);
+        Process::spawn(name, &command, &self.control_plane.dir().join(format!("logs/{name}.log")))
+    }
+
+    /// What kubectl prints for the administrator.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<String, Error> {
+        let output = self.try_kubectl(arguments)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        Err(Error::Kubectl(format!("kubectl {}: {complaint}", arguments.join(" "))))
+    }
+
+    /// What became of kubectl, run as the administrator.
+    pub fn try_kubectl(&self, arguments: &[&str]) -> Result<Output, Error> {
+        Command::new(self.control_plane.kubectl())
+            .arg("--kubeconfig")
+            .arg(self.control_plane.admin_kubeconfig())
+            .args(arguments)
+            .output()
+            .map_err(|source| Error::io("cannot run kubectl", source))
+    }
+}
