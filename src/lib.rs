@@ -4,3 +4,6 @@ pub mod api;
 pub mod clock;
 pub mod core;
 pub mod providers;
+pub mod runtime;
+#[cfg(feature = "simulator")]
+pub mod simulator;

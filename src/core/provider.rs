@@ -49,7 +49,7 @@ pub enum ProviderError {
         /// How long, where it said.
         retry_after: Option<Duration>,
     },
-    /// It may work next time. Reaction: back off. For reads only.
+    /// It may work next time. Reaction: back off. Of an upgrade it says that nothing was sent.
     #[error("the provider could not be reached: {detail}")]
     Transient {
         /// What happened.

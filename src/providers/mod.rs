@@ -1,6 +1,8 @@
 //! What a cloud says and does. A provider reads accounts and asks for upgrades; there is no way to create, cancel,
 //! close, delete or downgrade anything through it.
 
+pub mod azure;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +33,9 @@ pub trait BillingProvider: Send + Sync {
 
     /// Asks for the upgrade of `account`: at most one write, never repeated in any layer. Nothing is written after
     /// `not_after` (wall clock). `key` is the same for every attempt, for ever.
+    ///
+    /// Every error but [`ProviderError::OutcomeUnknown`] is definite: this call has not applied the upgrade. With
+    /// [`ProviderError::Transient`] and [`ProviderError::Throttled`] it was not even sent.
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError>;
 }
 

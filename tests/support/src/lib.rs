@@ -1,1 +1,29 @@
-//! A control plane.
+//! A real Kubernetes control plane for tests and demos: etcd, kube-apiserver and kube-controller-manager on free
+//! loopback ports, ready in seconds, with RBAC on.
+//!
+//! There is no kubelet: Pods are created and stay Pending.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), payg_test_support::Error> {
+//! let control_plane = payg_test_support::ControlPlane::start().await?;
+//! let client = control_plane.admin_client()?;
+//! # Ok(()) }
+//! ```
+//!
+//! Nothing is left behind, however the process that called [`ControlPlane::start`] ends; see [`Process`] for the
+//! processes and [`ControlPlane::keep_logs`] for the files. Linux only: it needs `setpriv` of util-linux.
+
+mod assets;
+mod certs;
+mod control_plane;
+mod error;
+mod etcd;
+mod kubeconfig;
+mod launch;
+mod process;
+mod work_dir;
+
+pub use control_plane::{ControlPlane, Endpoints};
+pub use error::Error;
+pub use kubeconfig::client;
+pub use process::Process;

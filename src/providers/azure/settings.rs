@@ -1,0 +1,183 @@
+//! Where Azure is. All of it is the operator's own configuration; nothing here ever comes from a custom resource.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::core::provider::ProviderError;
+
+/// One of the separate Azures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AzureCloud {
+    /// The worldwide one.
+    Public,
+    /// Azure Government, for the United States.
+    UsGovernment,
+    /// Azure in China, operated by 21Vianet.
+    China,
+}
+
+impl AzureCloud {
+    /// Where Azure Resource Manager is: <https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure>,
+    /// <https://learn.microsoft.com/azure/china/resources-developer-guide>; so are the others here.
+    const fn arm(self) -> &'static str {
+        match self {
+            Self::Public => "https://management.azure.com",
+            Self::UsGovernment => "https://management.usgovcloudapi.net",
+            Self::China => "https://management.chinacloudapi.cn",
+        }
+    }
+
+    /// What a token must be for to be taken by Azure Resource Manager.
+    pub(super) const fn scope(self) -> &'static str {
+        match self {
+            Self::Public => "https://management.azure.com/.default",
+            Self::UsGovernment => "https://management.core.usgovcloudapi.net/.default",
+            Self::China => "https://management.chinacloudapi.cn/.default",
+        }
+    }
+
+    /// Who issues tokens.
+    const fn authority(self) -> &'static str {
+        match self {
+            Self::Public => "https://login.microsoftonline.com",
+            Self::UsGovernment => "https://login.microsoftonline.us",
+            Self::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
+    /// Where people go.
+    pub(super) const fn portal(self) -> &'static str {
+        match self {
+            Self::Public => "https://portal.azure.com",
+            Self::UsGovernment => "https://portal.azure.us",
+            Self::China => "https://portal.azure.cn",
+        }
+    }
+}
+
+/// The operator's configuration for Azure. By default every cloud is where Microsoft runs it, and there is no broker.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Azure Resource Manager of every cloud, instead of Microsoft's: `https://` only.
+    pub arm_endpoint: Option<Url>,
+    /// The token issuer of every cloud, instead of Microsoft Entra: `https://` only.
+    pub authority_host: Option<Url>,
+    /// The organisation's automation for upgrades.
+    pub broker: Option<Broker>,
+    /// Certificates (PEM) to trust in addition to the system's.
+    pub trust_anchor_pem: Option<Vec<u8>>,
+}
+
+/// An automation of the organisation's own that upgrades accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// The address below which it speaks the broker protocol, `https://` only.
+    pub url: Url,
+    /// What a token must be for to be taken by it, such as `api://payg-broker/.default`.
+    pub scope: String,
+}
+
+/// How long a connection may take to be made, TLS included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The settings and the HTTP clients that are made of them: one per purpose, built once, shared by all accounts.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    settings: Settings,
+    /// For tokens, so that a slow Azure Resource Manager does not keep tokens from being fetched.
+    pub(super) tokens: reqwest::Client,
+    /// For reads.
+    pub(super) reads: reqwest::Client,
+    /// For upgrades.
+    pub(super) upgrades: reqwest::Client,
+}
+
+impl Connections {
+    /// The clients for `settings`.
+    ///
+    /// # Panics
+    ///
+    /// If the process has no default rustls crypto provider: install one first.
+    pub fn new(settings: Settings) -> Result<Self, ProviderError> {
+        let broker = settings.broker.as_ref().map(|broker| &broker.url);
+        let urls = [
+            ("Azure Resource Manager", settings.arm_endpoint.as_ref()),
+            ("the Azure authority host", settings.authority_host.as_ref()),
+            ("the Azure broker", broker),
+        ];
+        for (what, url) in urls {
+            url.map_or(Ok(()), |url| check(what, url))?;
+        }
+        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(|error| refused(&error));
+        Ok(Self {
+            tokens: build(client(&settings)?)?,
+            reads: build(client(&settings)?)?,
+            // A request on a connection that was kept open may be lost, or be sent again by the pool when the server closes
+            // it: every upgrade has a connection of its own, and nothing below us sends it twice.
+            upgrades: build(client(&settings)?.pool_max_idle_per_host(0).retry(reqwest::retry::never()))?,
+            settings,
+        })
+    }
+
+    /// Azure Resource Manager of `cloud`.
+    pub(super) fn arm(&self, cloud: AzureCloud) -> String {
+        address(self.settings.arm_endpoint.as_ref(), cloud.arm())
+    }
+
+    /// The token issuer of `cloud`.
+    pub(super) fn authority(&self, cloud: AzureCloud) -> String {
+        address(self.settings.authority_host.as_ref(), cloud.authority())
+    }
+
+    /// The broker.
+    pub(super) fn broker(&self) -> Result<&Broker, ProviderError> {
+        self.settings.broker.as_ref().ok_or_else(|| ProviderError::Config {
+            detail: "the BillingProvider asks for upgrades by the broker, and this operator has none: its administrator can \
+                     set `--azure-broker-url`, or the BillingProvider can set `upgradeMethod: PortalHandoff`"
+                .to_owned(),
+        })
+    }
+}
+
+fn client(settings: &Settings) -> Result<reqwest::ClientBuilder, ProviderError> {
+    Ok(reqwest::Client::builder()
+        .user_agent(concat!("payg-operator/", env!("CARGO_PKG_VERSION")))
+        .https_only(true)
+        .redirect(reqwest::redirect::Policy::none()) // a token must not follow a redirect to somebody else
+        .no_proxy() // nor an environment variable
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tls_certs_merge(anchors(settings.trust_anchor_pem.as_deref())?))
+}
+
+fn anchors(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ProviderError> {
+    let Some(pem) = pem else { return Ok(Vec::new()) };
+    let anchors = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| refused(&error))?;
+    if anchors.is_empty() {
+        let detail = "the Azure trust anchor that is configured holds no certificate: it must be PEM".to_owned();
+        return Err(ProviderError::Config { detail });
+    }
+    Ok(anchors)
+}
+
+fn check(what: &str, url: &Url) -> Result<(), ProviderError> {
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if url.scheme() == "https" && url.has_host() && plain {
+        return Ok(());
+    }
+    // The address is not repeated: a password may be in it.
+    let detail =
+        format!("the address of {what} must be https:// and a host, without user, password, query or fragment");
+    Err(ProviderError::Config { detail })
+}
+
+fn refused(error: &reqwest::Error) -> ProviderError {
+    let detail = format!("no HTTPS client for Azure can be made with the trust anchor that is configured: {error}");
+    ProviderError::Config { detail }
+}
+
+/// The address without a slash at its end, so that paths can be put after it.
+fn address(configured: Option<&Url>, built_in: &str) -> String {
+    configured.map_or(built_in, Url::as_str).trim_end_matches('/').to_owned()
+}

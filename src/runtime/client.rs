@@ -1,0 +1,170 @@
+//! The connection to the API server: kube's client with the bounds that it leaves out.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use http::header::{HeaderValue, InvalidHeaderValue, USER_AGENT};
+use kube::{
+    Client, Config,
+    client::ClientBuilder,
+    config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError},
+};
+use tower::{BoxError, timeout::TimeoutLayer, timeout::error::Elapsed, util::MapErrLayer};
+
+/// TCP and TLS to the API server must be up within this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The header of a response must be there within this time, connecting included. It bounds every call, watches too,
+/// without cutting the body of a watch.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection on which nothing was read for so long is dead. It must be longer than the longest silence of a healthy
+/// watch, which the API server ends after [`WATCH_TIMEOUT`](super::watch::WATCH_TIMEOUT). Without it, a list whose body
+/// stops halfway would be waited for for ever.
+const READ_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kubeconfig file cannot be used.
+    #[error("cannot use the kubeconfig file {}: {source}; check the path, its current context and that context's credentials", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KubeconfigError,
+    },
+    /// There is no service account to use.
+    #[error("this process does not seem to run in a Kubernetes pod ({0}); to run it elsewhere, name a kubeconfig file")]
+    InCluster(#[from] InClusterError),
+    /// The user agent cannot be sent.
+    #[error("the user agent {user_agent:?} cannot be sent as an HTTP header ({source}); use visible ASCII characters")]
+    UserAgent {
+        /// What was to be sent.
+        user_agent: String,
+        /// What is wrong with it.
+        source: InvalidHeaderValue,
+    },
+    /// The client refuses what the configuration holds: certificates, keys, a proxy.
+    #[error("cannot set up a client for the API server at {url}: {source}")]
+    Setup {
+        /// Where the API server is.
+        url: String,
+        /// What is wrong.
+        source: kube::Error,
+    },
+}
+
+/// A client for the cluster of a kubeconfig file's current context, or else for the cluster that this pod runs in. It
+/// names itself `user_agent`, gives up where a call hangs, and repeats nothing by itself: kube would repeat a create.
+/// Nothing is sent yet. A process-wide rustls provider must be installed before.
+pub async fn connect(kubeconfig: Option<&Path>, user_agent: &str) -> Result<Client, Error> {
+    let mut config = match kubeconfig {
+        Some(path) => from_file(path).await?,
+        None => Config::incluster()?,
+    };
+    let header = HeaderValue::from_str(user_agent)
+        .map_err(|source| Error::UserAgent { user_agent: user_agent.to_owned(), source })?;
+    config.headers.push((USER_AGENT, header));
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
+    config.reset_reader_on_write = true; // else the time that a pooled connection was idle counts against the next call
+    config.default_retry = false;
+
+    let url = config.cluster_url.to_string();
+    let builder = ClientBuilder::try_from(config).map_err(|source| Error::Setup { url, source })?;
+    Ok(builder.with_layer(&TimeoutLayer::new(HEADER_TIMEOUT)).with_layer(&MapErrLayer::new(explain)).build())
+}
+
+async fn from_file(path: &Path) -> Result<Config, Error> {
+    let fail = |source| Error::Kubeconfig { path: path.to_owned(), source };
+    let kubeconfig = Kubeconfig::read_from(path).map_err(fail)?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(fail)
+}
+
+/// The time-out's own words do not say what timed out.
+fn explain(error: BoxError) -> BoxError {
+    if error.is::<Elapsed>() {
+        return format!("the API server did not begin to answer within {} s", HEADER_TIMEOUT.as_secs()).into();
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    const KUBECONFIG: &str = r"
+apiVersion: v1
+kind: Config
+current-context: test
+contexts: [{name: test, context: {cluster: test, user: test}}]
+clusters: [{name: test, cluster: {server: 'http://127.0.0.1:ADDRESS'}}]
+users: [{name: test, user: {token: secret}}]
+";
+
+    fn kubeconfig(port: u16) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), KUBECONFIG.replace("ADDRESS", &port.to_string())).unwrap();
+        file
+    }
+
+    #[tokio::test]
+    async fn names_itself_and_repeats_nothing() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let file = kubeconfig(listener.local_addr().unwrap().port());
+        let (seen, mut calls) = tokio::sync::mpsc::unbounded_channel();
+        let app = axum::Router::new().fallback(async move |headers: http::HeaderMap| {
+            seen.send(headers[USER_AGENT].to_str().unwrap().to_owned()).unwrap();
+            http::StatusCode::SERVICE_UNAVAILABLE
+        });
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+
+        let client = connect(Some(file.path()), "payg-test/1").await.unwrap();
+        client.apiserver_version().await.unwrap_err();
+        server.abort();
+        assert_eq!(calls.recv().await.as_deref(), Some("payg-test/1"));
+        assert!(calls.try_recv().is_err(), "the call was repeated");
+    }
+
+    #[tokio::test]
+    async fn a_header_that_does_not_come_is_an_error_that_says_so() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let file = kubeconfig(listener.local_addr().unwrap().port());
+        let client = connect(Some(file.path()), "payg-test/1").await.unwrap();
+        let call = tokio::spawn(async move { client.apiserver_version().await });
+        let _accepted_and_silent = listener.accept().await.unwrap();
+        tokio::time::pause(); // from here on nothing but the time-out can happen
+        let error = call.await.unwrap().unwrap_err().to_string();
+        assert!(error.contains("did not begin to answer within 10 s"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stops_halfway_is_an_error() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let file = kubeconfig(listener.local_addr().unwrap().port());
+        let client = connect(Some(file.path()), "payg-test/1").await.unwrap();
+        let call = tokio::spawn(async move { client.apiserver_version().await });
+        let mut connection = listener.accept().await.unwrap().0;
+        connection.readable().await.unwrap();
+        connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
+        tokio::time::pause(); // from here on nothing but the time-out can happen
+        let began = tokio::time::Instant::now();
+        let error = call.await.unwrap().unwrap_err().to_string();
+        assert!(began.elapsed() >= READ_TIMEOUT / 2, "{error} after {:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn errors_name_the_file_and_the_way_out() {
+        let path = Path::new("/nonexistent/kubeconfig");
+        let error = connect(Some(path), "payg-test/1").await.err().unwrap().to_string();
+        assert!(error.contains("/nonexistent/kubeconfig"), "{error}");
+
+        let error = connect(Some(kubeconfig(1).path()), "payg\n").await.err().unwrap().to_string();
+        assert!(error.contains("user agent"), "{error}");
+    }
+}

@@ -1,0 +1,78 @@
+//! How a program puts the parts together:
+//!
+//! ```no_run
+//! use std::{error::Error, sync::Arc, time::Duration};
+//!
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use kube::Api;
+//! use payg_operator::runtime::{
+//!     ObjectKey, client, http, lease::Candidate, metrics::{self, Metrics}, queue::{Next, Queue},
+//!     shutdown::{self, Tasks}, watch::{Event, Watches}, workers::{self, Limits, Pulse},
+//! };
+//! use prometheus_client::registry::Registry;
+//!
+//! # async fn program() -> Result<(), Box<dyn Error + Send + Sync>> {
+//! let shutdown = shutdown::on_signal()?;
+//! let client = client::connect(None, "example/1").await?;
+//! let mut registry = Registry::with_prefix("example");
+//! let metrics = Metrics::register(&mut registry);
+//! let (watches, pulse) = (Watches::new(&metrics), Pulse::default());
+//! let queue = Arc::new(Queue::new(Duration::from_secs(1)));
+//! metrics::register_queue(&mut registry, &queue);
+//! metrics::register_watches(&mut registry, &watches);
+//!
+//! let mut tasks: Tasks<Result<(), http::Error>> = Tasks::new();
+//! let listener = http::bind("0.0.0.0:8080".parse()?).await?;
+//! let probes = http::Probes { registry: Arc::new(registry), watches: watches.clone(), pulse: pulse.clone() };
+//! tasks.spawn("http", http::serve(listener, probes));
+//!
+//! let changed = queue.clone();
+//! let watch = watches.watch("configmaps", Api::all(client.clone()), move |event: Event<ConfigMap>| match event {
+//!     Event::Applied(object) => changed.add(ObjectKey::of(&object.metadata)),
+//!     Event::Deleted(key) => changed.forget(&key),
+//!     Event::Invalid { .. } | Event::Synced => {}
+//! });
+//! tasks.spawn("watch configmaps", async { Ok(watch.await) });
+//!
+//! let candidate = Candidate::new(client, "example", "example-leader", "example-0", &metrics);
+//! let elected = async {
+//!     watches.synced().await;
+//!     candidate.acquire().await
+//! };
+//! let leadership = tokio::select! {
+//!     leadership = elected => leadership,
+//!     Some(ended) = tasks.next_ended() => return Err(format!("{} ended: {:?}", ended.name, ended.result).into()),
+//!     () = shutdown.cancelled() => return Ok(()),
+//! };
+//! let limits = Limits { workers: 8, deadline: Duration::from_secs(60), grace: Duration::from_secs(20) };
+//! let pass = |key: ObjectKey| async move { Next::After(Duration::from_secs(key.name.len() as u64)) };
+//! let work = workers::run(queue, limits, metrics, pulse, shutdown.clone(), pass);
+//! tasks.spawn("workers", async { Ok(work.await) });
+//! let ended = tokio::select! {
+//!     () = leadership.lost().cancelled_owned() => return Err("the lease is lost".into()), // the process ends at once
+//!     Some(ended) = tasks.next_ended() => ended,
+//! };
+//! if ended.name == "workers" && shutdown.is_cancelled() {
+//!     leadership.release().await; // no pass runs any more
+//!     return Ok(());
+//! }
+//! Err(format!("{} ended: {:?}", ended.name, ended.result).into())
+//! # }
+//! ```
+
+mod backoff;
+pub mod client;
+mod diff;
+pub mod events;
+pub mod http;
+pub mod lease;
+pub mod metrics;
+mod object_key;
+pub mod queue;
+mod schedule;
+pub mod shutdown;
+mod standing;
+pub mod watch;
+pub mod workers;
+
+pub use object_key::ObjectKey;

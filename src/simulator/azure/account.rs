@@ -1,0 +1,290 @@
+//! What becomes of an Azure account: a pure function of what was declared, what was done to it, and the time. Nothing
+//! ticks: an account is looked at, and is then what it has become.
+//!
+//! After <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>,
+//! <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states> and, for Imagine, the page of 2017
+//! "Upgrade your Free Trial or Microsoft Imagine Azure subscription to Pay-As-You-Go". What Microsoft does not publish is
+//! a setting.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+use serde::Serialize;
+
+use super::settings::{Offer, Rejection, Settings};
+
+const SECONDS_PER_DAY: i64 = 86_400;
+const MILLIS_PER_DAY: Decimal = Decimal::from_parts(86_400_000, 0, 0, false, 0);
+/// How long a deleted account is still shown as `Deleted` before it is not found.
+const DELETED_SHOWN_DAYS: u32 = 1;
+
+/// An account and what was done to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) settings: Settings,
+    pub(crate) upgrade: Option<Upgrade>,
+    cancelled_at: Option<Timestamp>,
+    spent: Decimal,
+    /// The time that `spent` is about.
+    spent_as_of: Timestamp,
+    exhausted_at: Option<Timestamp>,
+}
+
+/// An upgrade that was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Upgrade {
+    pub(crate) at: Timestamp,
+    pub(crate) by: By,
+}
+
+/// Who upgraded: a caller of the broker, by its idempotency key, or a person in the portal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum By {
+    Key(String),
+    Person(bool),
+}
+
+/// Why an account stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    CreditSpent,
+    PeriodOver,
+    Cancelled,
+}
+
+/// When and why an account stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) at: Timestamp,
+    pub(crate) cause: Cause,
+}
+
+/// The state that Azure Resource Manager shows. `Gone` accounts are not found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Enabled,
+    Warned,
+    Disabled,
+    Deleted,
+    Gone,
+}
+
+/// Why an upgrade is not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// It is pay-as-you-go, or will be: nothing to do.
+    AlreadyUpgraded,
+    Deleted,
+    Rejected(Rejection),
+}
+
+/// An account at one time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Snapshot<'a> {
+    pub(crate) account: &'a Account,
+    pub(crate) time: Timestamp,
+    pub(crate) state: State,
+    /// The upgrade was accepted: no spending limit any more.
+    pub(crate) accepted: bool,
+    /// The offer is pay-as-you-go because of an upgrade.
+    pub(crate) converted: bool,
+    pub(crate) stopped: Option<Stop>,
+}
+
+impl Account {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            spent_as_of: settings.start_time,
+            settings,
+            upgrade: None,
+            cancelled_at: None,
+            spent: Decimal::ZERO,
+            exhausted_at: None,
+        }
+    }
+
+    /// The end of the period in which the benefits can be used; `None` when the offer has none.
+    pub(crate) fn period_end(&self) -> Option<Timestamp> {
+        self.settings.period_days.map(|days| later(self.settings.start_time, days))
+    }
+
+    /// When the benefits are used up if charges go on as they do; `None` when the offer has none.
+    pub(crate) fn benefits_end(&self) -> Option<Stop> {
+        let credit = self.credit_end().map(|at| Stop { at, cause: Cause::CreditSpent });
+        let period = self.period_end().map(|at| Stop { at, cause: Cause::PeriodOver });
+        [credit, period].into_iter().flatten().min_by_key(|stop| stop.at)
+    }
+
+    /// What the account is at `time`.
+    pub(crate) fn at(&self, time: Timestamp) -> Snapshot<'_> {
+        let upgrade = self.upgrade.as_ref().filter(|upgrade| upgrade.at <= time);
+        let cancelled = self.cancelled_at.filter(|at| *at <= time).map(|at| Stop { at, cause: Cause::Cancelled });
+        // A cancelled account changes no more.
+        let last_change = cancelled.map_or(time, |stop| stop.at);
+        let converted = upgrade.is_some_and(|upgrade| self.conversion(upgrade) <= last_change);
+        // An upgrade that comes before the end of the benefits prevents the stop, a later one lifts it.
+        let ended = self
+            .benefits_end()
+            .filter(|end| end.at <= last_change && !converted && upgrade.is_none_or(|upgrade| end.at <= upgrade.at));
+        let stopped = ended.or(cancelled);
+        let state = match stopped {
+            Some(stop) => self.after_stop(stop, upgrade.is_some(), time),
+            None if self.settings.warned && upgrade.is_none() && self.ends_within_a_day(time) => State::Warned,
+            None => State::Enabled,
+        };
+        Snapshot { account: self, time, state, accepted: upgrade.is_some(), converted, stopped }
+    }
+
+    /// The credit that is left at `time`, to the hundredth of a cent; `None` when the offer has none.
+    pub(crate) fn credit_left(&self, time: Timestamp) -> Option<Decimal> {
+        let credit = self.settings.credit.as_ref()?;
+        let mut account = self.clone();
+        account.settle(time);
+        Some((credit.amount - account.spent).max(Decimal::ZERO).round_dp(4))
+    }
+
+    /// Changes what is declared. Charges up to `now` stay as they were; benefits that were exhausted can come back.
+    pub(crate) fn patch(&mut self, settings: Settings, now: Timestamp) {
+        self.settle(now);
+        self.settings = settings;
+        if self.settings.credit.as_ref().is_none_or(|credit| self.spent < credit.amount) {
+            self.exhausted_at = None;
+        }
+    }
+
+    /// Charges the credit with `amount` at once.
+    pub(crate) fn spend(&mut self, amount: Decimal, now: Timestamp) {
+        self.settle(now);
+        self.spent = self.spent.saturating_add(amount);
+        self.exhausted_at = self.credit_end().filter(|end| *end <= now);
+    }
+
+    /// The owner cancels the account.
+    pub(crate) fn cancel(&mut self, now: Timestamp) {
+        self.settle(now);
+        self.cancelled_at = Some(now);
+    }
+
+    /// Whether the upgrade can be made at `now`, by a caller of the broker or by a person.
+    pub(crate) fn can_upgrade(&self, by: &By, now: Timestamp) -> Result<(), Refusal> {
+        let snapshot = self.at(now);
+        if matches!(snapshot.state, State::Deleted | State::Gone) {
+            return Err(Refusal::Deleted);
+        }
+        if self.upgrade.is_some() || self.settings.offer == Offer::PayAsYouGo {
+            return Err(Refusal::AlreadyUpgraded);
+        }
+        if let (By::Key(_), Some(rejection)) = (by, self.settings.reject_upgrade) {
+            return Err(Refusal::Rejected(rejection));
+        }
+        if !snapshot.has_benefits() || self.cancelled_at.is_some() {
+            return Err(Refusal::Rejected(Rejection::OfferNotEligible));
+        }
+        Ok(())
+    }
+
+    /// Accepts an upgrade that [`Self::can_upgrade`] allowed.
+    pub(crate) fn upgrade(&mut self, by: By, now: Timestamp) {
+        self.upgrade = Some(Upgrade { at: now, by });
+    }
+
+    /// When the offer changes: once the benefits are used up, for a stopped account once it is reactivated, and for
+    /// Imagine, which has no credit to use up, at once.
+    fn conversion(&self, upgrade: &Upgrade) -> Timestamp {
+        match (self.reactivation(upgrade), self.benefits_end()) {
+            (Some(at), _) => at,
+            _ if self.settings.offer == Offer::Imagine => upgrade.at,
+            (None, Some(end)) => end.at,
+            (None, None) => Timestamp::MAX,
+        }
+    }
+
+    /// When the account works again after this upgrade; `None` if it had not stopped.
+    pub(crate) fn reactivation(&self, upgrade: &Upgrade) -> Option<Timestamp> {
+        let stopped = self.benefits_end().is_some_and(|end| end.at <= upgrade.at);
+        stopped.then(|| seconds_later(upgrade.at, self.settings.reactivation_delay_seconds.into()))
+    }
+
+    fn after_stop(&self, stop: Stop, upgraded: bool, time: Timestamp) -> State {
+        let deletion = later(stop.at, self.settings.grace_days);
+        if time < deletion || (upgraded && stop.cause != Cause::Cancelled) {
+            State::Disabled
+        } else if time < later(deletion, DELETED_SHOWN_DAYS) {
+            State::Deleted
+        } else {
+            State::Gone
+        }
+    }
+
+    fn ends_within_a_day(&self, time: Timestamp) -> bool {
+        self.benefits_end().is_some_and(|end| end.at <= later(time, 1))
+    }
+
+    fn credit_end(&self) -> Option<Timestamp> {
+        if self.exhausted_at.is_some() {
+            return self.exhausted_at;
+        }
+        let left = self.settings.credit.as_ref()?.amount - self.spent;
+        if left <= Decimal::ZERO {
+            return Some(self.spent_as_of);
+        }
+        let days = left.checked_div(self.settings.burn_per_day)?;
+        let seconds = days.checked_mul(SECONDS_PER_DAY.into())?.ceil().to_i64()?;
+        Some(seconds_later(self.spent_as_of, seconds))
+    }
+
+    /// Brings `spent` up to `now`. Nothing is charged outside the period or after a cancellation.
+    fn settle(&mut self, now: Timestamp) {
+        let ends = [Some(now), self.period_end(), self.cancelled_at];
+        let until = ends.into_iter().flatten().min().unwrap_or(now);
+        self.exhausted_at = self.credit_end().filter(|end| *end <= until);
+        if let (Some(_), Some(credit)) = (self.exhausted_at, &self.settings.credit) {
+            self.spent = credit.amount;
+        } else if until > self.spent_as_of {
+            let days = Decimal::from(until.as_millisecond() - self.spent_as_of.as_millisecond()) / MILLIS_PER_DAY;
+            self.spent = self.spent.saturating_add(self.settings.burn_per_day.saturating_mul(days));
+        }
+        self.spent_as_of = self.spent_as_of.max(now);
+    }
+}
+
+impl Snapshot<'_> {
+    pub(crate) fn quota_id(&self) -> &str {
+        if self.converted { Offer::PayAsYouGo.quota_id() } else { self.account.settings.offer.quota_id() }
+    }
+
+    /// Whether a spending limit is in force: always for an offer with benefits that was not upgraded.
+    pub(crate) fn limited(&self) -> bool {
+        self.has_benefits() && !self.accepted
+    }
+
+    /// Whether the account started with benefits.
+    pub(crate) fn has_benefits(&self) -> bool {
+        self.account.settings.credit.is_some() || self.account.settings.period_days.is_some()
+    }
+
+    /// Where the account is in its life, in one word.
+    pub(crate) fn stage(&self) -> &'static str {
+        match self.state {
+            State::Gone => "Gone",
+            State::Deleted => "Deleted",
+            State::Disabled if self.accepted && self.stopped.is_some_and(|stop| stop.cause != Cause::Cancelled) => {
+                "Reactivating"
+            }
+            State::Disabled => "Disabled",
+            _ if self.converted => "Converted",
+            _ if self.accepted => "UpgradePending",
+            _ if self.has_benefits() => "TrialActive",
+            _ => "Active",
+        }
+    }
+}
+
+fn later(time: Timestamp, days: u32) -> Timestamp {
+    seconds_later(time, i64::from(days) * SECONDS_PER_DAY)
+}
+
+fn seconds_later(time: Timestamp, seconds: i64) -> Timestamp {
+    // Adding an absolute duration saturates; the error is for calendar units only.
+    time.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(time)
+}

@@ -1,0 +1,185 @@
+//! What a test declares about an Azure account: its offer, its benefits, how it behaves.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// A JSON document that does not describe an account.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Invalid {
+    #[error("this is no account: {0}; see the simulator's documentation for the fields")]
+    Shape(#[from] serde_json::Error),
+    #[error("{field} {value:?} is no GUID; write it as 6f1a3c1e-0000-4a00-9000-00000000f7ee")]
+    Guid { field: &'static str, value: String },
+    #[error("{0} must not be negative")]
+    Negative(&'static str),
+    #[error("a pay-as-you-go account has no benefits: leave out credit and periodDays")]
+    Benefits,
+}
+
+/// The commercial terms that an account started with. Any text that names none of the three is taken as a quotaId.
+/// Ids: <https://learn.microsoft.com/azure/cost-management-billing/costs/understand-cost-mgt-data>.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub(crate) enum Offer {
+    /// MS-AZR-0044P
+    FreeTrial,
+    /// MS-AZR-0144P
+    Imagine,
+    /// MS-AZR-0003P
+    PayAsYouGo,
+    /// Any other, by its quotaId.
+    Quota(String),
+}
+
+impl Offer {
+    pub(crate) fn quota_id(&self) -> &str {
+        match self {
+            Self::FreeTrial => "FreeTrial_2014-09-01",
+            Self::Imagine => "DreamSpark_2015-02-01",
+            Self::PayAsYouGo => "PayAsYouGo_2014-09-01",
+            Self::Quota(id) => id,
+        }
+    }
+}
+
+impl From<String> for Offer {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            "FreeTrial" | "MS-AZR-0044P" | "FreeTrial_2014-09-01" => Self::FreeTrial,
+            "Imagine" | "MS-AZR-0144P" | "DreamSpark_2015-02-01" => Self::Imagine,
+            "PayAsYouGo" | "MS-AZR-0003P" | "PayAsYouGo_2014-09-01" => Self::PayAsYouGo,
+            _ => Self::Quota(text),
+        }
+    }
+}
+
+impl From<Offer> for String {
+    fn from(offer: Offer) -> Self {
+        match offer {
+            Offer::FreeTrial => "FreeTrial".into(),
+            Offer::Imagine => "Imagine".into(),
+            Offer::PayAsYouGo => "PayAsYouGo".into(),
+            Offer::Quota(id) => id,
+        }
+    }
+}
+
+/// The billing agreement of the account: Microsoft Online Services Program (classic) or Microsoft Customer Agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Agreement {
+    Mosp,
+    Mca,
+}
+
+/// Why the broker refuses an upgrade. These codes are ours: Microsoft has no such endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Rejection {
+    NotAccountAdministrator,
+    PaymentMethodRequired,
+    PhoneVerificationRequired,
+    OfferNotEligible,
+}
+
+/// The amount of money that an account starts with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Credit {
+    pub(crate) amount: Decimal,
+    pub(crate) currency: String,
+}
+
+/// An account as declared. Ids are GUIDs in canonical lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) subscription_id: String,
+    pub(crate) tenant_id: String,
+    pub(crate) display_name: String,
+    pub(crate) offer: Offer,
+    pub(crate) agreement: Agreement,
+    pub(crate) credit: Option<Credit>,
+    /// Charges per day in the credit's currency; they accrue continuously.
+    pub(crate) burn_per_day: Decimal,
+    pub(crate) start_time: Timestamp,
+    pub(crate) period_days: Option<u32>,
+    /// From the upgrade of a disabled account until it works again, in billing seconds.
+    pub(crate) reactivation_delay_seconds: u32,
+    /// From `Disabled` to `Deleted`.
+    pub(crate) grace_days: u32,
+    /// Whether the account shows `Warned` in the last day of its benefits.
+    pub(crate) warned: bool,
+    pub(crate) reject_upgrade: Option<Rejection>,
+}
+
+impl Settings {
+    /// A new account: the defaults of its offer, overridden by what the request says.
+    pub(crate) fn new(request: &Value, now: Timestamp) -> Result<Self, Invalid> {
+        let offer = Offer::from(request["offer"].as_str().unwrap_or("FreeTrial").to_owned());
+        let (credit, period_days) = match offer {
+            Offer::FreeTrial => (json!({"amount": "200.00", "currency": "USD"}), json!(30)),
+            Offer::Imagine => (Value::Null, json!(365)),
+            Offer::PayAsYouGo | Offer::Quota(_) => (Value::Null, Value::Null),
+        };
+        let defaults = json!({
+            "displayName": "Azure subscription 1",
+            "offer": offer,
+            "agreement": "MOSP",
+            "credit": credit,
+            "burnPerDay": "0",
+            // In whole seconds, as Azure's dates are.
+            "startTime": Timestamp::from_second(now.as_second()).unwrap_or(now),
+            "periodDays": period_days,
+            "reactivationDelaySeconds": 0,
+            "graceDays": 90,
+            "warned": false,
+        });
+        Self::merged(defaults, request)
+    }
+
+    /// This account with the fields that a JSON merge patch (RFC 7386) names changed.
+    pub(crate) fn patched(&self, patch: &Value) -> Result<Self, Invalid> {
+        Self::merged(serde_json::to_value(self)?, patch)
+    }
+
+    fn merged(mut base: Value, patch: &Value) -> Result<Self, Invalid> {
+        merge(&mut base, patch);
+        let mut settings: Self = serde_json::from_value(base)?;
+        settings.subscription_id = guid("subscriptionId", &settings.subscription_id)?;
+        settings.tenant_id = guid("tenantId", &settings.tenant_id)?;
+        if settings.credit.as_ref().is_some_and(|credit| credit.amount.is_sign_negative()) {
+            return Err(Invalid::Negative("credit.amount"));
+        }
+        if settings.burn_per_day.is_sign_negative() {
+            return Err(Invalid::Negative("burnPerDay"));
+        }
+        if settings.offer == Offer::PayAsYouGo && (settings.credit.is_some() || settings.period_days.is_some()) {
+            return Err(Invalid::Benefits);
+        }
+        Ok(settings)
+    }
+}
+
+/// The canonical form of a GUID.
+pub(crate) fn guid(field: &'static str, value: &str) -> Result<String, Invalid> {
+    let id = Uuid::try_parse(value).map_err(|_| Invalid::Guid { field, value: value.to_owned() })?;
+    Ok(id.to_string())
+}
+
+fn merge(base: &mut Value, patch: &Value) {
+    match (base, patch) {
+        (Value::Object(base), Value::Object(patch)) => {
+            for (key, value) in patch {
+                if value.is_null() {
+                    base.remove(key);
+                } else {
+                    merge(base.entry(key.as_str()).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (base, patch) => *base = patch.clone(),
+    }
+}

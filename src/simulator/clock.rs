@@ -1,0 +1,68 @@
+//! The simulator's billing clock: the configured one until the control API advances it or changes its speed.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::BillingClock;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VirtualClock {
+    clock: BillingClock,
+    /// How far the control API has advanced it.
+    advanced: SignedDuration,
+}
+
+impl VirtualClock {
+    pub(crate) fn new(clock: BillingClock) -> Self {
+        Self { clock, advanced: SignedDuration::ZERO }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.at(Timestamp::now())
+    }
+
+    fn at(&self, wall: Timestamp) -> Timestamp {
+        let time = self.clock.at(wall);
+        // Adding an absolute duration saturates; the error is for calendar units only.
+        time.saturating_add(self.advanced).unwrap_or(time)
+    }
+
+    /// Jumps forward.
+    pub(crate) fn advance(&mut self, by: SignedDuration) {
+        self.advanced = self.advanced.saturating_add(by);
+    }
+
+    /// Goes on from now, `rate` times as fast as the wall clock.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        let wall = Timestamp::now();
+        *self = Self::new(BillingClock::scaled(self.at(wall), wall, rate));
+    }
+
+    /// How many billing seconds pass in a second of the wall clock.
+    pub(crate) fn rate(&self) -> i64 {
+        let (wall, second) = (Timestamp::now(), SignedDuration::from_secs(1));
+        self.clock.at(wall + second).duration_since(self.clock.at(wall)).as_secs()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_jumps_and_goes_on_from_there() {
+        let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let mut clock = VirtualClock::new(BillingClock::scaled(start, Timestamp::now(), 1));
+        clock.advance(SignedDuration::from_hours(24));
+        clock.set_rate(2);
+        let passed = clock.now().duration_since(start);
+        assert!(passed >= SignedDuration::from_hours(24) && passed < SignedDuration::from_hours(25), "{passed}");
+    }
+
+    #[test]
+    fn it_knows_its_rate() {
+        let mut clock = VirtualClock::new(BillingClock::real());
+        assert_eq!(clock.rate(), 1);
+        clock.set_rate(86_400);
+        assert_eq!(clock.rate(), 86_400);
+    }
+}

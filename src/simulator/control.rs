@@ -1,0 +1,307 @@
+//! The control API: makes and changes accounts, moves the clock, injects faults, tells what really happened. It asks for
+//! no credentials.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::azure::account::{Account, By, Refusal, State as AccountState};
+use super::azure::entra::{Client, Subscriptions};
+use super::azure::settings::{Invalid, Settings, guid};
+use super::clock::VirtualClock;
+use super::faults::Fault;
+use super::world::{Shared, World};
+
+type Sim = State<Arc<Shared>>;
+type Answer = Result<Response, Refused>;
+
+/// Why a control request is not carried out.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("{0}")]
+    Wrong(String),
+    #[error("there is no {0}")]
+    Missing(String),
+    #[error("{0}")]
+    Conflict(String),
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Invalid(_) | Self::Wrong(_) => StatusCode::BAD_REQUEST,
+            Self::Missing(_) => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+        };
+        (status, Json(json!({"error": self.to_string()}))).into_response()
+    }
+}
+
+pub(crate) fn router() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/accounts", post(create_account))
+        .route("/accounts/{id}", get(show_account).patch(patch_account).delete(delete_account))
+        .route("/accounts/{id}/spend", post(spend))
+        .route("/accounts/{id}/portal-upgrade", post(portal_upgrade))
+        .route("/accounts/{id}/cancel", post(cancel))
+        .route("/clients", post(create_client))
+        .route("/clients/{id}", axum::routing::delete(delete_client))
+        .route("/ledger", get(ledger))
+        .route("/requests", get(requests))
+        .route("/clock", get(show_clock).post(set_clock))
+        .route("/faults", post(add_fault).delete(clear_faults))
+        .fallback(async || Refused::Missing("such control call; see the simulator's documentation".into()))
+}
+
+async fn create_account(State(shared): Sim, Json(request): Json<Value>) -> Answer {
+    let mut world = shared.world();
+    let now = world.clock.now();
+    let settings = Settings::new(&request, now)?;
+    let id = settings.subscription_id.clone();
+    if world.account(&id).is_some() {
+        return Err(Refused::Conflict(format!("account {id} exists; PATCH or DELETE it")));
+    }
+    let account = Account::new(settings);
+    let body = truth(&account, now);
+    world.put_account(account, now);
+    Ok((StatusCode::CREATED, Json(body)).into_response())
+}
+
+async fn show_account(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    let world = shared.world();
+    let account = find(&world, &id)?;
+    Ok(Json(truth(&account, world.clock.now())).into_response())
+}
+
+async fn patch_account(State(shared): Sim, Path(id): Path<String>, Json(patch): Json<Value>) -> Answer {
+    change(&shared, &id, |account, now| {
+        let settings = account.settings.patched(&patch)?;
+        if settings.subscription_id != account.settings.subscription_id {
+            return Err(Refused::Wrong("an account keeps its subscriptionId: create another account".into()));
+        }
+        account.patch(settings, now);
+        Ok(())
+    })
+}
+
+async fn delete_account(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    let mut world = shared.world();
+    let id = find(&world, &id)?.settings.subscription_id;
+    world.remove_account(&id);
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Spend {
+    amount: Decimal,
+}
+
+async fn spend(State(shared): Sim, Path(id): Path<String>, Json(spend): Json<Spend>) -> Answer {
+    if spend.amount <= Decimal::ZERO {
+        return Err(Refused::Wrong("the amount must be more than 0".into()));
+    }
+    change(&shared, &id, |account, now| {
+        check_running(account, now)?;
+        account.spend(spend.amount, now);
+        Ok(())
+    })
+}
+
+async fn cancel(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    change(&shared, &id, |account, now| {
+        check_running(account, now)?;
+        account.cancel(now);
+        Ok(())
+    })
+}
+
+async fn portal_upgrade(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    let mut world = shared.world();
+    let (account, by, now) = (find(&world, &id)?, By::Person(true), world.clock.now());
+    account.can_upgrade(&by, now).map_err(|refusal| {
+        let why = match refusal {
+            Refusal::AlreadyUpgraded => "it is upgraded already",
+            Refusal::Deleted => "it is deleted",
+            Refusal::Rejected(_) => "its offer is not eligible, or it is cancelled",
+        };
+        Refused::Conflict(format!("account {id} can not be upgraded: {why}"))
+    })?;
+    world.apply_upgrade(account, by, now);
+    Ok(Json(truth(&find(&world, &id)?, now)).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewClient {
+    tenant_id: String,
+    client_id: String,
+    client_secret: String,
+    subscriptions: Readable,
+    #[serde(default)]
+    broker: bool,
+    #[serde(default = "token_lifetime")]
+    token_lifetime_seconds: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Readable {
+    Ids(Vec<String>),
+    All(String),
+}
+
+fn token_lifetime() -> u32 {
+    3599
+}
+
+async fn create_client(State(shared): Sim, Json(new): Json<NewClient>) -> Answer {
+    let subscriptions = match new.subscriptions {
+        Readable::All(star) if star == "*" => Subscriptions::All,
+        Readable::All(_) => return Err(Refused::Wrong("subscriptions must be \"*\" or a list of ids".into())),
+        Readable::Ids(ids) => {
+            Subscriptions::Some(ids.iter().map(|id| guid("subscriptions", id)).collect::<Result<_, _>>()?)
+        }
+    };
+    let client = Client {
+        tenant_id: guid("tenantId", &new.tenant_id)?,
+        id: guid("clientId", &new.client_id)?,
+        secret: new.client_secret,
+        subscriptions,
+        broker: new.broker,
+        token_lifetime_seconds: new.token_lifetime_seconds,
+    };
+    shared.world().clients.insert(client.id.clone(), client);
+    Ok(StatusCode::CREATED.into_response())
+}
+
+async fn delete_client(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    let id = guid("clientId", &id)?;
+    let mut world = shared.world();
+    world.tokens.retain(|_, token| token.client_id != id);
+    let removed = world.clients.remove(&id);
+    removed.map(|_| StatusCode::NO_CONTENT.into_response()).ok_or_else(|| Refused::Missing(format!("client {id}")))
+}
+
+async fn ledger(State(shared): Sim) -> Response {
+    Json(&shared.world().ledger).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfAccount {
+    account: Option<String>,
+}
+
+async fn requests(State(shared): Sim, Query(of): Query<OfAccount>) -> Response {
+    let world = shared.world();
+    let wanted = of.account.map(|id| id.to_lowercase());
+    let requests = world.requests.iter().filter(|request| wanted.is_none() || request.account == wanted);
+    Json(requests.collect::<Vec<_>>()).into_response()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Clock {
+    billing_time: Timestamp,
+    wall_time: Timestamp,
+    rate: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ClockChange {
+    rate: Option<u32>,
+    advance_seconds: Option<u32>,
+}
+
+async fn show_clock(State(shared): Sim) -> Response {
+    clock_body(&shared.world().clock)
+}
+
+async fn set_clock(State(shared): Sim, Json(change): Json<ClockChange>) -> Answer {
+    let clock = &mut shared.world().clock;
+    match change.rate {
+        Some(0) => return Err(Refused::Wrong("the rate must be at least 1".into())),
+        Some(rate) => clock.set_rate(rate),
+        None => {}
+    }
+    clock.advance(SignedDuration::from_secs(change.advance_seconds.unwrap_or(0).into()));
+    Ok(clock_body(clock))
+}
+
+fn clock_body(clock: &VirtualClock) -> Response {
+    let body = Clock { billing_time: clock.now(), wall_time: Timestamp::now(), rate: clock.rate() };
+    Json(body).into_response()
+}
+
+async fn add_fault(State(shared): Sim, Json(mut fault): Json<Fault>) -> Answer {
+    if let Some(problem) = fault.problem() {
+        return Err(Refused::Wrong(problem.into()));
+    }
+    fault.account = fault.account.map(|id| id.to_lowercase());
+    let faults = &mut shared.world().faults;
+    faults.push(fault);
+    Ok((StatusCode::CREATED, Json(&*faults)).into_response())
+}
+
+async fn clear_faults(State(shared): Sim) -> StatusCode {
+    shared.world().faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+fn find(world: &World, id: &str) -> Result<Account, Refused> {
+    let account = world.account(&id.to_lowercase()).cloned();
+    account.ok_or_else(|| Refused::Missing(format!("account {id}; POST /_sim/accounts makes one")))
+}
+
+fn change(shared: &Shared, id: &str, f: impl FnOnce(&mut Account, Timestamp) -> Result<(), Refused>) -> Answer {
+    let mut world = shared.world();
+    let (mut account, now) = (find(&world, id)?, world.clock.now());
+    f(&mut account, now)?;
+    let body = truth(&account, now);
+    world.put_account(account, now);
+    Ok(Json(body).into_response())
+}
+
+fn check_running(account: &Account, now: Timestamp) -> Result<(), Refused> {
+    let state = account.at(now).state;
+    if matches!(state, AccountState::Enabled | AccountState::Warned) {
+        return Ok(());
+    }
+    Err(Refused::Conflict(format!("account {} is {state:?} already", account.settings.subscription_id)))
+}
+
+/// Everything about an account, hidden from the protocols or not.
+fn truth(account: &Account, now: Timestamp) -> Value {
+    let snapshot = account.at(now);
+    let mut body = json!({
+        "billingTime": now,
+        "stage": snapshot.stage(),
+        "state": format!("{:?}", snapshot.state),
+        "quotaId": snapshot.quota_id(),
+        "spendingLimit": if snapshot.limited() { "On" } else { "Off" },
+        "creditLeft": account.credit_left(now),
+        "periodEnd": account.period_end(),
+        "benefitsEnd": account.benefits_end().map(|end| end.at),
+        "stoppedAt": snapshot.stopped.map(|stop| stop.at),
+        "stoppedBecause": snapshot.stopped.map(|stop| format!("{:?}", stop.cause)),
+        "upgradedAt": account.upgrade.as_ref().map(|upgrade| upgrade.at),
+        "upgradedBy": account.upgrade.as_ref().map(|upgrade| &upgrade.by),
+    });
+    // Settings are an object of plain values.
+    if let (Value::Object(body), Ok(Value::Object(settings))) = (&mut body, serde_json::to_value(&account.settings)) {
+        body.extend(settings);
+    }
+    body
+}

@@ -1,0 +1,226 @@
+//! Starts the three processes and hands out the ways to reach them.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use k8s_openapi::api::{
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::{Namespace, ServiceAccount},
+};
+use kube::{Api, Client, Config, api::PostParams};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{
+    Error, Process,
+    assets::Assets,
+    certs::Authority,
+    etcd, kubeconfig,
+    launch::{self, Ports},
+    work_dir::WorkDir,
+};
+
+const ATTEMPTS: usize = 5;
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+const POLL: Duration = Duration::from_millis(20);
+/// How long one look at the API server may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+const TOKEN_SECONDS: i64 = 3600;
+
+/// A running control plane. Dropping it stops everything and removes the files.
+pub struct ControlPlane {
+    /// In the order in which they were started.
+    processes: Vec<Process>,
+    authority: Authority,
+    ports: Ports,
+    admin_kubeconfig: PathBuf,
+    admin: Config,
+    kubectl: PathBuf,
+    has_controller_manager: bool,
+    /// How many kubeconfigs were handed out, for their file names.
+    kubeconfigs: AtomicU32,
+    dir: WorkDir,
+}
+
+/// Where the control plane listens.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// The API server's URL.
+    pub api_server: String,
+    /// etcd's URL: plain HTTP, no credentials.
+    pub etcd: String,
+}
+
+impl ControlPlane {
+    /// Starts etcd, kube-apiserver and, where there is one, kube-controller-manager, and waits until they are ready.
+    ///
+    /// The programs are those in `$KUBEBUILDER_ASSETS`, or else those that `make control-plane` builds.
+    pub async fn start() -> Result<Self, Error> {
+        let assets = Assets::find().await?;
+        let mut attempts_left = ATTEMPTS;
+        loop {
+            attempts_left -= 1;
+            let mut control_plane = Self::prepare(&assets).await?;
+            match control_plane.launch(&assets).await {
+                Ok(()) => return Ok(control_plane),
+                Err(error) if error.is_port_taken() && attempts_left > 0 => {}
+                Err(error) => {
+                    control_plane.keep_logs();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// The path of kubectl.
+    pub fn kubectl(&self) -> &Path {
+        &self.kubectl
+    }
+
+    /// The administrator's kubeconfig file (group `system:masters`).
+    pub fn admin_kubeconfig(&self) -> &Path {
+        &self.admin_kubeconfig
+    }
+
+    /// A new client for the administrator. It lives as long as the tokio runtime it was made in.
+    pub fn admin_client(&self) -> Result<Client, Error> {
+        kubeconfig::to_client(self.admin.clone())
+    }
+
+    /// A kubeconfig file with a client certificate for `user` in at most two `groups`.
+    pub fn user_kubeconfig(&self, user: &str, groups: &[&str]) -> Result<PathBuf, Error> {
+        let certificate = self.authority.client(user, groups)?;
+        self.write_kubeconfig("default", &kubeconfig::certificate(&certificate))
+    }
+
+    /// A kubeconfig file with the certificate authority and a token, valid for an hour, of an existing service account.
+    pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
+        let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let token = Api::<ServiceAccount>::namespaced(self.admin_client()?, namespace)
+            .create_token_request(name, &PostParams::default(), &request)
+            .await
+            .map_err(|source| Error::kube(format!("get a token for service account {namespace}/{name}"), source))?;
+        let token = token.status.ok_or(Error::NoToken)?.token;
+        self.write_kubeconfig(namespace, &kubeconfig::token(&token))
+    }
+
+    /// Whether there is garbage collection, namespace deletion and everything else that kube-controller-manager does.
+    pub fn has_controller_manager(&self) -> bool {
+        self.has_controller_manager
+    }
+
+    /// Where the control plane listens.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints { api_server: self.ports.api_server_url(), etcd: format!("http://{}", self.ports.etcd_address()) }
+    }
+
+    /// The directory of all the files: the processes' logs are in `logs/` below it, and the caller's may be there too.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Keeps the logs when everything else is removed, and says where on standard error. A panic anywhere in this
+    /// process does the same by itself.
+    pub fn keep_logs(&self) {
+        self.dir.keep_logs();
+    }
+
+    /// Writes a value straight into etcd, where the API server then finds it unchecked. The key of a custom resource
+    /// is `/registry/<group>/<plural>/<namespace>/<name>`, and its value JSON.
+    pub async fn etcd_put(&self, key: &str, value: &[u8]) -> Result<(), Error> {
+        etcd::put(&self.ports.etcd_address(), key, value).await
+    }
+
+    fn write_kubeconfig(&self, namespace: &str, credentials: &Value) -> Result<PathBuf, Error> {
+        let number = self.kubeconfigs.fetch_add(1, Ordering::Relaxed);
+        let content = kubeconfig::render(&self.ports.api_server_url(), &self.authority.pem(), namespace, credentials);
+        self.dir.write(&format!("{number}.kubeconfig"), &content)
+    }
+}
+
+/// The start.
+impl ControlPlane {
+    async fn prepare(assets: &Assets) -> Result<Self, Error> {
+        let dir = WorkDir::create()?;
+        let authority = Authority::new()?;
+        let ports = Ports::free()?;
+        let admin_kubeconfig = launch::write_files(&dir, &ports, &authority)?;
+        Ok(Self {
+            processes: Vec::new(),
+            authority,
+            ports,
+            admin: kubeconfig::config(&admin_kubeconfig).await?,
+            admin_kubeconfig,
+            kubectl: assets.kubectl.clone(),
+            has_controller_manager: assets.controller_manager.is_some(),
+            kubeconfigs: AtomicU32::new(0),
+            dir,
+        })
+    }
+
+    async fn launch(&mut self, assets: &Assets) -> Result<(), Error> {
+        let state = self.dir.state();
+        let client = self.admin_client()?;
+        let namespaces = Api::<Namespace>::all(client.clone());
+        let service_accounts = Api::<ServiceAccount>::namespaced(client.clone(), "default");
+
+        self.spawn("etcd", &launch::etcd(assets, &state, &self.ports))?;
+        self.spawn("kube-apiserver", &launch::api_server(assets, &state, &self.ports))?;
+        self.wait_for("an \"ok\" from /readyz", async || {
+            let request = http::Request::get("/readyz").body(Vec::new());
+            let Ok(request) = request else { return false };
+            client.request_text(request).await.is_ok_and(|body| body == "ok")
+        })
+        .await?;
+        self.wait_for("namespace default", async || namespaces.get("default").await.is_ok()).await?;
+
+        if let Some(program) = &assets.controller_manager {
+            self.spawn("kube-controller-manager", &launch::controller_manager(program, &state, &self.ports))?;
+            self.wait_for("service account default", async || service_accounts.get("default").await.is_ok()).await?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: &str, command: &Command) -> Result<(), Error> {
+        let log = self.dir.logs().join(name).with_extension("log");
+        self.processes.push(Process::spawn(name, command, &log)?);
+        Ok(())
+    }
+
+    /// Waits until `probe` says yes; fails as soon as one of the processes has ended.
+    async fn wait_for(&mut self, waited_for: &'static str, probe: impl AsyncFn() -> bool) -> Result<(), Error> {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while Instant::now() < deadline {
+            self.check_processes()?;
+            if timeout(PROBE_TIMEOUT, probe()).await.unwrap_or(false) {
+                return Ok(());
+            }
+            sleep(POLL).await;
+        }
+        Err(Error::NotReady { waited_for, seconds: START_TIMEOUT.as_secs(), logs: self.dir.logs() })
+    }
+
+    fn check_processes(&mut self) -> Result<(), Error> {
+        for process in &mut self.processes {
+            if let Some(status) = process.try_wait()? {
+                let name = process.name().to_owned();
+                return Err(Error::Exited { name, status, log_tail: process.log_tail(20), logs: self.dir.logs() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        // Whoever needs another goes first.
+        while let Some(process) = self.processes.pop() {
+            drop(process);
+        }
+    }
+}
