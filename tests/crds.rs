@@ -37,7 +37,8 @@ fn every_field_is_explained_bounded_and_without_surprises() {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
-/// Complains about fields without what users need: an explanation and bounds; and with what surprises them: null, defaults.
+/// Complains about fields without what users need: an explanation and bounds; and with what surprises them: null,
+/// defaults.
 fn inspect(path: &str, schema: &Value, complaints: &mut Vec<String>) {
     let mut complain = |about: &str| complaints.push(format!("{path}: {about}"));
     if !path.ends_with("[]") && schema["description"].as_str().is_none_or(str::is_empty) {

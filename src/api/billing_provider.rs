@@ -1,6 +1,7 @@
 //! `BillingProvider`: how to read, and where it is possible to upgrade, the accounts of one cloud.
 //!
-//! No URL, host or certificate is in it: whoever may write one must not be able to send the operator's credentials elsewhere.
+//! No URL, host or certificate is in it: whoever may write one must not be able to send the operator's credentials
+//! elsewhere.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
@@ -41,8 +42,8 @@ pub const AWS_SECRET_ACCESS_KEY: &str = "secretAccessKey";
     category = "payg",
     shortname = "pprov",
     derive = "PartialEq",
-    doc = "The credentials by which the operator reads, and where the cloud allows it upgrades, the accounts of Subscriptions \
-        in this namespace.",
+    doc = "The credentials by which the operator reads, and where the cloud allows it upgrades, the accounts of \
+        Subscriptions in this namespace.",
     printcolumn(
         name = "Azure-Tenant",
         type_ = "string",
@@ -90,9 +91,9 @@ pub struct AzureProvider {
     /// The Microsoft Entra tenant that the accounts and the credentials belong to, a GUID in lower case.
     #[schemars(length(max = 36), transform = rule(GUID, "must be the tenant id, a GUID in lower case"))]
     pub tenant_id: String,
-    /// How accounts are upgraded, since Azure has no public API for it. PortalHandoff: the operator says when it is time, and a
-    /// person upgrades the account in the Azure portal. Broker: the operator asks the endpoint that its administrator has
-    /// configured for it.
+    /// How accounts are upgraded, since Azure has no public API for it. PortalHandoff: the operator says when it is
+    /// time, and a person upgrades the account in the Azure portal. Broker: the operator asks the endpoint that its
+    /// administrator has configured for it.
     pub upgrade_method: UpgradeMethod,
     /// Who the operator is to Azure: exactly one of workloadIdentity, managedIdentity and secret.
     pub credentials: AzureCredentials,
@@ -124,11 +125,11 @@ pub enum UpgradeMethod {
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = one_member)]
 pub enum AzureCredentials {
-    /// Workload identity: a ServiceAccount of this namespace that the application in Microsoft Entra trusts. No secret is
-    /// stored. Recommended.
+    /// Workload identity: a ServiceAccount of this namespace that the application in Microsoft Entra trusts. No secret
+    /// is stored. Recommended.
     WorkloadIdentity(AzureWorkloadIdentity),
-    /// The managed identity of the machine that the operator runs on. Only in namespaces for which the operator's administrator
-    /// allows it.
+    /// The managed identity of the machine that the operator runs on. Only in namespaces for which the operator's
+    /// administrator allows it.
     ManagedIdentity(AzureManagedIdentity),
     /// A client secret in a Secret of this namespace.
     Secret(AzureSecret),
@@ -141,8 +142,8 @@ pub struct AzureWorkloadIdentity {
     /// The name of the ServiceAccount, in this namespace. The operator must be allowed to request tokens for it.
     #[schemars(length(min = 1, max = 253), transform = rule(NAME, SERVICE_ACCOUNT))]
     pub service_account_name: String,
-    /// The id of the application (client) or of the user-assigned managed identity that trusts the ServiceAccount, a GUID in
-    /// lower case.
+    /// The id of the application (client) or of the user-assigned managed identity that trusts the ServiceAccount, a
+    /// GUID in lower case.
     #[schemars(length(max = 36), transform = rule(GUID, "must be the client id, a GUID in lower case"))]
     pub client_id: String,
 }
@@ -194,8 +195,8 @@ pub struct AwsProvider {
         )
     )]
     pub role_arn: Option<String>,
-    /// The external id that the role's trust policy asks for. With podIdentity it is not used: there the operator presents one
-    /// that it derives from the namespace.
+    /// The external id that the role's trust policy asks for. With podIdentity it is not used: there the operator
+    /// presents one that it derives from the namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 2, max = 1224),
@@ -211,10 +212,11 @@ pub struct AwsProvider {
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = one_member)]
 pub enum AwsCredentials {
-    /// Workload identity: a ServiceAccount of this namespace that the IAM role trusts. No secret is stored. Recommended.
+    /// Workload identity: a ServiceAccount of this namespace that the IAM role trusts. No secret is stored.
+    /// Recommended.
     WorkloadIdentity(AwsWorkloadIdentity),
-    /// The identity of the operator's own pod, by which it assumes the role. Only in namespaces for which the operator's
-    /// administrator allows it. Write {}.
+    /// The identity of the operator's own pod, by which it assumes the role. Only in namespaces for which the
+    /// operator's administrator allows it. Write {}.
     PodIdentity(AwsPodIdentity),
     /// An access key in a Secret of this namespace, under the keys accessKeyId and secretAccessKey.
     Secret(AwsSecret),

@@ -110,8 +110,8 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
                     "enum": ["True", "False", "Unknown"],
                 },
                 "observedGeneration": {
-                    "description": "The metadata.generation that the condition is about. If metadata.generation is larger, the \
-                        condition is out of date.",
+                    "description": "The metadata.generation that the condition is about. If metadata.generation is \
+                        larger, the condition is out of date.",
                     "type": "integer",
                     "format": "int64",
                     "minimum": 0,

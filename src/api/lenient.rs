@@ -1,5 +1,5 @@
-//! Reading what the operator itself wrote earlier. A value in a status that cannot be read (written by another version, or
-//! damaged) is as good as none, and must not hide the object that it is in.
+//! Reading what the operator itself wrote earlier. A value in a status that cannot be read (written by another version,
+//! or damaged) is as good as none, and must not hide the object that it is in.
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;

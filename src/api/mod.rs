@@ -63,9 +63,9 @@ fn yaml(definition: &Value) -> String {
     serde_saphyr::to_string(definition).expect("whatever is JSON can be written as YAML")
 }
 
-/// Leaves out `nullable`, which the derive adds to all that is optional (nothing here is ever written as null), and `title`,
-/// which only names the Rust type. Joins the lines of doc comments. Writes numbers without a fraction as integers, as the API
-/// server gives them back.
+/// Leaves out `nullable`, which the derive adds to all that is optional (nothing here is ever written as null), and
+/// `title`, which only names the Rust type. Joins the lines of doc comments. Writes numbers without a fraction as
+/// integers, as the API server gives them back.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(members) => {

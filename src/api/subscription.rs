@@ -23,9 +23,9 @@ use super::{
     category = "payg",
     shortname = "psub",
     derive = "PartialEq",
-    doc = "A cloud account and the offer that it should be on. The operator lets the benefits of the account's trial be used \
-        up, then sees to it that the account is upgraded to pay-as-you-go, once. Deleting a Subscription never touches the \
-        account.",
+    doc = "A cloud account and the offer that it should be on. The operator lets the benefits of the account's trial \
+        be used up, then sees to it that the account is upgraded to pay-as-you-go, once. Deleting a Subscription never \
+        touches the account.",
     validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name must be at most 63 characters"),
     selectable = ".spec.providerName",
     printcolumn(
@@ -135,14 +135,15 @@ pub struct SubscriptionSpec {
     pub account: Account,
     /// The offer that the account should be on. PayAsYouGo is the only one there is.
     pub offer: DesiredOffer,
-    /// When the account is to be upgraded, and by whose leave. An upgrade cannot be undone, and usage is charged from then on.
+    /// When the account is to be upgraded, and by whose leave. An upgrade cannot be undone, and usage is charged from
+    /// then on.
     pub upgrade: Upgrade,
-    /// Facts about the trial, for accounts whose provider does not report them. What the provider reports goes before what is
-    /// declared here.
+    /// Facts about the trial, for accounts whose provider does not report them. What the provider reports goes before
+    /// what is declared here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
-    /// If true, the operator neither looks at the account nor upgrades it. An upgrade that has already been requested is
-    /// still followed to its end.
+    /// If true, the operator neither looks at the account nor upgrades it. An upgrade that has already been requested
+    /// is still followed to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
@@ -152,7 +153,9 @@ pub struct SubscriptionSpec {
 #[serde(rename_all = "camelCase")]
 #[schemars(
     transform = one_member,
-    transform = immutable("is immutable: make a new Subscription for another account (deleting one never touches the cloud)")
+    transform = immutable(
+        "is immutable: make a new Subscription for another account (deleting one never touches the cloud)"
+    )
 )]
 pub enum Account {
     /// An account on Microsoft Azure.
@@ -206,12 +209,12 @@ pub enum DesiredOffer {
     "`beforeExhaustion` must be given with `when: BeforeExhaustion`, and only with it"
 ))]
 pub struct Upgrade {
-    /// BenefitsExhausted: once the benefits of the trial are used up or have ended. BeforeExhaustion: a little earlier, as
-    /// beforeExhaustion says; recommended for AWS, which closes an account whose benefits are exhausted. Immediately: without
-    /// waiting, which gives away what is left on some offers. Never: only watch.
+    /// BenefitsExhausted: once the benefits of the trial are used up or have ended. BeforeExhaustion: a little earlier,
+    /// as beforeExhaustion says; recommended for AWS, which closes an account whose benefits are exhausted.
+    /// Immediately: without waiting, which gives away what is left on some offers. Never: only watch.
     pub when: When,
-    /// Automatic: whoever writes this manifest approves the upgrade by it. Manual: the operator waits for an UpgradeApproval.
-    /// There is no default, so that whoever reviews the manifest sees it.
+    /// Automatic: whoever writes this manifest approves the upgrade by it. Manual: the operator waits for an
+    /// UpgradeApproval. There is no default, so that whoever reviews the manifest sees it.
     pub approval: ApprovalMode,
     /// How early to upgrade, with `when: BeforeExhaustion`. If both are given, whichever comes first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,7 +268,8 @@ pub struct BeforeExhaustion {
     )
 )]
 pub struct Trial {
-    /// When the trial began, such as 2026-11-01T00:00:00Z. Without endTime, the trial ends after the days that its offer lasts.
+    /// When the trial began, such as 2026-11-01T00:00:00Z. Without endTime, the trial ends after the days that its
+    /// offer lasts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
     /// When the trial ends, such as 2026-12-01T00:00:00Z. Once it is past, the benefits are taken to be exhausted.

@@ -60,8 +60,9 @@ pub struct SubscriptionStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// Whether the account works. Active: it does. Warned: it does for now. Restricted: machines are off or changes refused, and
-    /// it can come back. Closed: it is deleted, or closed for good. Unknown: the provider named a state that is not known.
+    /// Whether the account works. Active: it does. Warned: it does for now. Restricted: machines are off or changes
+    /// refused, and it can come back. Closed: it is deleted, or closed for good. Unknown: the provider named a state
+    /// that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Text<32>>,
     /// The Microsoft Entra tenant that the account belongs to.
@@ -113,8 +114,8 @@ pub struct Forecast {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Transition {
-    /// The hash that an UpgradeApproval must name. It changes with the account, the two offers, the way of upgrading and the
-    /// trigger; not with the credit left, dates or prices.
+    /// The hash that an UpgradeApproval must name. It changes with the account, the two offers, the way of upgrading
+    /// and the trigger; not with the credit left, dates or prices.
     #[schemars(length(max = 64), regex(pattern = TRANSITION_HASH))]
     pub hash: String,
     /// The offer before the upgrade.
@@ -179,7 +180,10 @@ mod tests {
                 {"type": "Observed", "status": "True", "reason": "Observed", "message": "",
                     "lastTransitionTime": "2026-11-23T12:00:00Z"},
             ],
-            "benefits": [{"kind": "Credit", "state": "Active", "source": "x", "remaining": "lots", "granted": "200.00"}, 7],
+            "benefits": [
+                {"kind": "Credit", "state": "Active", "source": "x", "remaining": "lots", "granted": "200.00"},
+                7,
+            ],
             "forecast": {"exhaustionTime": "9999-12-31T23:59:59Z", "burnPerDay": "1.5"},
             "transition": {"hash": 7},
             "upgrade": {"recordName": "up-1", "requestTime": ""},

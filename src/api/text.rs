@@ -5,8 +5,8 @@ use std::{borrow::Cow, fmt, ops::Deref};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: one word too many from a provider must not make
-/// the API server refuse all that the operator has to say. Not for identifiers, which must be whole or not at all.
+/// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: one word too many from a provider must not
+/// make the API server refuse all that the operator has to say. Not for identifiers, which must be whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String")]
 pub struct Text<const MAX: usize>(String);

@@ -26,8 +26,8 @@ impl Time {
 }
 
 impl From<Timestamp> for Time {
-    /// Times before 2000 and after 2099 become the nearest that can be written: providers say 9999 where they mean never,
-    /// and an API server that refuses the status would hide all the rest of it.
+    /// Times before 2000 and after 2099 become the nearest that can be written: providers say 9999 where they mean
+    /// never, and an API server that refuses the status would hide all the rest of it.
     fn from(timestamp: Timestamp) -> Self {
         Self(timestamp.clamp(FIRST, LAST))
     }

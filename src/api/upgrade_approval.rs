@@ -1,5 +1,5 @@
-//! `UpgradeApproval`: what a person says to an upgrade. An admission policy sees to it that the person is who it says, and may
-//! say so.
+//! `UpgradeApproval`: what a person says to an upgrade. An admission policy sees to it that the person is who it says,
+//! and may say so.
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -32,8 +32,8 @@ use super::{
     category = "payg",
     shortname = "pappr",
     derive = "PartialEq",
-    doc = "A person's decision about the upgrade of a Subscription's account. It takes the verb `approve` on that Subscription \
-        to make one. It cannot be changed, only deleted.",
+    doc = "A person's decision about the upgrade of a Subscription's account. It takes the verb `approve` on that \
+        Subscription to make one. It cannot be changed, only deleted.",
     selectable = ".spec.subscriptionName",
     printcolumn(
         name = "Subscription",
@@ -72,8 +72,8 @@ pub struct UpgradeApprovalSpec {
         )
     )]
     pub subscription_name: String,
-    /// The status.transition.hash of the Subscription: exactly what is being decided about. Another transition needs another
-    /// approval.
+    /// The status.transition.hash of the Subscription: exactly what is being decided about. Another transition needs
+    /// another approval.
     #[schemars(
         length(max = 64),
         transform = rule(
@@ -82,8 +82,8 @@ pub struct UpgradeApprovalSpec {
         )
     )]
     pub transition_hash: String,
-    /// Approve: the upgrade may be made. Deny: it must not be, whatever the Subscription or another approval says, until this
-    /// object is deleted. Retry: an upgrade whose outcome could not be found out may be requested once more.
+    /// Approve: the upgrade may be made. Deny: it must not be, whatever the Subscription or another approval says,
+    /// until this object is deleted. Retry: an upgrade whose outcome could not be found out may be requested once more.
     pub decision: Decision,
     /// The name of the user who decides. It must be your own user name, as `kubectl auth whoami` shows it.
     #[schemars(length(min = 1, max = 512))]
@@ -91,8 +91,8 @@ pub struct UpgradeApprovalSpec {
     /// Why, for those who read it later.
     #[schemars(length(min = 1, max = 1024))]
     pub reason: String,
-    /// When the decision ceases to count, such as 2026-12-01T00:00:00Z. Required, except with `decision: Deny`, which never
-    /// expires.
+    /// When the decision ceases to count, such as 2026-12-01T00:00:00Z. Required, except with `decision: Deny`, which
+    /// never expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire_time: Option<Time>,
     /// With `decision: Retry`: the number of the last attempt in the UpgradeRecord, after which another one may follow.

@@ -1,8 +1,8 @@
-//! `UpgradeRecord`: the ledger. One object per account and target offer, created before the provider is called and never
-//! deleted: it is what keeps an account from being upgraded twice.
+//! `UpgradeRecord`: the ledger. One object per account and target offer, created before the provider is called and
+//! never deleted: it is what keeps an account from being upgraded twice.
 //!
-//! Unlike the status of other kinds, this one is read strictly: a record that cannot be read must stop an upgrade, and must
-//! not look like one in which nothing has happened yet.
+//! Unlike the status of other kinds, this one is read strictly: a record that cannot be read must stop an upgrade, and
+//! must not look like one in which nothing has happened yet.
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -27,8 +27,8 @@ use super::{
     category = "payg",
     shortname = "prec",
     derive = "PartialEq",
-    doc = "The operator's record of the upgrade of an account, written before the provider is asked. It keeps the account from \
-        being upgraded twice, so it must not be deleted.",
+    doc = "The operator's record of the upgrade of an account, written before the provider is asked. It keeps the \
+        account from being upgraded twice, so it must not be deleted.",
     validation = Rule::new("self.metadata.name == 'up-' + self.spec.key").message(
         "metadata.name must be `up-` and `spec.key`"
     ),
@@ -36,8 +36,18 @@ use super::{
         "!has(oldSelf.status) || !has(oldSelf.status.state) || (has(self.status) && has(self.status.state))"
     )
     .message("status.state must not be removed"),
-    printcolumn(name = "Cloud", type_ = "string", json_path = ".spec.account.cloud", description = "The account's cloud."),
-    printcolumn(name = "Account", type_ = "string", json_path = ".spec.account.id", description = "The id of the account."),
+    printcolumn(
+        name = "Cloud",
+        type_ = "string",
+        json_path = ".spec.account.cloud",
+        description = "The account's cloud."
+    ),
+    printcolumn(
+        name = "Account",
+        type_ = "string",
+        json_path = ".spec.account.id",
+        description = "The id of the account."
+    ),
     printcolumn(name = "To", type_ = "string", json_path = ".spec.to.class", description = "The offer to upgrade to."),
     printcolumn(
         name = "State",
@@ -173,8 +183,8 @@ pub struct Evidence {
     )
 )]
 pub struct UpgradeRecordStatus {
-    /// Accepted: the provider took the request. Unknown: it may have. Rejected: it refused. Unresolved: a person must find out.
-    /// Confirmed: the account is on the new offer. While there is no state, the request may have been sent.
+    /// Accepted: the provider took the request. Unknown: it may have. Rejected: it refused. Unresolved: a person must
+    /// find out. Confirmed: the account is on the new offer. While there is no state, the request may have been sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<Text<32>>,
     /// Each request to the provider, in order.
@@ -199,7 +209,8 @@ pub struct UpgradeRecordStatus {
         "`sendTime` is set once"
     ),
     transform = rule(
-        "!has(oldSelf.outcome) || oldSelf.outcome == 'Unknown' || (has(self.outcome) && self.outcome == oldSelf.outcome)",
+        "!has(oldSelf.outcome) || oldSelf.outcome == 'Unknown' || \
+            (has(self.outcome) && self.outcome == oldSelf.outcome)",
         "a known `outcome` is final"
     )
 )]

@@ -20,7 +20,8 @@ fn decision(decision: &str, approver: &str) -> Value {
 
 /// A new user in `cluster`'s namespace with these rules, in addition to what everybody may.
 async fn user(cluster: &Cluster, name: &str, rules: Value) -> Cluster {
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}, "rules": rules});
+    let mut role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}});
+    role["rules"] = rules;
     cluster.create(&role).await.unwrap();
     bind(cluster, name, "Role", name).await;
     cluster.user(name).await
@@ -34,7 +35,9 @@ async fn approver(cluster: &Cluster, name: &str) -> Cluster {
 
 async fn bind(cluster: &Cluster, user: &str, kind: &str, role: &str) {
     let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": format!("{user}-{role}")},
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": format!("{user}-{role}")},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
     });
@@ -46,7 +49,8 @@ fn clerk() -> Value {
     json!([{"apiGroups": ["payg-operator.io"], "resources": ["upgradeapprovals"], "verbs": ["create", "delete"]}])
 }
 
-/// Waits until a create is refused for this reason: bindings and policies take effect a little later than they are made.
+/// Waits until a create is refused for this reason: bindings and policies take effect a little later than they are
+/// made.
 async fn refused(user: &Cluster, object: &Value, why: &str) {
     let mut last = None;
     let found = eventually(why, async || {
@@ -123,7 +127,8 @@ async fn approval_can_be_given_for_one_subscription_only() {
     let cluster = Cluster::new().await;
     policy_in_force(&cluster).await;
     let rules = json!([
-        {"apiGroups": ["payg-operator.io"], "resources": ["subscriptions"], "resourceNames": ["sandbox"], "verbs": ["approve"]},
+        {"apiGroups": ["payg-operator.io"], "resources": ["subscriptions"], "resourceNames": ["sandbox"],
+            "verbs": ["approve"]},
         clerk()[0],
     ]);
     let rita = user(&cluster, "rita", rules).await;

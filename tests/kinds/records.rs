@@ -68,6 +68,10 @@ pub(crate) fn statuses() -> Changes {
     const KNOWN: &str = "a known `outcome` is final";
     let attempts = |attempts| json!({"attempts": attempts});
     let first = || json!([{"number": 1, "sendTime": "2026-11-23T12:00:01Z", "outcome": "Unknown"}]);
+    let answered_and_second = json!([
+        {"number": 1, "sendTime": "2026-11-23T12:00:01Z", "outcome": "Accepted"},
+        {"number": 2, "intent": intent("2026-11-23T13:00:30Z")},
+    ]);
     let rejected = || json!([{"number": 1, "outcome": "Rejected"}]);
     vec![
         (json!({}), json!({"state": "AStateOfANewerVersion"}), Accepted),
@@ -75,13 +79,7 @@ pub(crate) fn statuses() -> Changes {
         (json!({"state": "Unknown"}), json!({"state": null}), Refused("", "status.state must not be removed")),
         (json!({"state": "Confirmed"}), json!({"outcome": "The account is on the new offer."}), Accepted),
         (json!({"state": "Confirmed"}), json!({"state": "Rejected"}), Refused("status", FINAL)),
-        (
-            attempts(first()),
-            attempts(
-                json!([{"number": 1, "sendTime": "2026-11-23T12:00:01Z", "outcome": "Accepted"}, {"number": 2, "intent": intent("2026-11-23T13:00:30Z")}]),
-            ),
-            Accepted,
-        ),
+        (attempts(first()), attempts(answered_and_second), Accepted),
         (attempts(first()), attempts(json!([])), Refused("status", KEPT)),
         (attempts(first()), attempts(Value::Null), Refused("status", KEPT)),
         (attempts(first()), attempts(json!([{"number": 2}])), Refused("status", KEPT)),

@@ -130,10 +130,14 @@ pub(crate) fn changes() -> Changes {
 
 pub(crate) fn statuses() -> Changes {
     let condition = |field: &str, value: &str| {
-        let condition = json!({"type": "Ready", "status": "True", "reason": "Observing", "message": "", "lastTransitionTime": "2026-11-23T12:00:00Z"});
+        let condition = json!({"type": "Ready", "status": "True", "reason": "Observing", "message": "",
+            "lastTransitionTime": "2026-11-23T12:00:00Z"});
         json!({"conditions": [merged(condition, &json!({field: value}))]})
     };
-    let credit = |field: &str, value: &str| json!({"benefits": [merged(json!({"kind": "Credit", "state": "Active", "source": "x"}), &json!({field: value}))]});
+    let credit = |field: &str, value: &str| {
+        let credit = json!({"kind": "Credit", "state": "Active", "source": "balanceSummary"});
+        json!({"benefits": [merged(credit, &json!({field: value}))]})
+    };
     let offer = json!({"class": "FreeTrial"});
     let transition = |hash: &str| json!({"transition": {"hash": hash, "from": offer, "to": offer}});
     let cases = vec![

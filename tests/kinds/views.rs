@@ -190,7 +190,8 @@ async fn columns_tell_what_it_is_on_what_is_left_when_it_ends_and_whether_it_is_
     assert_eq!(
         table(&["psub", "-o", "wide"]),
         [
-            "NAME OFFER CREDIT ENDS READY REASON AGE ACCOUNT CURRENCY WHEN APPROVAL SUSPENDED TRANSITION OBSERVED MESSAGE",
+            "NAME OFFER CREDIT ENDS READY REASON AGE \
+                ACCOUNT CURRENCY WHEN APPROVAL SUSPENDED TRANSITION OBSERVED MESSAGE",
             &format!(
                 "sandbox FreeTrial 142.69 2026-12-01T00:00:00Z True WaitingForExhaustion <age> {GUID} USD \
                 BenefitsExhausted Manual false {HASH} <age> 142.69 USD are left."
