@@ -79,7 +79,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
 
 impl AzureArgs {
     fn settings(self) -> Result<azure::Settings, Error> {
-        let read = |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+        let read =
+            |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
         Ok(azure::Settings {
             arm_endpoint: self.azure_arm_endpoint,
             authority_host: self.azure_authority_host,

@@ -130,10 +130,9 @@ impl ProviderError {
             | Self::Precondition { .. }
             | Self::Unsupported { .. }
             | Self::Config { .. } => true,
-            Self::OutcomeUnknown { .. }
-            | Self::WrongAccount { .. }
-            | Self::Conflict { .. }
-            | Self::Protocol { .. } => false,
+            Self::OutcomeUnknown { .. } | Self::WrongAccount { .. } | Self::Conflict { .. } | Self::Protocol { .. } => {
+                false
+            }
         }
     }
 

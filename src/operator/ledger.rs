@@ -90,7 +90,12 @@ impl Ledger {
 
     /// Adds attempt `number` to `before`, unless somebody has changed the record since. `None` when the attempt is not,
     /// or not surely, this pass's own.
-    pub async fn open_again(&self, before: &api::UpgradeRecord, number: u32, plan: &Plan) -> kube::Result<Option<Claim>> {
+    pub async fn open_again(
+        &self,
+        before: &api::UpgradeRecord,
+        number: u32,
+        plan: &Plan,
+    ) -> kube::Result<Option<Claim>> {
         let Ok(number) = i32::try_from(number) else { return Ok(None) };
         let intent = intent(plan);
         let mut status = before.status.clone().unwrap_or_default();
@@ -140,7 +145,10 @@ impl Ledger {
                 Err(error) => warn!(record = record.name_any(), %error, "the record could not be read back"),
             }
         }
-        error!(record = record.name_any(), "the outcome of an attempt is not in the ledger; the account is observed instead");
+        error!(
+            record = record.name_any(),
+            "the outcome of an attempt is not in the ledger; the account is observed instead"
+        );
         outcome
     }
 
@@ -149,9 +157,15 @@ impl Ledger {
         let mut status = record.status.clone().unwrap_or_default();
         with_first_attempt(&mut status);
         let (state, event, text) = match note {
-            Note::Accepted => (RecordState::Accepted, "SeenAccepted", "the account shows that an upgrade was accepted".to_owned()),
+            Note::Accepted => {
+                (RecordState::Accepted, "SeenAccepted", "the account shows that an upgrade was accepted".to_owned())
+            }
             Note::Confirmed => (RecordState::Confirmed, "Confirmed", confirmation(&parse::record(record))),
-            Note::Unresolved(why) => (RecordState::Unresolved, "Unresolved", format!("a person must decide, because {}", NoMore::because(why))),
+            Note::Unresolved(why) => (
+                RecordState::Unresolved,
+                "Unresolved",
+                format!("a person must decide, because {}", NoMore::because(why)),
+            ),
         };
         status.state = state.name().map(Into::into);
         status.outcome = Some(text.as_str().into());
@@ -244,10 +258,8 @@ fn with_first_attempt(status: &mut api::UpgradeRecordStatus) {
 /// a known outcome, "no" may be the answer to an upgrade that has happened.
 fn outcome(record: &Record, answer: &Result<Accepted, ProviderError>) -> Outcome {
     let last = record.last().map(|attempt| attempt.number);
-    let doubtful = record
-        .attempts
-        .iter()
-        .any(|attempt| Some(attempt.number) != last && attempt.outcome != Outcome::Rejected);
+    let doubtful =
+        record.attempts.iter().any(|attempt| Some(attempt.number) != last && attempt.outcome != Outcome::Rejected);
     match answer {
         Ok(_) => Outcome::Accepted,
         Err(error) if error.is_definite_refusal() && !doubtful => Outcome::Rejected,

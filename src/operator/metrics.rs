@@ -36,7 +36,11 @@ impl Metrics {
         for outcome in ["Accepted", "Rejected", "Unknown"] {
             metrics.attempts.get_or_create(&ByOutcome { outcome }).inc_by(0);
         }
-        registry.register("verdict_changes", "Changes of a Subscription's verdict, by the new one", metrics.verdicts.clone());
+        registry.register(
+            "verdict_changes",
+            "Changes of a Subscription's verdict, by the new one",
+            metrics.verdicts.clone(),
+        );
         registry.register("account_reads", "Looks at accounts, by what came of them", metrics.reads.clone());
         registry.register("upgrade_attempts", "Upgrades that were requested, by outcome", metrics.attempts.clone());
         registry.register(

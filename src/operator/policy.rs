@@ -46,6 +46,8 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_found() {
         assert!(shipped::<ValidatingAdmissionPolicy>("ValidatingAdmissionPolicy").unwrap().spec.is_some());
-        assert!(shipped::<ValidatingAdmissionPolicyBinding>("ValidatingAdmissionPolicyBinding").unwrap().spec.is_some());
+        assert!(
+            shipped::<ValidatingAdmissionPolicyBinding>("ValidatingAdmissionPolicyBinding").unwrap().spec.is_some()
+        );
     }
 }

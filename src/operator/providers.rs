@@ -68,7 +68,8 @@ impl Providers {
                 return Ok(config(format!("BillingProvider {key} cannot be read: {}", invalid.error)));
             }
             None => {
-                let detail = format!("there is no BillingProvider `{}` in the namespace {namespace}; create it", key.name);
+                let detail =
+                    format!("there is no BillingProvider `{}` in the namespace {namespace}; create it", key.name);
                 return Ok(config(detail));
             }
         };
@@ -121,7 +122,9 @@ impl Providers {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = match api.get_opt(name).await {
             Ok(Some(secret)) => secret,
-            Ok(None) => return Ok(config(format!("there is no Secret `{name}` in the namespace {namespace}; create it"))),
+            Ok(None) => {
+                return Ok(config(format!("there is no Secret `{name}` in the namespace {namespace}; create it")));
+            }
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 return Ok(Err(ProviderError::Forbidden {
                     permission: format!("`get` on the Secret `{name}` in the namespace {namespace}"),

@@ -97,7 +97,8 @@ fn progress(
     progress.action_url = None;
     if let Some(record) = context.record {
         progress.record_name = Some(record.name.clone());
-        progress.message = record.last().map(|last| last.message.as_str()).filter(|text| !text.is_empty()).map(Into::into);
+        progress.message =
+            record.last().map(|last| last.message.as_str()).filter(|text| !text.is_empty()).map(Into::into);
     }
     match verdict {
         Verdict::Upgrading => progress.request_time = Some(context.billing.into()),
@@ -129,7 +130,9 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     match verdict {
         Verdict::Unobserved { error, .. } => say("Observed", Status::False, error.reason(), &message),
         Verdict::ProviderNotReady { problem, .. } => say("Observed", Status::False, problem.reason(), &message),
-        _ if decision.seen.is_some() => say("Observed", Status::True, "Observed", "The last look at the account succeeded."),
+        _ if decision.seen.is_some() => {
+            say("Observed", Status::True, "Observed", "The last look at the account succeeded.")
+        }
         _ => {}
     }
     match verdict.ready() {

@@ -15,8 +15,8 @@ use crate::core::decide::Decision;
 use crate::core::record::Record;
 use crate::core::schedule;
 use crate::core::verdict::{Progress, Ready};
-use crate::runtime::events::{Note, Severity};
 use crate::runtime::ObjectKey;
+use crate::runtime::events::{Note, Severity};
 use crate::runtime::queue::Next;
 
 use super::render::{self, Context};
@@ -160,9 +160,9 @@ fn difference(before: &Value, after: &Value) -> Option<Value> {
         return (before != after).then(|| after.clone());
     };
     let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Value::Null));
-    let changed = new.iter().filter_map(|(name, value)| {
-        Some((name.clone(), difference(old.get(name).unwrap_or(&Value::Null), value)?))
-    });
+    let changed = new
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), difference(old.get(name).unwrap_or(&Value::Null), value)?)));
     let patch: Map<_, _> = removed.chain(changed).collect();
     (!patch.is_empty()).then_some(Value::Object(patch))
 }

@@ -60,7 +60,9 @@ pub enum Error {
     #[error("the provider settings are wrong: {0}")]
     Provider(#[from] ProviderError),
     /// Another replica may be the leader by now.
-    #[error("the lease was lost, so another replica may act by now; this process ends at once and can be started again")]
+    #[error(
+        "the lease was lost, so another replica may act by now; this process ends at once and can be started again"
+    )]
     LeaseLost,
     /// A part of the process ended that should not.
     #[error("the task \"{0}\" ended, which is a bug in this program; please report it: {1}")]

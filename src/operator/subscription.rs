@@ -88,7 +88,9 @@ async fn read(operator: &Operator, subscription: api::Subscription, desired: Des
 
 async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<Option<StoredRecord>> {
     match operator.ledger.read(account).await {
-        Ok(stored) => Ok(stored.map(|stored| StoredRecord { understood: parse::record(&stored), stored: Some(stored) })),
+        Ok(stored) => {
+            Ok(stored.map(|stored| StoredRecord { understood: parse::record(&stored), stored: Some(stored) }))
+        }
         // What is there and cannot be read may be anything: nothing is asked for on it.
         Err(kube::Error::SerdeError(error)) => {
             warn!(%account, %error, "the upgrade record cannot be read");
@@ -121,8 +123,7 @@ async fn read_claimants(operator: &Operator, account: &AccountId, subject: &Clai
 }
 
 async fn read_approvals(operator: &Operator, subject: &Claimant) -> kube::Result<Vec<Approval>> {
-    let api: Api<DeserializeGuard<api::UpgradeApproval>> =
-        Api::namespaced(operator.client.clone(), &subject.namespace);
+    let api: Api<DeserializeGuard<api::UpgradeApproval>> = Api::namespaced(operator.client.clone(), &subject.namespace);
     let params = ListParams::default().fields(&format!("spec.subscriptionName={}", subject.name));
     Ok(api.list(&params).await?.items.into_iter().map(understood).collect())
 }
@@ -192,7 +193,9 @@ async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Res
         _ => return Ok(None),
     };
     match claim {
-        Ok(Some(claim)) => Ok(Some(send(operator, &read.desired.account, provider.client.as_ref(), &claim, plan).await)),
+        Ok(Some(claim)) => {
+            Ok(Some(send(operator, &read.desired.account, provider.client.as_ref(), &claim, plan).await))
+        }
         Ok(None) => Ok(None),
         Err(error) => {
             let text = format!("The upgrade was not requested, as its record could not be written: {error}");
@@ -234,12 +237,8 @@ async fn send(
     let sent = Timestamp::now();
     let key = account.upgrade_key().idempotency_key();
     info!(%account, record = claim.record.name_any(), attempt = claim.number, "requesting the upgrade");
-    let request = UpgradeRequest {
-        transition: &plan.transition,
-        key,
-        not_after: claim.not_after,
-        deadline: CALL_DEADLINE,
-    };
+    let request =
+        UpgradeRequest { transition: &plan.transition, key, not_after: claim.not_after, deadline: CALL_DEADLINE };
     let answer = client.upgrade(account, request).await;
     let outcome = operator.ledger.close(claim, sent, &answer).await;
     operator.metrics.attempt(outcome.name());

@@ -9,9 +9,9 @@ use kube::{Api, ResourceExt};
 use crate::api;
 use crate::core::account::AccountId;
 use crate::core::record::RecordState;
-use crate::runtime::watch::{Event, Watches};
 use crate::runtime::ObjectKey;
 use crate::runtime::shutdown::Tasks;
+use crate::runtime::watch::{Event, Watches};
 
 use super::index::Entry;
 use super::{Operator, Work, parse, provider};
@@ -40,7 +40,8 @@ fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
             };
             let namespace = key.namespace.as_deref().unwrap_or_default();
             let provider = ObjectKey::namespaced(namespace, &subscription.spec.provider_name);
-            let version = (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
+            let version =
+                (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
             if operator.index().put(&key, Entry { version, account, provider }) {
                 // After a restart what status planned still holds, so that not everything is looked at at once.
                 let work = Work::Subscription(key);

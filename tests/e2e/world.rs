@@ -65,7 +65,8 @@ impl World {
     }
 
     pub(crate) fn try_apply(&self, object: &Value) -> Result<String, String> {
-        let name = format!("{}-{}.json", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        let name =
+            format!("{}-{}.json", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let dir = self.stack.control_plane.dir().join(&self.namespace);
         std::fs::create_dir_all(&dir).unwrap();
         let path = dir.join(name);
@@ -127,8 +128,16 @@ impl World {
 
     /// The records of `account`.
     pub(crate) fn records(&self, account: &str) -> Vec<Value> {
-        let list: Value = serde_json::from_str(&self.kubectl(&["get", "upgraderecords.payg-operator.io", "-o", "json"]).unwrap()).unwrap();
-        list["items"].as_array().unwrap().iter().filter(|record| record["spec"]["account"]["id"] == account).cloned().collect()
+        let list: Value =
+            serde_json::from_str(&self.kubectl(&["get", "upgraderecords.payg-operator.io", "-o", "json"]).unwrap())
+                .unwrap();
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|record| record["spec"]["account"]["id"] == account)
+            .cloned()
+            .collect()
     }
 
     /// The requests about `account` that reached the provider.

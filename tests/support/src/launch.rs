@@ -102,7 +102,8 @@ pub(crate) fn controller_manager(program: &Path, state: &Path, ports: &Ports) ->
     command
         .arg(format!("--service-account-private-key-file={state}/service-accounts.key"))
         .arg(format!("--root-ca-file={state}/ca.crt"))
-        .arg("--leader-elect=false", "--use-service-account-credentials=true")
+        .arg("--leader-elect=false")
+        .arg("--use-service-account-credentials=true") // as in a real cluster: its controllers are not administrators
         .arg("--bind-address=127.0.0.1")
         .arg(format!("--secure-port={}", ports.controller_manager))
         .arg(format!("--cert-dir={state}"))

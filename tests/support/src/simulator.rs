@@ -21,7 +21,13 @@ impl Simulator {
     pub async fn start(payg: &Path, dir: &Path, clock: &Clock) -> Result<Self, Error> {
         let (ca_file, url_file) = (dir.join("simulator-ca.crt"), dir.join("simulator-url"));
         let mut command = Command::new(payg);
-        command.arg("simulator").arg("--ca-file").arg(&ca_file).arg("--url-file").arg(&url_file).args(clock.arguments());
+        command
+            .arg("simulator")
+            .arg("--ca-file")
+            .arg(&ca_file)
+            .arg("--url-file")
+            .arg(&url_file)
+            .args(clock.arguments());
         let mut process = Process::spawn("simulator", &command, &dir.join("logs/simulator.log"))?;
         let deadline = Instant::now() + Duration::from_secs(30);
         while !url_file.exists() {
@@ -30,10 +36,13 @@ impl Simulator {
             }
             sleep(Duration::from_millis(20)).await;
         }
-        let read = |path: &Path| fs::read_to_string(path).map_err(|source| Error::io("cannot read the simulator's files", source));
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(|source| Error::io("cannot read the simulator's files", source))
+        };
         let anchor = reqwest::Certificate::from_pem(read(&ca_file)?.as_bytes()).map_err(Error::simulator)?;
         // Not the environment's proxy: the simulator is on this machine.
-        let client = reqwest::Client::builder().no_proxy().tls_certs_only([anchor]).build().map_err(Error::simulator)?;
+        let client =
+            reqwest::Client::builder().no_proxy().tls_certs_only([anchor]).build().map_err(Error::simulator)?;
         Ok(Self { url: read(&url_file)?.trim().to_owned(), ca_file, client, _process: process })
     }
 

@@ -42,8 +42,15 @@ impl Clock {
     }
 
     pub(crate) fn arguments(&self) -> [String; 6] {
-        ["--billing-start", &self.start.to_string(), "--billing-origin", &self.origin.to_string(), "--billing-rate", &self.rate.to_string()]
-            .map(str::to_owned)
+        [
+            "--billing-start",
+            &self.start.to_string(),
+            "--billing-origin",
+            &self.origin.to_string(),
+            "--billing-rate",
+            &self.rate.to_string(),
+        ]
+        .map(str::to_owned)
     }
 }
 
