@@ -97,7 +97,7 @@ pub struct UpgradeRecordSpec {
     pub requester: Requester,
     /// What the first attempt was made upon.
     pub intent: Intent,
-    /// The endpoint that the request goes to. It is never sent to another one.
+    /// The endpoint that the first request goes to. While its outcome is not known, none is sent to another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub endpoint: Option<String>,
@@ -221,10 +221,14 @@ pub struct Attempt {
     /// What it was made upon. The first attempt's is in the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// The endpoint that the request went to; the first attempt's is in the spec.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub endpoint: Option<String>,
     /// When the request was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub send_time: Option<Time>,
-    /// What came of it: Accepted, Rejected or Unknown.
+    /// What came of it: Accepted, Rejected, NotSent or Unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Text<32>>,
     /// What the provider said.

@@ -6,6 +6,7 @@ use crate::clock::BillingClock;
 
 /// Where the billing clock starts and how fast it runs; the wall clock if absent.
 #[derive(Clone, Copy, Debug, Default, Args)]
+#[allow(clippy::struct_field_names, reason = "they are the options' names")]
 pub struct ClockArgs {
     /// What the billing clock shows at --billing-origin (RFC 3339)
     #[cfg(feature = "simulator")]

@@ -34,7 +34,7 @@ enum LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the operator
-    Operator(operator::Args),
+    Operator(Box<operator::Args>),
     /// Print the CustomResourceDefinitions, or write them into a directory
     Crds(crds::Args),
     /// Run simulated clouds, for demos and tests
@@ -59,7 +59,7 @@ pub fn main() -> ExitCode {
     };
     let outcome: Result<(), Error> = runtime.block_on(async {
         match cli.command {
-            Command::Operator(args) => operator::run(args).await,
+            Command::Operator(args) => operator::run(*args).await,
             Command::Crds(args) => crds::run(&args),
             #[cfg(feature = "simulator")]
             Command::Simulator(args) => simulator::run(args).await,
@@ -78,8 +78,12 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// What other crates log of failures, the operator says itself, and better.
+const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=off,azure_core=warn,azure_identity=warn,\
+                     typespec_client_core=warn";
+
 fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,kube_client=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logger.with_target(false).init(),

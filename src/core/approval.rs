@@ -7,6 +7,8 @@ use jiff::Timestamp;
 pub struct Approval {
     /// When it ends (wall clock); a Deny has none.
     pub expires: Option<Timestamp>,
+    /// When it was created (wall clock).
+    pub created: Timestamp,
     /// Its uid.
     pub uid: String,
     /// Its name.

@@ -22,9 +22,8 @@ const PROVIDER_MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 /// How long after the end of the benefits an accepted upgrade may take to convert.
 const CONVERSION_SLACK: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// How long an accepted upgrade may take to convert where the end of the benefits is not known: longer than any trial's
-/// period after sign-up, <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
-const CONVERSION_BOUND: SignedDuration = SignedDuration::from_hours(45 * 24);
+/// How long an accepted upgrade may take to convert where neither the end of the benefits nor their usual length is known.
+const CONVERSION_BOUND: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// All that a decision is made of.
 #[derive(Clone, Debug)]
@@ -45,8 +44,8 @@ pub struct Inputs {
     pub record: Option<Record>,
     /// What people said.
     pub approvals: Vec<Approval>,
-    /// Whether admission made sure that approvers are who they say.
-    pub approvals_trusted: bool,
+    /// Since when admission has made sure that approvers are who they say (wall clock); `None` if it does not.
+    pub approvals_trusted_since: Option<Timestamp>,
     /// What the operator's own settings allow.
     pub allowance: Allowance,
     /// What time it is.
@@ -66,6 +65,8 @@ pub struct Previous {
     pub not_ready_since: Option<Timestamp>,
     /// Since when no look has succeeded (wall clock).
     pub unobserved_since: Option<Timestamp>,
+    /// Since when an upgrade that may have been requested has not shown (wall clock).
+    pub verifying_since: Option<Timestamp>,
 }
 
 /// What the operator's own settings allow.
@@ -213,7 +214,7 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
     }
     match look {
         Ok(observation) => Ok(observation.completed_by(&inputs.desired.trial)),
-        Err(error) => Err(Verdict::Unobserved { since: unobserved(inputs), error }), // 5
+        Err(error) => Err(Verdict::Unobserved { since: since(&inputs.previous, inputs.now.wall), error }), // 5
     }
 }
 
@@ -223,14 +224,19 @@ fn not_ready(inputs: &Inputs, problem: &ProviderError) -> Verdict {
     Verdict::ProviderNotReady { problem: problem.clone(), stalled }
 }
 
-fn unobserved(inputs: &Inputs) -> Unobserved {
-    let Previous { look, unobserved_since, .. } = &inputs.previous;
-    let since = unobserved_since.unwrap_or(inputs.now.wall);
-    match look {
+fn since(previous: &Previous, wall: Timestamp) -> Unobserved {
+    let since = previous.unobserved_since.unwrap_or(wall);
+    match previous.look {
         None => Unobserved::Always,
-        Some(_) if inputs.now.wall.duration_since(since) >= STATUS_BELIEVED => Unobserved::TooLong,
+        Some(_) if wall.duration_since(since) >= STATUS_BELIEVED => Unobserved::TooLong,
         Some(_) => Unobserved::Lately,
     }
+}
+
+/// Row 5, for a pass that could not even read what to decide on.
+pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) -> Decision {
+    let verdict = Verdict::Unobserved { since: since(previous, wall), error };
+    Decision { verdict, seen: None, effect: None, transition: None, forecast: None, next: Next::Backoff(None) }
 }
 
 /// Rows 6 to 21, on what was seen.
@@ -264,9 +270,10 @@ fn on_the_account(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
 fn accepted(inputs: &Inputs, seen: &Observation) -> Verdict {
     let since = inputs.previous.accepted_since.unwrap_or(inputs.now.billing);
     let end = seen.period_end();
-    let bound = match end {
-        Some(end) => end.max(since).saturating_add(CONVERSION_SLACK),
-        None => since.saturating_add(CONVERSION_BOUND),
+    let bound = match (end, seen.trial_length) {
+        (Some(end), _) => end.max(since).saturating_add(CONVERSION_SLACK),
+        (None, Some(length)) => since.saturating_add(length + CONVERSION_SLACK),
+        (None, None) => since.saturating_add(CONVERSION_BOUND),
     };
     match bound {
         Ok(bound) if bound < inputs.now.billing => Verdict::ConversionOverdue { since },
@@ -290,8 +297,13 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
 }
 
 fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
-    let verifying = (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at: record.settled_at() }, None);
-    if inputs.now.wall < record.settled_at() {
+    let settled_at = match record.state {
+        // It was taken, and one look without it may be a stale one.
+        RecordState::Accepted => Record::shown_by(inputs.previous.verifying_since.unwrap_or(inputs.now.wall)),
+        _ => record.settled_at(),
+    };
+    let verifying = (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at }, None);
+    if inputs.now.wall < settled_at {
         return verifying;
     }
     let why = match record.allows_another_attempt(endpoint(inputs)) {
@@ -309,7 +321,7 @@ fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
 
 fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
     let stays = (unresolved(inputs, seen, record, None), None);
-    if record.state != RecordState::Unresolved || !inputs.approvals_trusted || record.is_full() {
+    if record.state != RecordState::Unresolved || record.is_full() {
         return stays;
     }
     let (Some(last), Some(transition)) = (record.last(), transition(inputs, seen)) else { return stays };
@@ -317,7 +329,7 @@ fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ru
         .approvals
         .iter()
         .filter(|said| said.decision == Said::Retry(last.number) && said.covers(&transition.hash, inputs.now.wall))
-        .filter(|said| !record.has_used_up(&said.uid))
+        .filter(|said| is_trusted(inputs, said) && !record.has_used_up(&said.uid))
         .min();
     match retry.map(|retry| on_the_upgrade(inputs, seen, None, Some(retry))) {
         Some((verdict, Some(Effect::Upgrade(plan)))) => (verdict, Some(again(record, plan))),
@@ -326,12 +338,19 @@ fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ru
 }
 
 fn unresolved(inputs: &Inputs, seen: &Observation, record: &Record, why: Option<NoMore>) -> Verdict {
+    // A Retry helps only where another attempt could be made.
+    let can_retry = !matches!(record.state, RecordState::Other(_)) && !record.is_full();
     Verdict::UpgradeUnresolved {
         record: record.name.clone(),
         attempt: record.last().map_or(1, |attempt| attempt.number),
         why,
-        hash: transition(inputs, seen).map(|transition| transition.hash),
+        hash: transition(inputs, seen).filter(|_| can_retry).map(|transition| transition.hash),
     }
+}
+
+/// Whether admission made sure, when it was created, that its approver is who it says.
+fn is_trusted(inputs: &Inputs, said: &Approval) -> bool {
+    inputs.approvals_trusted_since.is_some_and(|since| said.created >= since)
 }
 
 fn again(record: &Record, plan: Plan) -> Effect {
@@ -369,10 +388,13 @@ fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, 
         return (Verdict::AwaitingPortalUpgrade { url: url.clone(), needs: needs.clone(), restricted }, None); // 18
     }
     let rejected = record.filter(|record| record.state == RecordState::Rejected);
-    if let Some(record) = rejected
-        && (inputs.now.wall < record.next_after_rejection() || record.is_full())
-    {
-        return (rejection(record), None); // 19
+    if let Some(record) = rejected {
+        if let Err(why) = record.allows_another_attempt(endpoint(inputs)) {
+            return (unresolved(inputs, seen, record, Some(why)), Some(Effect::Note(Note::Unresolved(why)))); // 19
+        }
+        if inputs.now.wall < record.next_after_refusal() {
+            return (rejection(record), None); // 19
+        }
     }
     if allowance.dry_run {
         return (Verdict::UpgradeHeld(Held::DryRun), None); // 20
@@ -423,14 +445,16 @@ fn approved(
         .peekable();
     match valid.peek() {
         None => Err(Verdict::AwaitingApproval { hash: transition.hash.clone() }),
-        Some(_) if !inputs.approvals_trusted => Err(Verdict::ApprovalPolicyMissing),
-        Some(_) => Ok(valid.min().cloned()),
+        Some(_) => match valid.filter(|said| is_trusted(inputs, said)).min() {
+            Some(approval) => Ok(Some(approval.clone())),
+            None => Err(Verdict::ApprovalPolicyMissing),
+        },
     }
 }
 
 fn rejection(record: &Record) -> Verdict {
     let message = record.last().map(|attempt| attempt.message.clone()).unwrap_or_default();
-    Verdict::UpgradeRejected { message, next: record.next_after_rejection() }
+    Verdict::UpgradeRejected { message, next: record.next_after_refusal() }
 }
 
 fn transition(inputs: &Inputs, seen: &Observation) -> Option<Transition> {

@@ -14,13 +14,16 @@ fn minute(time: Timestamp) -> impl fmt::Display {
 }
 
 impl fmt::Display for Verdict {
+    #[expect(clippy::too_many_lines, reason = "a table: what each verdict says")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Suspended => f.write_str("Suspended by `spec.suspend`: the account is neither looked at nor upgraded."),
+            Self::Suspended => {
+                f.write_str("Suspended by `spec.suspend`, or being deleted: the account is neither looked at nor upgraded.")
+            }
             Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&problem.to_string())),
             Self::WrongAccount { found } => write!(
                 f,
-                "The provider's answer is about {found}, not about the account in `spec.account`. Nothing is done with it; correct `spec.account` (in a new Subscription) or the BillingProvider."
+                "The provider answered about another account than the one in `spec.account`: {found}. Nothing is done; correct the BillingProvider, or make a new Subscription for the right account."
             ),
             Self::AccountConflict(holder) => write!(
                 f,
@@ -54,7 +57,7 @@ impl fmt::Display for Verdict {
             ),
             Self::VerifyingUpgrade { record, settled_at } => write!(
                 f,
-                "An upgrade may have been requested (UpgradeRecord {record}); the account is read until it shows it. If it does not by {}, the next step is decided then.",
+                "An upgrade may have been requested (UpgradeRecord {record}); the account is read until it shows it. Until {} nothing else is done.",
                 minute(*settled_at)
             ),
             Self::UpgradeUnresolved { record, attempt, why, hash } => {
@@ -62,10 +65,13 @@ impl fmt::Display for Verdict {
                 if let Some(why) = why {
                     write!(f, ", because {}", why.because())?;
                 }
-                write!(f, ". Look at the account in the provider's portal. To let the operator ask again with the same key, create an UpgradeApproval with `decision: Retry`, `recordAttempt: {attempt}`")?;
+                f.write_str(". Look at the account in the provider's portal; if it is upgraded there, this resolves itself.")?;
                 match hash {
-                    Some(hash) => write!(f, " and `transitionHash: {hash}`."),
-                    None => f.write_str("."),
+                    Some(hash) => write!(
+                        f,
+                        " To have it asked for again, with the same key and under all other conditions, create an UpgradeApproval with `decision: Retry`, `recordAttempt: {attempt}` and `transitionHash: {hash}`."
+                    ),
+                    None => Ok(()),
                 }
             }
             Self::UpgradeContradicted { record } => write!(
@@ -98,11 +104,11 @@ impl fmt::Display for Verdict {
                 if *restricted {
                     f.write_str("The account is restricted until it is upgraded. ")?;
                 }
-                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. {needs}")
+                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. It takes: {needs}")
             }
             Self::UpgradeRejected { message, next } => write!(
                 f,
-                "The provider refused the upgrade: {message}. Put that right; the next attempt is due at {}.",
+                "The upgrade was not taken: {message}. Put that right; the next attempt is due at {}.",
                 minute(*next)
             ),
             Self::UpgradeHeld(Held::DryRun) => {
@@ -113,6 +119,10 @@ impl fmt::Display for Verdict {
                 "The upgrade is due, and waits because {cap} upgrades were requested within the last hour (--max-upgrades-per-hour)."
             ),
             Self::Upgrading => f.write_str("The upgrade is being requested."),
+            Self::LedgerUnavailable { detail } => write!(
+                f,
+                "The upgrade is due, and is not requested because its record cannot be written first: {detail}. Check the CustomResourceDefinition and the operator's ClusterRole; it is tried again."
+            ),
         }
     }
 }
@@ -128,7 +138,7 @@ fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timesta
             f.write_str("The provider's answer is older than the one before it, or the clock went back; a newer look must confirm it.")
         }
         NotYet::ClocksDiffer => f.write_str(
-            "By date the benefits are over, but the provider's clock and ours differ by more than a day. Set the clock of the operator's node.",
+            "The trial is over by the clock of the operator's node, and not by the provider's, which is more than an hour behind. Set the clock that is wrong.",
         ),
     }
 }
@@ -147,7 +157,7 @@ impl fmt::Display for NotEligible {
             ),
             Self::UnknownState(native) => write!(
                 f,
-                "The account is in the state `{native}`, which this version does not know, so it is never upgraded. Look at it in the provider's portal."
+                "The account is `{native}`; in that state it is never upgraded. Look at it in the provider's portal."
             ),
             Self::UnclearAcceptance(native) => write!(
                 f,
@@ -161,10 +171,10 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AnyEnd => f.write_str(
-                "the provider reports neither the credit left nor the end of the trial. Declare the end in `spec.trial.endTime`, or its beginning in `spec.trial.startTime`.",
+                "the provider reports neither the credit left nor the end of the trial. Declare the end in `spec.trial.endTime` or, for a free trial, its beginning in `spec.trial.startTime`; or let the credentials read more (on Azure the permission Microsoft.Billing/billingProperty/read, in the role Cost Management Reader).",
             ),
             Self::CreditLeft => f.write_str(
-                "`creditBelow` needs the credit left, which the provider does not report for this account. Use `timeLeftSeconds`.",
+                "`creditBelow` needs the credit left, which the provider does not report for this account. Remove `creditBelow`, and give `timeLeftSeconds`.",
             ),
             Self::CreditIn(limit) => {
                 write!(f, "`creditBelow` is in {}, and the provider counts in another currency. Use the provider's.", limit.currency)

@@ -37,7 +37,7 @@ const LARGEST: Decimal = Decimal::from_parts(0xd4a5_0fff, 0xe8, 0, false, 0);
 impl Money {
     /// The money, exactly: what is left must never read as nothing. `None` when the amount is beyond ±999,999,999,999, which no trial has.
     pub fn new(amount: Decimal, currency: Currency) -> Option<Self> {
-        (amount.abs() <= LARGEST).then(|| Self { amount, currency })
+        (amount.abs() <= LARGEST).then_some(Self { amount, currency })
     }
 
     /// The money that `amount` (a decimal number without exponent) and `currency` spell.

@@ -15,7 +15,8 @@ pub enum Lifecycle {
     Restricted,
     /// Deleted, or closed for good.
     Closed,
-    /// A state that this version does not know, verbatim.
+    /// A state in which nothing is done: one that this version does not know, or one that somebody chose, such as a
+    /// cancellation; as the provider calls it.
     Unknown(String),
 }
 
@@ -64,8 +65,6 @@ pub struct Observation {
     pub observed: Timestamp,
     /// The time by the provider's own clock, where it told.
     pub provider_time: Option<Timestamp>,
-    /// The time after which the account cannot be upgraded any more, where known.
-    pub deadline: Option<Timestamp>,
 }
 
 /// What a user declares about a trial because the provider does not report it: `spec.trial`.
@@ -102,6 +101,8 @@ impl Observation {
             self.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Period).map(|period| period.state);
         let state = match reported {
             Some(BenefitState::Exhausted) => return,
+            // The provider says that it goes on: the declaration must be wrong.
+            Some(BenefitState::Active) if end <= self.observed => BenefitState::Unknown,
             _ if end <= self.observed => BenefitState::Exhausted,
             _ => BenefitState::Active,
         };

@@ -157,11 +157,9 @@ impl Benefit {
 
     /// Whether it is used up at `now`, beyond doubt. Contradictions are doubt.
     pub fn is_exhausted(&self, now: Timestamp) -> bool {
-        let over = self.kind == BenefitKind::Period && self.end.is_some_and(|end| end <= now);
-        let told = self.state == BenefitState::Exhausted
+        self.state == BenefitState::Exhausted
             && self.remaining.is_none_or(|left| left.amount == Decimal::ZERO)
-            && (self.kind != BenefitKind::Period || self.end.is_none_or(|end| end <= now));
-        !self.is_odd() && (over || told)
+            && (self.kind != BenefitKind::Period || self.end.is_none_or(|end| end <= now))
     }
 
     /// Whether a number is one that no benefit can have.

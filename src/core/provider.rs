@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::record::Outcome;
+
 /// How an account is upgraded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -76,7 +78,7 @@ pub enum ProviderError {
         detail: String,
     },
     /// The credentials or the answer are of another account. Reaction: stop, never write.
-    #[error("the answer is about {found}")]
+    #[error("the answer is about another account: {found}")]
     WrongAccount {
         /// Whose they are.
         found: String,
@@ -120,18 +122,17 @@ fn after(retry_after: Option<&Duration>) -> String {
 }
 
 impl ProviderError {
-    /// Whether, as the answer to an upgrade, it proves that this call applied nothing.
-    pub const fn is_definite_refusal(&self) -> bool {
+    /// What it proves as the answer to an upgrade.
+    pub const fn outcome(&self) -> Outcome {
         match self {
-            Self::Throttled { .. }
-            | Self::Transient { .. }
-            | Self::Unauthenticated { .. }
+            Self::Throttled { .. } | Self::Transient { .. } => Outcome::NotSent,
+            Self::Unauthenticated { .. }
             | Self::Forbidden { .. }
             | Self::Precondition { .. }
             | Self::Unsupported { .. }
-            | Self::Config { .. } => true,
+            | Self::Config { .. } => Outcome::Rejected,
             Self::OutcomeUnknown { .. } | Self::WrongAccount { .. } | Self::Conflict { .. } | Self::Protocol { .. } => {
-                false
+                Outcome::Unknown
             }
         }
     }

@@ -27,7 +27,7 @@ pub enum RecordState {
     Accepted,
     /// The call ended without a known outcome.
     Unknown,
-    /// The provider refused, definitely.
+    /// The last attempt was refused, definitely, or could not be sent.
     Rejected,
     /// Nobody knows what happened; a person decides.
     Unresolved,
@@ -68,6 +68,8 @@ pub enum Outcome {
     Accepted,
     /// The provider refused, definitely.
     Rejected,
+    /// It never left this process.
+    NotSent,
     /// Not known: no answer, or one that proves nothing.
     Unknown,
 }
@@ -78,7 +80,17 @@ impl Outcome {
         match self {
             Self::Accepted => "Accepted",
             Self::Rejected => "Rejected",
+            Self::NotSent => "NotSent",
             Self::Unknown => "Unknown",
+        }
+    }
+
+    /// The state of the record that this outcome leads to.
+    pub const fn state(self) -> RecordState {
+        match self {
+            Self::Accepted => RecordState::Accepted,
+            Self::Rejected | Self::NotSent => RecordState::Rejected,
+            Self::Unknown => RecordState::Unknown,
         }
     }
 
@@ -98,6 +110,8 @@ pub struct Attempt {
     pub number: u32,
     /// The last moment at which it may have been sent.
     pub not_after: Timestamp,
+    /// Where it was sent.
+    pub endpoint: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// When it was sent, where that was written.
@@ -115,10 +129,6 @@ pub struct Record {
     pub name: String,
     /// Where the upgrade stands.
     pub state: RecordState,
-    /// The uid of the Subscription that asked first.
-    pub requester_uid: String,
-    /// Where the upgrade was asked for.
-    pub endpoint: Option<String>,
     /// Every attempt, the first one included, in order.
     pub attempts: Vec<Attempt>,
 }
@@ -141,8 +151,17 @@ impl Record {
 
     /// When nothing that was sent can still be on its way (wall clock).
     pub fn settled_at(&self) -> Timestamp {
-        let bound = if self.state == RecordState::Accepted { ACCEPTED_BOUND } else { CALL_DEADLINE + CLOCK_SKEW };
-        self.attempts.iter().map(|attempt| saturating_add(attempt.not_after, bound)).max().unwrap_or(Timestamp::MAX)
+        let Some(last) = self.attempts.iter().map(|attempt| attempt.not_after).max() else { return Timestamp::MAX };
+        let settled = saturating_add(last, CALL_DEADLINE + CLOCK_SKEW);
+        match self.last() {
+            Some(last) if last.outcome == Outcome::NotSent => settled.max(self.next_after_refusal()),
+            _ => settled,
+        }
+    }
+
+    /// Until when an accepted upgrade that does not show is waited for, if it has not shown since `since` (wall clock).
+    pub fn shown_by(since: Timestamp) -> Timestamp {
+        saturating_add(since, ACCEPTED_BOUND)
     }
 
     /// Whether no further attempt fits into it.
@@ -150,31 +169,42 @@ impl Record {
         self.attempts.len() >= MOST_ATTEMPTS
     }
 
-    /// Whether another attempt is possible at all, to the endpoint at `endpoint`.
+    /// Whether another attempt is possible without a person, to the endpoint at `endpoint`.
     pub fn allows_another_attempt(&self, endpoint: &str) -> Result<(), NoMore> {
-        let unknown = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown).count();
-        if self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted) {
+        let unknown = || self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown);
+        let accepted = self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted);
+        if accepted || self.state == RecordState::Accepted {
             Err(NoMore::AnsweredWithSuccess)
-        } else if self.endpoint.as_deref() != Some(endpoint) {
+        } else if unknown().any(|attempt| attempt.endpoint.as_deref() != Some(endpoint)) {
             Err(NoMore::OtherEndpoint)
-        } else if unknown >= MOST_UNKNOWN || self.is_full() {
+        } else if unknown().count() >= MOST_UNKNOWN || self.is_full() {
             Err(NoMore::TooManyAttempts)
         } else {
             Ok(())
         }
     }
 
-    /// When the next attempt is due after a definite rejection (wall clock): in 1 hour, then 2, 4 … 24.
-    pub fn next_after_rejection(&self) -> Timestamp {
-        let rejected = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Rejected).count();
-        let hours = 1_u64 << rejected.saturating_sub(1).min(5);
-        let last = self.attempts.iter().map(|attempt| attempt.sent.unwrap_or(attempt.not_after)).max();
-        saturating_add(last.unwrap_or(Timestamp::MAX), Duration::from_hours(hours.min(24)))
+    /// When the next attempt is due after the last one was refused, or could not be sent (wall clock).
+    pub fn next_after_refusal(&self) -> Timestamp {
+        let mut attempts: Vec<_> = self.attempts.iter().collect();
+        attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.number));
+        let Some(last) = attempts.first() else { return Timestamp::MAX };
+        let in_a_row = attempts.iter().take_while(|attempt| attempt.outcome == last.outcome).count();
+        let doubled = 1_u32 << in_a_row.saturating_sub(1).min(10);
+        let pause = match last.outcome {
+            // It cost nobody anything: minutes, up to 6 hours.
+            Outcome::NotSent => (Duration::from_mins(1) * doubled).min(Duration::from_hours(6)),
+            // Somebody has to put something right: hours, up to a day.
+            _ => (Duration::from_hours(1) * doubled).min(Duration::from_hours(24)),
+        };
+        saturating_add(last.sent.unwrap_or(last.not_after), pause)
     }
 
-    /// Whether the approval with `uid` is used up: an attempt that named it has ended with this record's upgrade settled.
+    /// Whether the approval with `uid` is used up: the upgrade that it was for has happened, or may have. A refusal uses
+    /// up nothing, as the next attempt is still to come.
     pub fn has_used_up(&self, uid: &str) -> bool {
-        !self.is_open() && self.attempts.iter().any(|attempt| attempt.approval_uid.as_deref() == Some(uid))
+        (self.is_unresolved() || self.state == RecordState::Confirmed)
+            && self.attempts.iter().any(|attempt| attempt.approval_uid.as_deref() == Some(uid))
     }
 }
 

@@ -14,7 +14,7 @@ use super::offer::BenefitKind;
 use super::provider::ProviderError;
 use super::record::RecordState;
 use super::trigger::NotYet;
-use super::verdict::Verdict;
+use super::verdict::{NotEligible, Verdict};
 
 /// When to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 /// The pause between looks at what is not expected to change.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// The pause where something outside must change first (wall clock).
+const A_WHILE: Duration = Duration::from_mins(1);
 /// How many times faster than forecast the credit may be used up without a look coming too late.
 const BURST: i64 = 12;
 
@@ -44,27 +46,33 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
     match verdict {
         Verdict::Suspended => Next::OnChange,
         Verdict::ProviderNotReady { stalled: false, .. } => Next::After(Duration::from_secs(15)),
-        Verdict::ProviderNotReady { stalled: true, .. } => Next::After(Duration::from_mins(1)),
+        Verdict::ProviderNotReady { stalled: true, .. } => Next::After(A_WHILE),
         Verdict::Unobserved { error: ProviderError::Throttled { retry_after }, .. } => Next::Backoff(*retry_after),
-        Verdict::Unobserved { .. } => Next::Backoff(None),
+        Verdict::Unobserved { .. } | Verdict::LedgerUnavailable { .. } => Next::Backoff(None),
         Verdict::Upgrading => Next::After(Duration::from_secs(1)),
-        Verdict::VerifyingUpgrade { .. } => match &inputs.record {
+        Verdict::VerifyingUpgrade { settled_at, .. } => match &inputs.record {
             // The provider said yes; it may take its time to show.
             Some(record) if record.state == RecordState::Accepted => after(SHORTEST),
+            _ if inputs.now.wall >= *settled_at => Next::After(A_WHILE),
             _ => Next::After(Duration::from_secs(5)),
         },
         Verdict::UpgradeRejected { next, .. } => {
-            Next::After(next.duration_since(inputs.now.wall).try_into().unwrap_or_default())
+            let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
+            Next::After(left.max(Duration::from_secs(5)))
         }
         Verdict::UpgradeHeld(_) | Verdict::AccountConflict(_) | Verdict::ApprovalPolicyMissing => {
             Next::After(Duration::from_mins(5))
         }
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
         Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(SignedDuration::from_hours(1)),
-        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => after(until_exhaustion(inputs, seen, forecast)),
+        Verdict::BenefitsUnknown(_) | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
+            after(until_exhaustion(inputs, seen, forecast))
+        }
         Verdict::WaitingForExhaustion { .. } => after(SignedDuration::from_mins(1)),
         Verdict::UpgradeAccepted { end } => after(bounded_by(*end, inputs.now.billing, LONGEST)),
-        Verdict::BenefitsUnknown(_) | Verdict::AwaitingApproval { .. } | Verdict::WrongAccount { .. } => after(LONGEST),
+        Verdict::NotEligible(NotEligible::UnknownState(_) | NotEligible::UnclearAcceptance(_))
+        | Verdict::AwaitingApproval { .. }
+        | Verdict::WrongAccount { .. } => after(LONGEST),
         Verdict::AccountClosed
         | Verdict::OfferInPlace(_)
         | Verdict::ConversionOverdue { .. }

@@ -31,6 +31,7 @@ impl Transition {
             to.name(),
             method.name(),
             when.name(),
+            &limits(when),
         ];
         // The lengths keep one field's end from being read as the next one's beginning.
         let text =
@@ -39,21 +40,37 @@ impl Transition {
     }
 }
 
+/// The limits of `BeforeExhaustion` as text: who approved one amount has not approved another.
+fn limits(when: &When) -> String {
+    let When::BeforeExhaustion(limits) = when else { return String::new() };
+    let credit = limits
+        .credit_below
+        .map_or_else(String::new, |money| format!("{} {}", money.amount.normalize(), money.currency));
+    let seconds = limits.time_left.map_or_else(String::new, |time| time.as_secs().to_string());
+    format!("{credit}/{seconds}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::desired::Limits;
+    use crate::core::money::Money;
 
     #[test]
     fn every_term_is_in_the_hash() {
         let account = |last: u8| AccountId::Azure(uuid::Uuid::from_u128(u128::from(last)));
         let offer = |native: &str| Offer { class: OfferClass::FreeTrial, native: native.to_owned() };
         let portal = Method::Portal { url: String::new(), needs: String::new() };
+        let before =
+            |amount| When::BeforeExhaustion(Limits { credit_below: Money::parse(amount, "USD"), time_left: None });
         let hashes = [
             Transition::new(&account(1), &offer("a"), &Method::Broker, &When::Immediately),
             Transition::new(&account(2), &offer("a"), &Method::Broker, &When::Immediately),
             Transition::new(&account(1), &offer("b"), &Method::Broker, &When::Immediately),
             Transition::new(&account(1), &offer("a"), &portal, &When::Immediately),
             Transition::new(&account(1), &offer("a"), &Method::Broker, &When::BenefitsExhausted),
+            Transition::new(&account(1), &offer("a"), &Method::Broker, &before("5.00")),
+            Transition::new(&account(1), &offer("a"), &Method::Broker, &before("500")),
         ]
         .map(|transition| transition.hash);
         for (index, hash) in hashes.iter().enumerate() {

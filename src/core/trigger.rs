@@ -36,13 +36,6 @@ pub enum Cause {
     Asked,
 }
 
-impl Cause {
-    /// Whether it rests on a date, and so on our clock.
-    const fn is_by_date(self) -> bool {
-        matches!(self, Self::PeriodOver | Self::TimeBelowLimit)
-    }
-}
-
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -106,8 +99,8 @@ pub enum NotYet {
     ClocksDiffer,
 }
 
-/// By how much our clock and the provider's may differ when a date decides.
-const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(24);
+/// From when on a difference of the clocks is said.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What one look says of the trigger.
 enum Reading {
@@ -124,14 +117,14 @@ pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation
         When::BenefitsExhausted => None,
         When::BeforeExhaustion(limits) => Some(limits),
     };
-    let cause = match read(limits, &observation.benefits, observation.observed) {
+    // A date has passed when it has by the provider's clock as well as by ours: neither alone ends a trial.
+    let at = observation.provider_time.map_or(observation.observed, |theirs| theirs.min(observation.observed));
+    let cause = match read(limits, &observation.benefits, at) {
         Reading::Met(cause) => cause,
+        Reading::NotMet if by_our_clock_alone(limits, observation) => return Shown::NotYet(NotYet::ClocksDiffer),
         Reading::NotMet => return Shown::NotYet(NotYet::Left),
         Reading::Unknown(missing) => return Shown::Unknown(missing),
     };
-    if cause.is_by_date() && clocks_differ(observation) {
-        return Shown::NotYet(NotYet::ClocksDiffer);
-    }
     match previous {
         Some(past) if went_back(past, observation) => Shown::NotYet(NotYet::WentBack),
         Some(past) if matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) => {
@@ -185,8 +178,10 @@ fn read_limits(limits: &Limits, benefits: &[Benefit], at: Timestamp) -> Reading 
     if missing.is_empty() { Reading::NotMet } else { Reading::Unknown(missing) }
 }
 
-fn clocks_differ(observation: &Observation) -> bool {
-    observation.provider_time.is_some_and(|theirs| theirs.duration_since(observation.observed).abs() > CLOCKS_DIFFER)
+/// Whether the trigger is met by our clock, and the provider's is so far behind that somebody must look at one of them.
+fn by_our_clock_alone(limits: Option<&Limits>, observation: &Observation) -> bool {
+    observation.provider_time.is_some_and(|theirs| observation.observed.duration_since(theirs) > CLOCKS_DIFFER)
+        && matches!(read(limits, &observation.benefits, observation.observed), Reading::Met(_))
 }
 
 fn went_back(past: &PastLook, observation: &Observation) -> bool {

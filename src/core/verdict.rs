@@ -114,6 +114,11 @@ pub enum Verdict {
     UpgradeHeld(Held),
     /// All clear.
     Upgrading,
+    /// All clear, and the ledger cannot be written, without which nothing is asked for.
+    LedgerUnavailable {
+        /// What the API server said.
+        detail: String,
+    },
 }
 
 /// For how long no look has succeeded.
@@ -203,6 +208,7 @@ impl Verdict {
             Self::UpgradeRejected { .. } => "UpgradeRejected",
             Self::UpgradeHeld(_) => "UpgradeHeld",
             Self::Upgrading => "Upgrading",
+            Self::LedgerUnavailable { .. } => "LedgerUnavailable",
         }
     }
 
@@ -227,11 +233,12 @@ impl Verdict {
     /// Whether waiting helps.
     pub const fn progress(&self) -> Progress {
         match self {
-            Self::ProviderNotReady { stalled: false, .. } | Self::VerifyingUpgrade { .. } | Self::Upgrading => {
-                Progress::Reconciling
-            }
             Self::Unobserved { since: Unobserved::Lately, .. } => Progress::Unchanged,
-            Self::Unobserved { .. } => Progress::Reconciling,
+            Self::Unobserved { .. }
+            | Self::ProviderNotReady { stalled: false, .. }
+            | Self::VerifyingUpgrade { .. }
+            | Self::Upgrading
+            | Self::LedgerUnavailable { .. } => Progress::Reconciling,
             _ => match self.ready() {
                 Ready::False => Progress::Stalled,
                 _ => Progress::Settled,
@@ -249,6 +256,7 @@ impl Verdict {
                 | Self::UpgradeRejected { .. }
                 | Self::UpgradeHeld(_)
                 | Self::Upgrading
+                | Self::LedgerUnavailable { .. }
         )
     }
 }

@@ -12,12 +12,23 @@ use crate::runtime::ObjectKey;
 /// What is known of one Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its uid, generation and forced looks: a change of these, and of nothing else, calls for a pass.
+    /// Its uid and generation: a change of these, and of nothing else, calls for a pass.
     pub version: (String, i64),
     /// Its account.
     pub account: AccountId,
     /// Its BillingProvider.
     pub provider: ObjectKey,
+}
+
+/// What taking in a Subscription changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that calls for a pass, such as an echo of our own status.
+    None,
+    /// It is new, or its spec has changed.
+    Spec,
+    /// It was deleted and made again unseen, for another account than this one.
+    Replaced(AccountId),
 }
 
 /// The Subscriptions and the requests that the ledger holds.
@@ -33,16 +44,16 @@ pub struct Index {
 }
 
 impl Index {
-    /// Takes in a Subscription. Whether it calls for a pass: it is new, or its spec has changed.
-    pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> bool {
+    /// Takes in a Subscription, and tells what that changes.
+    pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> Change {
         if self.subscriptions.get(key).is_some_and(|known| known == &entry) {
-            return false;
+            return Change::None;
         }
-        self.remove(key);
+        let former = self.remove(key).map(|former| former.account).filter(|former| *former != entry.account);
         self.by_account.entry(entry.account.clone()).or_default().insert(key.clone());
         self.by_provider.entry(entry.provider.clone()).or_default().insert(key.clone());
         self.subscriptions.insert(key.clone(), entry);
-        true
+        former.map_or(Change::Spec, Change::Replaced)
     }
 
     /// Forgets a Subscription, and tells what it was.
@@ -61,6 +72,11 @@ impl Index {
     /// The Subscriptions that use `provider`.
     pub fn of_provider(&self, provider: &ObjectKey) -> Vec<ObjectKey> {
         self.by_provider.get(provider).into_iter().flatten().cloned().collect()
+    }
+
+    /// The Subscriptions in the namespace of `key`. Walks through all of them; for rare events.
+    pub fn of_namespace(&self, key: &ObjectKey) -> Vec<ObjectKey> {
+        self.subscriptions.keys().filter(|other| other.namespace == key.namespace).cloned().collect()
     }
 
     /// Takes in an approval of the Subscription at `subscription`.
@@ -120,18 +136,18 @@ mod tests {
     #[test]
     fn only_a_change_of_the_spec_calls_for_a_pass() {
         let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
-        assert!(index.put(&key, entry(1, 1)));
-        assert!(!index.put(&key, entry(1, 1)), "an echo of our own status");
-        assert!(index.put(&key, entry(2, 1)));
+        assert_eq!(index.put(&key, entry(1, 1)), Change::Spec);
+        assert_eq!(index.put(&key, entry(1, 1)), Change::None, "an echo of our own status");
+        assert_eq!(index.put(&key, entry(2, 1)), Change::Spec);
     }
 
     #[test]
     fn nothing_of_a_subscription_stays_behind() {
         let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
         index.put(&key, entry(1, 1));
-        index.put(&key, entry(2, 2));
+        assert_eq!(index.put(&key, entry(2, 2)), Change::Replaced(entry(1, 1).account));
         assert_eq!(index.of_account(&entry(1, 1).account), []);
-        assert_eq!(index.of_account(&entry(1, 2).account), [key.clone()]);
+        assert_eq!(index.of_account(&entry(1, 2).account), vec![key.clone()]);
         index.remove(&key);
         assert_eq!(index.of_provider(&entry(1, 1).provider), []);
     }

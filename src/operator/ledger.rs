@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::Request;
 use kube::{Api, Client, Resource, ResourceExt};
-use serde_json::json;
 use tracing::{error, warn};
 use uuid::Uuid;
 
@@ -22,7 +21,7 @@ use crate::core::provider::ProviderError;
 use crate::core::record::{NoMore, Outcome, Record, RecordState, SEND_WINDOW};
 use crate::providers::Accepted;
 
-use super::{FIELD_MANAGER, parse};
+use super::{FIELD_MANAGER, parse, patch};
 
 /// How often an ambiguous write is read back before it is left to a later pass.
 const READ_BACKS: u32 = 3;
@@ -100,9 +99,16 @@ impl Ledger {
         let intent = intent(plan);
         let mut status = before.status.clone().unwrap_or_default();
         with_first_attempt(&mut status);
-        status.attempts.push(api::Attempt { number, intent: Some(intent.clone()), ..api::Attempt::default() });
+        let endpoint = Some(plan.endpoint.clone());
+        status.attempts.push(api::Attempt {
+            number,
+            intent: Some(intent.clone()),
+            endpoint,
+            ..api::Attempt::default()
+        });
         // From here on it may be on its way.
         status.state = RecordState::Unknown.name().map(Into::into);
+        status.outcome = None;
         log(&mut status, "AttemptOpened", &format!("attempt {number}: {}", plan.evidence.summary));
         let written = self.write(before, &status).await;
         let ours = |record: &api::UpgradeRecord| {
@@ -113,11 +119,16 @@ impl Ledger {
         Ok(record.map(|record| Claim { record, number, not_after: intent.not_after_time.into() }))
     }
 
-    /// Writes how the attempt of `claim` ended. A write that fails is not made up for: the attempt then stays one that
-    /// may have been sent.
-    pub async fn close(&self, claim: &Claim, sent: Timestamp, answer: &Result<Accepted, ProviderError>) -> Outcome {
-        let mut record = claim.record.clone();
-        let outcome = outcome(&parse::record(&record), answer);
+    /// Writes how the attempt of `claim` ended, and returns the record as it is then. A write that fails is not made up
+    /// for: the attempt then stays one that may have been sent.
+    pub async fn close(
+        &self,
+        claim: Claim,
+        sent: Timestamp,
+        answer: &Result<Accepted, ProviderError>,
+    ) -> (Outcome, api::UpgradeRecord) {
+        let mut record = claim.record;
+        let (outcome, state) = outcome(&parse::record(&record), answer);
         let message = match answer {
             Ok(accepted) => accepted.message.clone(),
             Err(error) => error.to_string(),
@@ -132,11 +143,11 @@ impl Ledger {
             }
             let seen_meanwhile = [RecordState::Accepted, RecordState::Confirmed];
             if !seen_meanwhile.contains(&RecordState::parse(status.state.as_deref())) {
-                status.state = Some(outcome.name().into());
+                status.state = state.name().map(Into::into);
             }
             log(&mut status, outcome.name(), &message);
             match self.write(&record, &status).await {
-                Ok(_) => return outcome,
+                Ok(written) => return (outcome, written),
                 Err(error) => warn!(record = record.name_any(), %error, "the outcome of an attempt was not written"),
             }
             match self.get(&record.name_any()).await {
@@ -149,7 +160,7 @@ impl Ledger {
             record = record.name_any(),
             "the outcome of an attempt is not in the ledger; the account is observed instead"
         );
-        outcome
+        (outcome, record)
     }
 
     /// Writes what the account shows, or that a person must decide, into `record`.
@@ -214,7 +225,8 @@ impl Ledger {
         before: &api::UpgradeRecord,
         status: &api::UpgradeRecordStatus,
     ) -> kube::Result<api::UpgradeRecord> {
-        let patch = json!({"metadata": {"resourceVersion": before.resource_version()}, "status": status});
+        let old = before.status.clone().unwrap_or_default();
+        let Some(patch) = patch::status(&before.metadata, &old, status)? else { return Ok(before.clone()) };
         let params = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             field_validation: Some(ValidationDirective::Strict),
@@ -254,16 +266,22 @@ fn with_first_attempt(status: &mut api::UpgradeRecordStatus) {
     }
 }
 
-/// How an attempt ended. Only a refusal of the first, or one after refusals alone, is definite: after an attempt without
-/// a known outcome, "no" may be the answer to an upgrade that has happened.
-fn outcome(record: &Record, answer: &Result<Accepted, ProviderError>) -> Outcome {
+/// How an attempt ended, and what that makes of the record. Only a refusal after refusals alone is definite: after an
+/// attempt without a known outcome, "no" may be the answer to an upgrade that has happened.
+fn outcome(record: &Record, answer: &Result<Accepted, ProviderError>) -> (Outcome, RecordState) {
     let last = record.last().map(|attempt| attempt.number);
-    let doubtful =
-        record.attempts.iter().any(|attempt| Some(attempt.number) != last && attempt.outcome != Outcome::Rejected);
-    match answer {
+    let earlier = record.attempts.iter().filter(|attempt| Some(attempt.number) != last);
+    let in_doubt = earlier.into_iter().any(|attempt| attempt.outcome == Outcome::Unknown);
+    let outcome = match answer {
         Ok(_) => Outcome::Accepted,
-        Err(error) if error.is_definite_refusal() && !doubtful => Outcome::Rejected,
-        Err(_) => Outcome::Unknown,
+        Err(error) => match error.outcome() {
+            Outcome::Rejected if in_doubt => Outcome::Unknown,
+            outcome => outcome,
+        },
+    };
+    match outcome {
+        Outcome::NotSent if in_doubt => (outcome, RecordState::Unknown),
+        _ => (outcome, outcome.state()),
     }
 }
 

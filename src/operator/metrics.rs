@@ -33,7 +33,7 @@ impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        for outcome in ["Accepted", "Rejected", "Unknown"] {
+        for outcome in ["Accepted", "Rejected", "NotSent", "Unknown"] {
             metrics.attempts.get_or_create(&ByOutcome { outcome }).inc_by(0);
         }
         registry.register(

@@ -5,6 +5,7 @@ mod index;
 mod ledger;
 mod metrics;
 mod parse;
+mod patch;
 mod policy;
 mod provider;
 mod providers;
@@ -83,7 +84,7 @@ impl Operator {
     /// One pass, and when to look again.
     async fn pass(&self, work: Work) -> Next {
         let outcome = match &work {
-            Work::Subscription(key) => subscription::pass(self, key).await,
+            Work::Subscription(key) => Box::pin(subscription::pass(self, key)).await,
             Work::Provider(key) => provider::pass(self, key).await,
             Work::Record(name) => record::pass(self, name).await,
         };
@@ -92,7 +93,7 @@ impl Operator {
             if !matches!(&error, kube::Error::Api(status) if status.is_conflict()) {
                 warn!(%work, %error, "a pass failed; it is tried again");
             }
-            Next::Retry
+            Next::RETRY
         })
     }
 

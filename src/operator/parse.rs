@@ -43,7 +43,8 @@ pub fn account(account: &api::Account) -> Result<AccountId, Invalid> {
 }
 
 /// What a Subscription asks for.
-pub fn desired(spec: &api::SubscriptionSpec) -> Result<Desired, Invalid> {
+pub fn desired(subscription: &api::Subscription) -> Result<Desired, Invalid> {
+    let spec = &subscription.spec;
     let api::DesiredOffer::PayAsYouGo = spec.offer;
     Ok(Desired {
         account: account(&spec.account)?,
@@ -53,7 +54,8 @@ pub fn desired(spec: &api::SubscriptionSpec) -> Result<Desired, Invalid> {
             api::ApprovalMode::Manual => ApprovalMode::Manual,
         },
         trial: spec.trial.as_ref().map_or(Ok(DeclaredTrial::default()), trial)?,
-        suspend: spec.suspend.unwrap_or(false),
+        // Who deletes it has withdrawn the wish, whatever keeps the object.
+        suspend: spec.suspend.unwrap_or(false) || subscription.metadata.deletion_timestamp.is_some(),
     })
 }
 
@@ -98,12 +100,15 @@ pub fn claimant(subscription: &api::Subscription) -> Claimant {
 }
 
 /// What a Subscription's status remembers of former passes.
-pub fn previous(status: &api::SubscriptionStatus) -> Previous {
+pub fn previous(subscription: &api::Subscription) -> Previous {
+    let Some(status) = &subscription.status else { return Previous::default() };
     let since = |type_: &str, status_is: &str, reason: Option<&str>| {
         conditions::find(&status.conditions, type_)
             .filter(|condition| condition.status == status_is && reason.is_none_or(|reason| condition.reason == reason))
             .map(|condition| condition.last_transition_time.0)
     };
+    // A new spec may name another provider: its wait begins anew.
+    let is_current = status.observed_generation == subscription.metadata.generation;
     let not_ready = Some("ProviderNotReady");
     Previous {
         look: status.last_observed_time.map(|observed| PastLook {
@@ -114,7 +119,9 @@ pub fn previous(status: &api::SubscriptionStatus) -> Previous {
         accepted_since: status.upgrade.as_ref().and_then(|upgrade| upgrade.accept_time).map(Timestamp::from),
         // What is stalled by it has been so for long: the wait is over.
         not_ready_since: since("Reconciling", "True", not_ready)
-            .or_else(|| since("Stalled", "True", not_ready).map(|_| Timestamp::MIN)),
+            .or_else(|| since("Stalled", "True", not_ready).map(|_| Timestamp::MIN))
+            .filter(|_| is_current),
+        verifying_since: since("Reconciling", "True", Some("VerifyingUpgrade")),
         unobserved_since: since("Observed", "False", None),
     }
 }
@@ -138,6 +145,7 @@ pub fn approval(approval: &api::UpgradeApproval) -> Approval {
     let spec = &approval.spec;
     Approval {
         expires: spec.expire_time.map(Timestamp::from),
+        created: approval.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
         uid: approval.uid().unwrap_or_default(),
         name: approval.name_any(),
         approver: spec.approver.clone(),
@@ -155,25 +163,20 @@ pub fn approval(approval: &api::UpgradeApproval) -> Approval {
 /// outcome may have been sent.
 pub fn record(record: &api::UpgradeRecord) -> Record {
     let status = record.status.clone().unwrap_or_default();
-    let mut attempts: Vec<_> = status.attempts.iter().map(|made| attempt(made, &record.spec.intent)).collect();
+    let mut attempts: Vec<_> = status.attempts.iter().map(|made| attempt(made, &record.spec)).collect();
     if !attempts.iter().any(|attempt| attempt.number == 1) {
         let first = api::Attempt { number: 1, ..api::Attempt::default() };
-        attempts.insert(0, attempt(&first, &record.spec.intent));
+        attempts.insert(0, attempt(&first, &record.spec));
     }
-    Record {
-        name: record.name_any(),
-        state: RecordState::parse(status.state.as_deref()),
-        requester_uid: record.spec.requester.uid.clone(),
-        endpoint: record.spec.endpoint.clone(),
-        attempts,
-    }
+    Record { name: record.name_any(), state: RecordState::parse(status.state.as_deref()), attempts }
 }
 
-fn attempt(made: &api::Attempt, first: &api::Intent) -> Attempt {
-    let intent = made.intent.as_ref().unwrap_or(first);
+fn attempt(made: &api::Attempt, first: &api::UpgradeRecordSpec) -> Attempt {
+    let intent = made.intent.as_ref().unwrap_or(&first.intent);
     Attempt {
         number: made.number.try_into().unwrap_or(0),
         not_after: intent.not_after_time.into(),
+        endpoint: made.endpoint.clone().or_else(|| first.endpoint.clone()),
         outcome: Outcome::parse(made.outcome.as_deref()),
         sent: made.send_time.map(Timestamp::from),
         approval_uid: intent.approval.as_ref().map(|approval| approval.uid.clone()),

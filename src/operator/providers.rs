@@ -44,18 +44,18 @@ type Version = (Option<String>, Option<i64>, Option<String>);
 pub struct Providers {
     client: Client,
     azure: azure::Connections,
-    made: Mutex<HashMap<ObjectKey, (Version, Provider)>>,
+    kept: Mutex<HashMap<ObjectKey, (Version, Provider)>>,
 }
 
 impl Providers {
     /// None made yet.
     pub fn new(client: Client, azure: azure::Connections) -> Self {
-        Self { client, azure, made: Mutex::default() }
+        Self { client, azure, kept: Mutex::default() }
     }
 
     /// Forgets the one at `key`.
     pub fn forget(&self, key: &ObjectKey) {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     /// The cloud through the BillingProvider at `key`, or what is missing.
@@ -98,7 +98,7 @@ impl Providers {
             Err(error) => return Ok(Err(error)),
         };
         let version = (object.uid(), object.metadata.generation, version);
-        self.made_once(key, version, || {
+        Ok(self.made_once(key, version, || {
             let guid = |text: &str, field: &str| {
                 Uuid::parse_str(text)
                     .map_err(|_| ProviderError::Config { detail: format!("`spec.azure.{field}` must be a GUID") })
@@ -108,7 +108,7 @@ impl Providers {
             let tenant = guid(&spec.tenant_id, "tenantId")?;
             let azure = Azure::new(&self.azure, spec_cloud(spec), tenant, credential, spec_method(spec))?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
-        })
+        }))
     }
 
     /// The client secret, and the version of the object that it is in.
@@ -149,18 +149,18 @@ impl Providers {
         key: &ObjectKey,
         version: Version,
         make: impl FnOnce() -> Result<Arc<dyn BillingProvider>, ProviderError>,
-    ) -> kube::Result<Result<Provider, ProviderError>> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = match made.get(key) {
-            Some((known, provider)) if *known == version => return Ok(Ok(provider.clone())),
+    ) -> Result<Provider, ProviderError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = match kept.get(key) {
+            Some((known, provider)) if *known == version => return Ok(provider.clone()),
             Some((_, provider)) => Arc::clone(&provider.pace),
             None => Arc::new(Pace::new(LOOKS.0, LOOKS.1)),
         };
-        Ok(make().map(|client| {
+        make().map(|client| {
             let provider = Provider { client, pace };
-            made.insert(key.clone(), (version, provider.clone()));
+            kept.insert(key.clone(), (version, provider.clone()));
             provider
-        }))
+        })
     }
 }
 

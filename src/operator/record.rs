@@ -4,13 +4,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::core::DeserializeGuard;
 use kube::{Api, ResourceExt};
 use tracing::info;
 
 use crate::api;
+use crate::api::conditions;
 use crate::core::account::AccountId;
 use crate::core::decide::orphan;
 use crate::core::observation::Observation;
+use crate::core::record::RecordState;
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
@@ -18,7 +21,7 @@ use super::{LOOK_DEADLINE, Operator, parse, report};
 
 /// The pause between two looks for a record whose outcome is awaited.
 const SOON: Duration = Duration::from_secs(5);
-/// The pause while nobody can look.
+/// The pause while nobody can look, or nobody needs to.
 const LATER: Duration = Duration::from_mins(5);
 
 /// A pass over the record called `name`.
@@ -29,10 +32,15 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     };
     let record = parse::record(&stored);
     let account = AccountId::parse(&stored.spec.account.cloud, &stored.spec.account.id);
-    let has_claimant = account.as_ref().is_some_and(|account| !operator.index().of_account(account).is_empty());
-    if has_claimant || !(record.is_open() || record.is_unresolved()) {
+    if !(record.is_open() || record.is_unresolved()) {
         operator.metrics.unwatched(name, false);
         return Ok(Next::OnChange);
+    }
+    if let Some(account) = &account
+        && is_looked_after(operator, account).await?
+    {
+        operator.metrics.unwatched(name, false);
+        return Ok(Next::After(LATER));
     }
     let seen = match &account {
         Some(account) => look(operator, &stored, account).await?,
@@ -49,12 +57,33 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
         operator.ledger.note(&stored, note).await?;
         return Ok(Next::After(SOON));
     }
-    Ok(Next::After(if record.is_open() { SOON } else { LATER }))
+    let clock = operator.settings.clock;
+    Ok(Next::After(match record.state {
+        RecordState::Intended | RecordState::Unknown => SOON,
+        // The provider takes its time, by the calendar of billing.
+        _ => clock.wall_until(clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX)),
+    }))
 }
 
 const UNWATCHED: &str = "An upgrade may have been requested, the Subscription that asked for it is gone, and no \
     BillingProvider in its namespace can see the account. Look at the account in the provider's portal, or bring the \
     Subscription back.";
+
+/// Whether a Subscription of the account sees it, and so looks after its record.
+async fn is_looked_after(operator: &Operator, account: &AccountId) -> kube::Result<bool> {
+    let claimants = operator.index().of_account(account);
+    for key in claimants {
+        let api: Api<DeserializeGuard<api::Subscription>> = operator.namespaced(&key);
+        let Some(DeserializeGuard(Ok(claimant))) = api.get_opt(&key.name).await? else { continue };
+        let conditions = claimant.status.map(|status| status.conditions).unwrap_or_default();
+        let sees = conditions::find(&conditions, "Observed").is_some_and(|observed| observed.status == "True");
+        let conflict = conditions::find(&conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
+        if sees && !conflict {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
 
 /// A look at the account through any BillingProvider of the namespace that asked for the upgrade.
 async fn look(

@@ -7,7 +7,7 @@ use crate::api;
 use crate::api::conditions::{self, Statement, Status};
 use crate::core::decide::Decision;
 use crate::core::observation::Observation;
-use crate::core::offer::Benefit;
+use crate::core::offer::{Benefit, BenefitKind};
 use crate::core::record::Record;
 use crate::core::verdict::{Progress, Ready, Verdict};
 
@@ -38,9 +38,10 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
             from: offer(transition.from.class.name(), Some(&transition.from.native)),
             to: offer(transition.to.name(), None),
             reversible: Some(false),
-            credit_after: Some("Kept".into()),
+            // Published for credit alone: <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
+            credit_after: seen.benefit(BenefitKind::Credit).map(|_| "Kept".into()),
             cost_note: Some(COST_NOTE.into()),
-            deadline_time: seen.deadline.map(Into::into),
+            deadline_time: None,
         });
         status.forecast = decision.forecast.map(|forecast| api::Forecast {
             exhaustion_time: forecast.exhaustion.map(Into::into),
@@ -54,8 +55,8 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
 }
 
 /// What an upgrade costs: <https://azure.microsoft.com/pricing/purchase-options/pay-as-you-go>.
-const COST_NOTE: &str = "The upgrade itself costs nothing. What is left of the benefits stays usable; from then on every \
-                         service that is used beyond free amounts is charged at pay-as-you-go prices. It cannot be undone.";
+const COST_NOTE: &str = "The upgrade itself costs nothing. What is used beyond the benefits that are left and beyond free \
+                         amounts is charged at pay-as-you-go prices from then on. It cannot be undone.";
 
 fn offer(class: &str, native: Option<&str>) -> api::Offer {
     api::Offer { class: class.into(), native: native.map(Into::into) }
@@ -115,6 +116,8 @@ fn progress(
     (progress != api::UpgradeProgress::default()).then_some(progress)
 }
 
+const LOOKED: &str = "The last look at the account succeeded.";
+
 fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {
     let verdict = &decision.verdict;
     let message = verdict.to_string();
@@ -124,15 +127,21 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
         _ => context.generation,
     };
     let mut say = |type_, status_, reason: &str, message: &str| {
+        // A wait is measured from when its reason began to hold.
+        let began = conditions::find(&status.conditions, type_).is_some_and(|before| before.reason == reason);
+        if matches!(type_, "Reconciling" | "Stalled") && !began {
+            conditions::remove(&mut status.conditions, type_);
+        }
         let statement = Statement { type_, status: status_, reason, message };
         conditions::set(&mut status.conditions, statement, generation, context.wall);
     };
     match verdict {
-        Verdict::Unobserved { error, .. } => say("Observed", Status::False, error.reason(), &message),
-        Verdict::ProviderNotReady { problem, .. } => say("Observed", Status::False, problem.reason(), &message),
-        _ if decision.seen.is_some() => {
-            say("Observed", Status::True, "Observed", "The last look at the account succeeded.")
+        Verdict::Unobserved { error: problem, .. } | Verdict::ProviderNotReady { problem, .. } => {
+            say("Observed", Status::False, problem.reason(), &message);
         }
+        Verdict::WrongAccount { .. } => say("Observed", Status::False, verdict.reason(), &message),
+        Verdict::AccountConflict(_) => say("Observed", Status::True, "Observed", LOOKED),
+        _ if decision.seen.is_some() => say("Observed", Status::True, "Observed", LOOKED),
         _ => {}
     }
     match verdict.ready() {
@@ -141,7 +150,8 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
         Ready::Unknown => say("Ready", Status::Unknown, verdict.reason(), &message),
         Ready::Unchanged => {}
     }
-    if verdict.ready() != Ready::Unchanged {
+    // Who has not looked does not take back what was seen.
+    if decision.seen.is_some() {
         say("UpgradeAvailable", verdict.upgrade_available().into(), verdict.reason(), &message);
         say("Upgraded", matches!(verdict, Verdict::OfferInPlace(_)).into(), verdict.reason(), &message);
     }

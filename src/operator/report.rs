@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::ApiResource;
 use kube::{Api, Resource};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tracing::{debug, info};
 
 use crate::api;
@@ -20,7 +20,7 @@ use crate::runtime::events::{Note, Severity};
 use crate::runtime::queue::Next;
 
 use super::render::{self, Context};
-use super::{FIELD_MANAGER, Operator};
+use super::{FIELD_MANAGER, Operator, patch};
 
 /// Writes what was decided on `subscription` into its status, tells of a change of verdict, and says when to look again.
 pub async fn subscription(
@@ -51,8 +51,8 @@ pub async fn subscription(
     tell(operator, subscription, &before, &after, decision).await;
     Ok(match decision.next {
         schedule::Next::At(time) => Next::After(clock.wall_until(time)),
-        schedule::Next::After(pause) | schedule::Next::Backoff(Some(pause)) => Next::After(pause),
-        schedule::Next::Backoff(None) => Next::Retry,
+        schedule::Next::After(pause) => Next::After(pause),
+        schedule::Next::Backoff(at_least) => Next::Retry { at_least: at_least.unwrap_or_default() },
         schedule::Next::OnChange => Next::OnChange,
     })
 }
@@ -68,7 +68,8 @@ async fn tell(
     let verdict = &decision.verdict;
     let type_ = if verdict.ready() == Ready::Unchanged { "Observed" } else { "Ready" };
     let of = |status: &api::SubscriptionStatus| {
-        conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()))
+        let said = conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()));
+        (said, conditions::find(&status.conditions, "Stalled").is_some())
     };
     if of(before) == of(after) {
         return;
@@ -120,12 +121,16 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
         let statement = Statement { type_, status, reason: INVALID, message: &message };
         conditions::set(&mut said, statement, generation, Timestamp::now());
     }
-    let is_said = |condition: &Value| condition["type"] == "Stalled" && condition["message"] == message.as_str();
+    let is_said = |condition: &Value| {
+        condition["type"] == "Stalled"
+            && condition["message"] == message.as_str()
+            && condition["observedGeneration"] == generation
+    };
     if object.data["status"]["conditions"].as_array().is_some_and(|there| there.iter().any(is_said)) {
         return Ok(());
     }
     let patch = json!({"status": {"observedGeneration": generation, "conditions": said}});
-    match api.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(patch)).await {
+    match api.patch_status(&key.name, &params(), &Patch::Merge(patch)).await {
         // The API server may refuse any write to an object that breaks its schema; the Event has told.
         Err(kube::Error::Api(status)) if status.is_invalid() || status.is_forbidden() => {
             debug!(subscription = %key, %status, "the status of an invalid object could not be written");
@@ -143,40 +148,11 @@ where
     K: Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
     S: serde::Serialize,
 {
-    let (before, after) = (to_value(before)?, to_value(after)?);
-    let Some(difference) = difference(&before, &after) else { return Ok(()) };
-    let patch = json!({"metadata": {"resourceVersion": metadata.resource_version}, "status": difference});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    api.patch_status(metadata.name.as_deref().unwrap_or_default(), &params, &Patch::Merge(patch)).await.map(|_| ())
+    let Some(patch) = patch::status(metadata, before, after)? else { return Ok(()) };
+    let name = metadata.name.as_deref().unwrap_or_default();
+    api.patch_status(name, &params(), &Patch::Merge(patch)).await.map(|_| ())
 }
 
-fn to_value(status: &impl serde::Serialize) -> kube::Result<Value> {
-    serde_json::to_value(status).map_err(kube::Error::SerdeError)
-}
-
-/// The merge patch (RFC 7386) that makes `after` of `before`; `None` where they are the same.
-fn difference(before: &Value, after: &Value) -> Option<Value> {
-    let (Value::Object(old), Value::Object(new)) = (before, after) else {
-        return (before != after).then(|| after.clone());
-    };
-    let removed = old.keys().filter(|name| !new.contains_key(*name)).map(|name| (name.clone(), Value::Null));
-    let changed = new
-        .iter()
-        .filter_map(|(name, value)| Some((name.clone(), difference(old.get(name).unwrap_or(&Value::Null), value)?)));
-    let patch: Map<_, _> = removed.chain(changed).collect();
-    (!patch.is_empty()).then_some(Value::Object(patch))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_holds_what_differs_and_removes_what_is_gone() {
-        let before = json!({"offer": {"class": "FreeTrial", "native": "a"}, "transition": {"hash": "1"}, "same": [1]});
-        let after = json!({"offer": {"class": "PayAsYouGo", "native": "a"}, "same": [1], "new": {"x": 1}});
-        let patch = json!({"offer": {"class": "PayAsYouGo"}, "transition": null, "new": {"x": 1}});
-        assert_eq!(difference(&before, &after), Some(patch));
-        assert_eq!(difference(&before, &before), None);
-    }
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
 }

@@ -72,7 +72,7 @@ pub enum Error {
 /// The shortest time between two passes over the same object (wall clock).
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a pass may take: a look and an upgrade call at their deadlines, and the API server's answers.
-const PASS_DEADLINE: Duration = Duration::from_secs(120);
+const PASS_DEADLINE: Duration = Duration::from_mins(2);
 /// How long running passes may go on after a SIGTERM; below Kubernetes's own 30 s.
 const GRACE: Duration = Duration::from_secs(25);
 /// The name of the lease, and of the writer of Events.

@@ -1,5 +1,7 @@
 //! One pass over one Subscription: read → observe → decide → act → report.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
@@ -14,13 +16,15 @@ use crate::core::desired::{Claimant, Desired};
 use crate::core::observation::Observation;
 use crate::core::provider::ProviderError;
 use crate::core::record::{CALL_DEADLINE, Record, RecordState};
+use crate::core::schedule;
+use crate::core::verdict::Verdict;
 use crate::providers::{BillingProvider, UpgradeRequest};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
 use super::ledger::Claim;
 use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, parse, policy, report};
+use super::{LOOK_DEADLINE, Operator, Work, parse, policy, report};
 
 /// What was read for a pass, live.
 struct Read {
@@ -31,7 +35,7 @@ struct Read {
     claimants: Vec<Claimant>,
     record: Option<StoredRecord>,
     approvals: Vec<Approval>,
-    approvals_trusted: bool,
+    approvals_trusted_since: Option<Timestamp>,
 }
 
 /// The ledger's entry, as it is stored and as decisions see it.
@@ -48,29 +52,49 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
         None => return Ok(Next::OnChange),
         Some(DeserializeGuard(Ok(subscription))) => subscription,
         Some(DeserializeGuard(Err(invalid))) => {
-            report::invalid(operator, key, &invalid.metadata, &invalid.error.to_string()).await?;
+            report::invalid(operator, key, &invalid.metadata, &invalid.error).await?;
             return Ok(Next::OnChange);
         }
     };
-    let desired = match parse::desired(&subscription.spec) {
+    let desired = match parse::desired(&subscription) {
         Ok(desired) => desired,
         Err(invalid) => {
             report::invalid(operator, key, &subscription.metadata, &invalid.to_string()).await?;
             return Ok(Next::OnChange);
         }
     };
-    let read = read(operator, subscription, desired).await?;
-    let look = observe(operator, &read).await;
+    let read = match read(operator, subscription.clone(), desired).await {
+        Ok(read) => read,
+        Err(error) => {
+            let detail = format!("what the operator needs from the cluster cannot be read: {error}");
+            let error = ProviderError::Transient { detail };
+            let decision = decide::unobserved(&parse::previous(&subscription), Timestamp::now(), error);
+            return report::subscription(operator, &subscription, &decision, None).await;
+        }
+    };
+    let look = observe(operator, key, &read).await;
     let inputs = inputs(operator, &read, look);
-    let decision = decide(&inputs);
-    let record = act(operator, &read, &decision).await?;
-    let record = record.or(inputs.record);
-    report::subscription(operator, &read.subscription, &decision, record.as_ref()).await
+    let mut decision = decide(&inputs);
+    match act(operator, &read, &decision).await {
+        Ok(Acted::Nothing) => {
+            report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await
+        }
+        Ok(Acted::Requested(record)) => {
+            report::subscription(operator, &read.subscription, &decision, Some(&record)).await
+        }
+        // Something has changed meanwhile: what was decided does not hold.
+        Ok(Acted::Overtaken) => Ok(Next::After(Duration::from_secs(1))),
+        Err(error) => {
+            decision.verdict = Verdict::LedgerUnavailable { detail: error.to_string() };
+            decision.next = schedule::Next::Backoff(None);
+            report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await
+        }
+    }
 }
 
 async fn read(operator: &Operator, subscription: api::Subscription, desired: Desired) -> kube::Result<Read> {
     let subject = parse::claimant(&subscription);
-    let provider_key = ObjectKey::namespaced(&subject.namespace, &subscription.spec.provider_name);
+    let provider_key = provider_key(&ObjectKey::of(&subscription.metadata), &subscription);
     let (record, claimants, approvals) = tokio::try_join!(
         read_record(operator, &desired.account),
         read_claimants(operator, &desired.account, &subject),
@@ -82,8 +106,9 @@ async fn read(operator: &Operator, subscription: api::Subscription, desired: Des
     } else {
         Err(ProviderError::Config { detail: "not needed".to_owned() })
     };
-    let approvals_trusted = approvals.is_empty() || policy::is_in_force(&operator.client).await;
-    Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, approvals_trusted })
+    let approvals_trusted_since =
+        if approvals.is_empty() { None } else { policy::in_force_since(&operator.client).await? };
+    Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, approvals_trusted_since })
 }
 
 async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<Option<StoredRecord>> {
@@ -97,8 +122,6 @@ async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<O
             let understood = Record {
                 name: account.upgrade_key().record_name(),
                 state: RecordState::Other("unreadable".to_owned()),
-                requester_uid: String::new(),
-                endpoint: None,
                 attempts: Vec::new(),
             };
             Ok(Some(StoredRecord { stored: None, understood }))
@@ -133,6 +156,7 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Approval {
     approval.0.map_or_else(
         |invalid| Approval {
             expires: None,
+            created: Timestamp::MIN,
             uid: invalid.metadata.uid.unwrap_or_default(),
             name: invalid.metadata.name.unwrap_or_default(),
             approver: "Somebody, in an object that cannot be read,".to_owned(),
@@ -143,12 +167,18 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Approval {
     )
 }
 
-async fn observe(operator: &Operator, read: &Read) -> Option<Result<Observation, ProviderError>> {
+async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Result<Observation, ProviderError>> {
     let provider = read.provider.as_ref().ok()?;
     provider.pace().await;
     let clock = operator.settings.clock;
     let look = provider.client.observe(&read.desired.account, &|| clock.now(), LOOK_DEADLINE).await;
     operator.metrics.read(look.as_ref().map_or_else(ProviderError::reason, |_| "Observed"));
+    if matches!(look, Err(ProviderError::Unauthenticated { .. })) {
+        // A token that was taken back is not to be used until it expires, and the provider is to say so, too.
+        let provider = provider_key(key, &read.subscription);
+        operator.providers.forget(&provider);
+        operator.queue.add(Work::Provider(provider));
+    }
     Some(look)
 }
 
@@ -163,10 +193,10 @@ fn inputs(operator: &Operator, read: &Read, look: Option<Result<Observation, Pro
         },
         look,
         claimants: read.claimants.clone(),
-        previous: read.subscription.status.as_ref().map(parse::previous).unwrap_or_default(),
+        previous: parse::previous(&read.subscription),
         record: read.record.as_ref().map(|record| record.understood.clone()),
         approvals: read.approvals.clone(),
-        approvals_trusted: read.approvals_trusted,
+        approvals_trusted_since: read.approvals_trusted_since,
         allowance: Allowance {
             dry_run: operator.settings.dry_run,
             per_hour: operator.settings.upgrades_per_hour,
@@ -176,36 +206,39 @@ fn inputs(operator: &Operator, read: &Read, look: Option<Result<Observation, Pro
     }
 }
 
-/// Does what was decided, and returns the record where it has changed.
-async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Result<Option<Record>> {
-    let (Some(effect), Ok(provider)) = (&decision.effect, &read.provider) else { return Ok(None) };
-    let stored = read.record.as_ref().and_then(|record| record.stored.as_ref());
-    let (claim, plan) = match (effect, stored) {
-        (Effect::Note(note), Some(stored)) => {
-            operator.ledger.note(stored, *note).await?;
-            return Ok(None);
-        }
-        (Effect::Upgrade(plan), None) => (claim(operator, read, None, plan).await, plan),
-        (Effect::Again { number, plan }, Some(stored)) => {
-            (claim(operator, read, Some((stored, *number)), plan).await, plan)
-        }
-        // A record that cannot be read is never written to.
-        _ => return Ok(None),
-    };
-    match claim {
-        Ok(Some(claim)) => {
-            Ok(Some(send(operator, &read.desired.account, provider.client.as_ref(), &claim, plan).await))
-        }
-        Ok(None) => Ok(None),
-        Err(error) => {
-            let text = format!("The upgrade was not requested, as its record could not be written: {error}");
-            report::warning(operator, &read.subscription, "LedgerUnavailable", &text).await;
-            Err(error)
-        }
-    }
+fn provider_key(key: &ObjectKey, subscription: &api::Subscription) -> ObjectKey {
+    ObjectKey::namespaced(key.namespace.as_deref().unwrap_or_default(), &subscription.spec.provider_name)
 }
 
-/// Takes the right to send one attempt. One at a time, so that the cap per hour is exact.
+/// What came of doing what was decided.
+enum Acted {
+    /// There was nothing to request.
+    Nothing,
+    /// The upgrade was requested; the record as it is now.
+    Requested(Record),
+    /// Nothing was requested, as somebody or something came in between.
+    Overtaken,
+}
+
+async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Result<Acted> {
+    let (Some(effect), Ok(provider)) = (&decision.effect, &read.provider) else { return Ok(Acted::Nothing) };
+    let stored = read.record.as_ref().and_then(|record| record.stored.as_ref());
+    let (again, plan) = match (effect, stored) {
+        (Effect::Note(note), Some(stored)) => {
+            operator.ledger.note(stored, *note).await?;
+            return Ok(Acted::Nothing);
+        }
+        (Effect::Upgrade(plan), None) => (None, plan),
+        (Effect::Again { number, plan }, Some(stored)) => (Some((stored, *number)), plan),
+        // A record that cannot be read is never written to.
+        _ => return Ok(Acted::Nothing),
+    };
+    let Some(claim) = claim(operator, read, again, plan).await? else { return Ok(Acted::Overtaken) };
+    Ok(Acted::Requested(send(operator, &read.desired.account, provider.client.as_ref(), claim, plan).await))
+}
+
+/// Takes the right to send one attempt. One at a time, so that the cap per hour is exact; and only if nobody has changed
+/// their mind while the account was looked at.
 async fn claim(
     operator: &Operator,
     read: &Read,
@@ -213,7 +246,8 @@ async fn claim(
     plan: &Plan,
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
-    if operator.index().requests_within_an_hour(Timestamp::now()) >= operator.settings.upgrades_per_hour {
+    let is_capped = operator.index().requests_within_an_hour(Timestamp::now()) >= operator.settings.upgrades_per_hour;
+    if is_capped || !still_holds(operator, read).await? {
         return Ok(None);
     }
     let claim = match again {
@@ -226,22 +260,39 @@ async fn claim(
     Ok(claim)
 }
 
+/// Whether the Subscription and the approvals are as they were read.
+async fn still_holds(operator: &Operator, read: &Read) -> kube::Result<bool> {
+    let api: Api<api::Subscription> = operator.namespaced(&ObjectKey::of(&read.subscription.metadata));
+    let (subscription, approvals) =
+        tokio::try_join!(api.get_opt(&read.subject.name), read_approvals(operator, &read.subject))?;
+    let same = subscription.is_some_and(|now| {
+        let (now, then) = (now.metadata, &read.subscription.metadata);
+        (now.uid, now.generation, now.deletion_timestamp)
+            == (then.uid.clone(), then.generation, then.deletion_timestamp.clone())
+    });
+    Ok(same && approvals == read.approvals)
+}
+
 /// Sends the attempt that `claim` is the right to, and writes how it ended.
 async fn send(
     operator: &Operator,
     account: &AccountId,
     client: &dyn BillingProvider,
-    claim: &Claim,
+    claim: Claim,
     plan: &Plan,
 ) -> Record {
     let sent = Timestamp::now();
-    let key = account.upgrade_key().idempotency_key();
-    info!(%account, record = claim.record.name_any(), attempt = claim.number, "requesting the upgrade");
-    let request =
-        UpgradeRequest { transition: &plan.transition, key, not_after: claim.not_after, deadline: CALL_DEADLINE };
+    let name = claim.record.name_any();
+    info!(%account, record = name, attempt = claim.number, "requesting the upgrade");
+    let request = UpgradeRequest {
+        transition: &plan.transition,
+        key: account.upgrade_key().idempotency_key(),
+        not_after: claim.not_after,
+        deadline: CALL_DEADLINE,
+    };
     let answer = client.upgrade(account, request).await;
-    let outcome = operator.ledger.close(claim, sent, &answer).await;
+    let (outcome, record) = operator.ledger.close(claim, sent, &answer).await;
     operator.metrics.attempt(outcome.name());
-    info!(%account, record = claim.record.name_any(), outcome = outcome.name(), "the upgrade was requested");
-    parse::record(&claim.record)
+    info!(%account, record = name, outcome = outcome.name(), "the upgrade was requested");
+    parse::record(&record)
 }

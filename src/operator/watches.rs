@@ -8,12 +8,11 @@ use kube::{Api, ResourceExt};
 
 use crate::api;
 use crate::core::account::AccountId;
-use crate::core::record::RecordState;
 use crate::runtime::ObjectKey;
 use crate::runtime::shutdown::Tasks;
 use crate::runtime::watch::{Event, Watches};
 
-use super::index::Entry;
+use super::index::{Change, Entry};
 use super::{Operator, Work, parse, provider};
 
 /// Starts a watch of each kind.
@@ -36,32 +35,59 @@ fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
         Event::Applied(subscription) => {
             let key = ObjectKey::of(&subscription.metadata);
             let Ok(account) = parse::account(&subscription.spec.account) else {
-                return operator.queue.add(Work::Subscription(key));
+                return on_invalid(operator, key);
             };
             let namespace = key.namespace.as_deref().unwrap_or_default();
             let provider = ObjectKey::namespaced(namespace, &subscription.spec.provider_name);
             let version =
                 (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
-            if operator.index().put(&key, Entry { version, account, provider }) {
+            let change = operator.index().put(&key, Entry { version, account, provider });
+            if let Change::Replaced(former) = &change {
+                after(operator, former);
+            }
+            if change != Change::None {
                 // After a restart what status planned still holds, so that not everything is looked at at once.
                 let work = Work::Subscription(key);
                 match planned(&subscription) {
-                    Some(time) => operator.queue.add_after(work, operator.settings.clock.wall_until(time)),
+                    Some(time) => {
+                        let pause = operator.settings.clock.wall_until(time).min(LONGEST_PLAN);
+                        operator.queue.add_after(work, pause);
+                    }
                     None => operator.queue.add(work),
                 }
             }
         }
         Event::Deleted(key) => {
-            let Some(gone) = operator.index().remove(&key) else { return };
-            operator.queue.add(Work::Record(gone.account.upgrade_key().record_name()));
-            for other in operator.index().of_account(&gone.account) {
-                operator.queue.add(Work::Subscription(other));
+            let gone = operator.index().remove(&key);
+            if let Some(gone) = gone {
+                after(operator, &gone.account);
             }
         }
-        Event::Invalid { key, .. } => operator.queue.add(Work::Subscription(key)),
+        Event::Invalid { key, .. } => on_invalid(operator, key),
         Event::Synced => {}
     }
 }
+
+/// A Subscription that cannot be read looks after no account.
+fn on_invalid(operator: &Operator, key: ObjectKey) {
+    let former = operator.index().remove(&key);
+    if let Some(former) = former {
+        after(operator, &former.account);
+    }
+    operator.queue.add(Work::Subscription(key));
+}
+
+/// What is to be looked at once a Subscription no longer has `account`: its record, and who waits for the account.
+fn after(operator: &Operator, account: &AccountId) {
+    operator.queue.add(Work::Record(account.upgrade_key().record_name()));
+    let others = operator.index().of_account(account);
+    for other in others {
+        operator.queue.add(Work::Subscription(other));
+    }
+}
+
+/// No plan is longer than this: one that is was made by a clock that was wrong.
+const LONGEST_PLAN: Duration = Duration::from_hours(24);
 
 /// When status plans the next look (billing clock), if it is about the spec as it is.
 fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
@@ -81,7 +107,8 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
         Event::Synced => return,
     };
     if is_new {
-        for subscription in operator.index().of_provider(&key) {
+        let users = operator.index().of_provider(&key);
+        for subscription in users {
             operator.queue.add(Work::Subscription(subscription));
         }
         operator.queue.add(Work::Provider(key));
@@ -92,18 +119,23 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
 }
 
 fn on_approval(operator: &Operator, event: Event<api::UpgradeApproval>) {
-    let subscription = match event {
+    let (key, subscription) = match event {
         Event::Applied(approval) => {
             let key = ObjectKey::of(&approval.metadata);
             let namespace = key.namespace.as_deref().unwrap_or_default();
             let subscription = ObjectKey::namespaced(namespace, &approval.spec.subscription_name);
-            operator.index().put_approval(key, subscription.clone());
-            Some(subscription)
+            operator.index().put_approval(key.clone(), subscription.clone());
+            (key, Some(subscription))
         }
-        Event::Deleted(key) => operator.index().remove_approval(&key),
-        Event::Invalid { .. } | Event::Synced => None,
+        Event::Deleted(key) | Event::Invalid { key, .. } => {
+            let subscription = operator.index().remove_approval(&key);
+            (key, subscription)
+        }
+        Event::Synced => return,
     };
-    if let Some(subscription) = subscription {
+    // One that could never be read names no Subscription: it may be about any of its namespace.
+    let concerned = subscription.map_or_else(|| operator.index().of_namespace(&key), |one| vec![one]);
+    for subscription in concerned {
         operator.queue.add(Work::Subscription(subscription));
     }
 }
@@ -114,14 +146,18 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
             let understood = parse::record(&record);
             let not_after = understood.attempts.iter().map(|attempt| attempt.not_after).collect();
             operator.index().put_requests(&understood.name, not_after);
-            let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);
-            let has_claimant = account.is_some_and(|account| !operator.index().of_account(&account).is_empty());
-            let is_settled = matches!(understood.state, RecordState::Confirmed | RecordState::Rejected);
-            if !is_settled && !has_claimant {
-                operator.queue.add(Work::Record(understood.name));
+            if understood.is_open() || understood.is_unresolved() {
+                // Its Subscription looks after it; should there be none, it must not be forgotten.
+                let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);
+                let has_claimant = account.is_some_and(|account| !operator.index().of_account(&account).is_empty());
+                let pause = if has_claimant { LOOKED_AFTER } else { Duration::ZERO };
+                operator.queue.add_after(Work::Record(understood.name), pause);
             }
         }
         Event::Deleted(key) => operator.index().remove_requests(&key.name),
         Event::Invalid { .. } | Event::Synced => {}
     }
 }
+
+/// When a record is looked at that has a Subscription to look after it.
+const LOOKED_AFTER: Duration = Duration::from_mins(5);

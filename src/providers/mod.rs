@@ -34,8 +34,7 @@ pub trait BillingProvider: Send + Sync {
     /// Asks for the upgrade of `account`: at most one write, never repeated in any layer. Nothing is written after
     /// `not_after` (wall clock). `key` is the same for every attempt, for ever.
     ///
-    /// Every error but [`ProviderError::OutcomeUnknown`] is definite: this call has not applied the upgrade. With
-    /// [`ProviderError::Transient`] and [`ProviderError::Throttled`] it was not even sent.
+    /// [`ProviderError::outcome`] tells which errors prove that this call has not applied the upgrade.
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError>;
 }
 

@@ -23,7 +23,15 @@ pub enum Next {
     OnChange,
     /// The pass failed: look again after a backoff, which doubles with every failure in a row from half a second to five
     /// minutes, or at a change before it.
-    Retry,
+    Retry {
+        /// The backoff is no shorter than this.
+        at_least: Duration,
+    },
+}
+
+impl Next {
+    /// The pass failed; nothing asks for a longer pause than the backoff.
+    pub const RETRY: Self = Self::Retry { at_least: Duration::ZERO };
 }
 
 /// How full the queue is.

@@ -104,11 +104,14 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         self.running -= 1;
         let woken = std::mem::take(&mut entry.woken).then_some(now);
         let later = entry.later.take();
-        entry.failures = if next == Next::Retry { entry.failures.saturating_add(1) } else { 0 };
+        entry.failures = if matches!(next, Next::Retry { .. }) { entry.failures.saturating_add(1) } else { 0 };
         let (at, backing_off) = match next {
             Next::After(delay) => (earliest(earliest(Some(now + delay.min(FAR)), later), woken), false),
             Next::OnChange => (earliest(later, woken), false),
-            Next::Retry => (woken.or_else(|| Some(now + BACKOFF.delay(entry.failures))), woken.is_none()),
+            Next::Retry { at_least } => {
+                let delay = BACKOFF.delay(entry.failures).max(at_least.min(FAR));
+                (woken.or_else(|| Some(now + delay)), woken.is_none())
+            }
         };
         match at {
             Some(at) => self.put(key, at, backing_off),
@@ -232,7 +235,7 @@ mod tests {
         for failures in 1..=4 {
             schedule.add("a", now);
             assert_eq!(schedule.start(now), Some("a"), "a change starts it at once");
-            schedule.done("a", Next::Retry, now);
+            schedule.done("a", Next::RETRY, now);
             let half = millis(250) * 2_u32.pow(failures - 1);
             schedule.add_after("a", millis(1), now);
             assert!(schedule.first_due().unwrap() >= now + half, "a wish for later does not");
@@ -243,14 +246,14 @@ mod tests {
         schedule.done("a", Next::OnChange, late);
         schedule.add("a", late);
         schedule.start(late);
-        schedule.done("a", Next::Retry, late);
+        schedule.done("a", Next::RETRY, late);
         assert!(schedule.first_due().unwrap() <= late + millis(500), "a success ends the doubling");
     }
 
     #[test]
     fn what_is_asked_for_during_a_pass_comes_after_it() {
         let now = Instant::now();
-        for next in [Next::OnChange, Next::Retry, Next::After(Duration::from_hours(1))] {
+        for next in [Next::OnChange, Next::RETRY, Next::After(Duration::from_hours(1))] {
             let mut schedule = Schedule::new(FLOOR);
             schedule.add("a", now);
             schedule.start(now);
@@ -267,7 +270,7 @@ mod tests {
         let mut schedule = Schedule::new(FLOOR);
         schedule.add("a", now);
         schedule.start(now);
-        schedule.done("a", Next::Retry, now);
+        schedule.done("a", Next::RETRY, now);
         schedule.forget(&"a", now);
         assert_eq!(schedule.pending(), 0);
         schedule.add("a", now);
@@ -289,7 +292,7 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         let next =
-            prop_oneof![Just(Next::OnChange), Just(Next::Retry), (0..400_u64).prop_map(|d| Next::After(millis(d)))];
+            prop_oneof![Just(Next::OnChange), Just(Next::RETRY), (0..400_u64).prop_map(|d| Next::After(millis(d)))];
         prop_oneof![
             4 => (0..8_u8).prop_map(Step::Add),
             2 => (0..8_u8, 0..400_u64).prop_map(|(key, delay)| Step::AddAfter(key, delay)),

@@ -124,14 +124,14 @@ where
         let (next, outcome) = match ended {
             Ok((_, Ok(next @ Next::After(_)))) => (next, "after"),
             Ok((_, Ok(next @ Next::OnChange))) => (next, "on_change"),
-            Ok((_, Ok(next @ Next::Retry))) => (next, "retry"),
+            Ok((_, Ok(next @ Next::Retry { .. }))) => (next, "retry"),
             Ok((_, Err(_elapsed))) => {
                 warn!(%key, "the pass did not end within {} s and was cut", self.limits.deadline.as_secs_f64());
-                (Next::Retry, "timeout")
+                (Next::RETRY, "timeout")
             }
             Err(error) => {
                 error!(%key, "the pass panicked, which is a bug in this program; please report it: {}", panic_text(error));
-                (Next::Retry, "panic")
+                (Next::RETRY, "panic")
             }
         };
         self.metrics.passes.get_or_create(&ByOutcome { outcome }).inc();

@@ -142,10 +142,14 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
     };
     match fault {
         Some(Kind::Latency { millis }) => tokio::time::sleep(Duration::from_millis(millis)).await,
-        Some(Kind::AppliedLate { millis, .. }) => process_later(shared, call, target, millis),
+        Some(Kind::AppliedLate { millis, .. }) => process_later(Arc::clone(&shared), call, target, millis),
         _ => {}
     }
-    respond(delivery, &peer)
+    let mut response = respond(delivery, &peer);
+    // Dates are decided on, so the clock that the answer tells is the billing clock.
+    let date = shared.world().clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    response.headers_mut().insert(header::DATE, HeaderValue::try_from(date).unwrap_or(HeaderValue::from_static("")));
+    response
 }
 
 /// Processes the request, or not, as the fault says.

@@ -106,6 +106,7 @@ fn record_status() -> UpgradeRecordStatus {
         attempts: vec![Attempt {
             number: 1,
             intent: Some(intent),
+            endpoint: Some("https://broker.example".to_owned()),
             send_time: Some(time("2026-11-23T13:00:01.000000001Z")),
             outcome: Some("Accepted".into()),
             message: Some("202 Accepted".into()),

@@ -70,7 +70,6 @@ pub(super) fn spent() -> Observation {
         owner: None,
         observed: now(),
         provider_time: Some(now()),
-        deadline: None,
     }
 }
 
@@ -104,7 +103,7 @@ pub(super) fn due() -> Inputs {
         },
         record: None,
         approvals: Vec::new(),
-        approvals_trusted: true,
+        approvals_trusted_since: Some(ago(1000)),
         allowance: Allowance { dry_run: false, per_hour: 10, last_hour: 0 },
         now: Now { billing: now(), wall: now() },
     }
@@ -129,6 +128,7 @@ impl Inputs {
 pub(super) fn said(inputs: &Inputs, decision: Said) -> Approval {
     Approval {
         expires: (decision != Said::Deny).then(|| now() + SignedDuration::from_hours(1)),
+        created: ago(1),
         uid: format!("uid-{decision:?}"),
         name: "word".to_owned(),
         approver: "jane".to_owned(),
@@ -142,11 +142,10 @@ pub(super) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record
     Record {
         name: AccountId::Azure(Uuid::from_u128(1)).upgrade_key().record_name(),
         state,
-        requester_uid: "uid-b".to_owned(),
-        endpoint: Some(ENDPOINT.to_owned()),
         attempts: vec![Attempt {
             number: 1,
             not_after: ago(hours),
+            endpoint: Some(ENDPOINT.to_owned()),
             outcome,
             sent: Some(ago(hours)),
             approval_uid: None,

@@ -13,7 +13,7 @@ use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use crate::core::provider::{Capabilities, Method, ProviderError};
-use crate::core::record::{Outcome, Record, RecordState};
+use crate::core::record::{Attempt, Outcome, Record, RecordState};
 use crate::core::trigger::PastLook;
 use crate::core::verdict::{Progress, Ready, Verdict};
 
@@ -117,17 +117,19 @@ fn any_record() -> impl Strategy<Value = Record> {
         Just(RecordState::Confirmed),
         Just(RecordState::Other("Newer".to_owned())),
     ];
-    let outcome = prop_oneof![Just(Outcome::Accepted), Just(Outcome::Rejected), Just(Outcome::Unknown)];
+    let outcome =
+        prop_oneof![Just(Outcome::Accepted), Just(Outcome::Rejected), Just(Outcome::NotSent), Just(Outcome::Unknown)];
     let attempts = vec((outcome, -1_i64..60), 0..5);
     (state, attempts, any::<bool>()).prop_map(|(state, attempts, same)| {
         let template = record(state.clone(), Outcome::Unknown, 0);
         let attempts = attempts.into_iter().zip(1..).map(|((outcome, hours), number)| {
             let used = Some("uid-Approve".to_owned()).filter(|_| hours % 2 == 0);
             let first = template.attempts[0].clone();
-            crate::core::record::Attempt { number, outcome, not_after: ago(hours), approval_uid: used, ..first }
+            let endpoint = Some(if same { ENDPOINT } else { "https://elsewhere.example" }.to_owned());
+            let sent = Some(ago(hours));
+            Attempt { number, outcome, not_after: ago(hours), approval_uid: used, endpoint, sent, ..first }
         });
-        let endpoint = if same { ENDPOINT } else { "https://elsewhere.example" };
-        Record { attempts: attempts.collect(), endpoint: Some(endpoint.to_owned()), ..template }
+        Record { attempts: attempts.collect(), ..template }
     })
 }
 
@@ -160,7 +162,7 @@ prop_compose! {
             look: look.clone(),
             claimants,
             record,
-            approvals_trusted,
+            approvals_trusted_since: approvals_trusted.then(|| ago(9)),
             allowance: Allowance { dry_run: allowance.0, per_hour: allowance.1 + 1, last_hour: allowance.2 },
             ..due()
         };
@@ -177,6 +179,7 @@ prop_compose! {
             .into_iter()
             .map(|(decision, hours, same)| Approval {
                 expires: Some(ago(hours)),
+                created: ago(1),
                 transition_hash: if same { hash.clone() } else { "1".repeat(32) },
                 uid: format!("uid-{decision:?}"),
                 name: "word".to_owned(),
@@ -238,7 +241,7 @@ proptest! {
     fn an_upgrade_needs_a_valid_approval_where_one_is_needed(inputs in any_inputs()) {
         if let Some(plan) = asked(&inputs) {
             let valid = |said: &Approval| {
-                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.approvals_trusted
+                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.approvals_trusted_since.is_some()
             };
             prop_assert!(plan.approval.as_ref().is_none_or(valid));
             prop_assert!(plan.approval.is_some() || inputs.desired.approval == ApprovalMode::Automatic);
@@ -282,7 +285,11 @@ proptest! {
             prop_assert!(record.attempts.iter().all(|attempt| attempt.not_after < inputs.now.wall) || !record.is_open());
             let by_a_person = inputs.approvals.iter().any(|said| matches!(said.decision, Said::Retry(_)));
             let success = record.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted);
-            prop_assert!(!success || by_a_person || record.state == RecordState::Rejected);
+            prop_assert!(!success || by_a_person, "it was answered with success");
+            let unknown_elsewhere = record.attempts.iter().any(|attempt| {
+                attempt.outcome == Outcome::Unknown && attempt.endpoint.as_deref() != Some(ENDPOINT)
+            });
+            prop_assert!(!unknown_elsewhere || by_a_person, "it may still happen there");
         }
     }
 

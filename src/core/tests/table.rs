@@ -50,8 +50,8 @@ fn down() -> ProviderError {
     ProviderError::Transient { detail: "connection refused".to_owned() }
 }
 
-fn open(state: RecordState, hours: i64) -> Option<Record> {
-    Some(record(state, Outcome::Unknown, hours))
+fn open(state: RecordState, hours: i64) -> Record {
+    record(state, Outcome::Unknown, hours)
 }
 
 fn older() -> Claimant {
@@ -63,7 +63,7 @@ fn row_01_suspended() {
     assert_eq!(idle(|on| on.desired.suspend = true), row("Suspended", CURRENT));
     let open_while_suspended = |on: &mut Inputs| {
         on.desired.suspend = true;
-        on.record = open(RecordState::Intended, 0);
+        on.record = Some(open(RecordState::Intended, 0));
     };
     assert_eq!(idle(open_while_suspended), row("VerifyingUpgrade", BUSY), "a call on its way is still watched");
 }
@@ -120,7 +120,7 @@ fn row_06_account_closed() {
     let in_place = |on: &mut Inputs| {
         on.seen().lifecycle = Lifecycle::Closed;
         on.seen().offer = pay_as_you_go();
-        on.record = open(RecordState::Unknown, 9);
+        on.record = Some(open(RecordState::Unknown, 9));
     };
     assert_eq!(ruled(in_place).3, Some(Effect::Note(Note::Confirmed)));
 }
@@ -131,13 +131,13 @@ fn row_07_offer_in_place() {
     for state in [RecordState::Intended, RecordState::Unknown, RecordState::Rejected, RecordState::Unresolved] {
         let closes = |on: &mut Inputs| {
             on.seen().offer = pay_as_you_go();
-            on.record = open(state, 0);
+            on.record = Some(open(state, 0));
         };
         assert_eq!(ruled(closes).3, Some(Effect::Note(Note::Confirmed)));
     }
     let confirmed = |on: &mut Inputs| {
         on.seen().offer = pay_as_you_go();
-        on.record = open(RecordState::Confirmed, 0);
+        on.record = Some(open(RecordState::Confirmed, 0));
     };
     assert_eq!(idle(confirmed), row("OfferInPlace", CURRENT));
 }
@@ -147,7 +147,7 @@ fn row_08_accepted() {
     assert_eq!(idle(|on| on.seen().acceptance = Acceptance::Accepted), row("UpgradeAccepted", CURRENT));
     let lost_answer = |on: &mut Inputs| {
         on.seen().acceptance = Acceptance::Accepted;
-        on.record = open(RecordState::Unknown, 9);
+        on.record = Some(open(RecordState::Unknown, 9));
     };
     assert_eq!(ruled(lost_answer).3, Some(Effect::Note(Note::Accepted)), "so that a stale look never asks again");
     let overdue = |on: &mut Inputs| {
@@ -161,22 +161,41 @@ fn row_08_accepted() {
 #[test]
 fn row_09_open_record() {
     for state in [RecordState::Intended, RecordState::Unknown] {
-        assert_eq!(idle(|on| on.record = open(state.clone(), 0)), row("VerifyingUpgrade", BUSY));
-        let (reason, _, _, effect) = ruled(|on| on.record = open(state.clone(), 1));
+        assert_eq!(idle(|on| on.record = Some(open(state.clone(), 0))), row("VerifyingUpgrade", BUSY));
+        let (reason, _, _, effect) = ruled(|on| on.record = Some(open(state.clone(), 1)));
         assert_eq!(reason, "Upgrading");
         assert!(matches!(effect, Some(Effect::Again { number: 2, .. })), "{effect:?}");
     }
-    let accepted =
-        |hours| move |on: &mut Inputs| on.record = Some(record(RecordState::Accepted, Outcome::Accepted, hours));
+    let accepted = |hours| {
+        move |on: &mut Inputs| {
+            on.record = Some(record(RecordState::Accepted, Outcome::Accepted, 999));
+            on.previous.verifying_since = Some(ago(hours));
+        }
+    };
     assert_eq!(idle(accepted(47)), row("VerifyingUpgrade", BUSY), "the provider may take a day to bring it back");
     assert_eq!(ruled(accepted(49)).3, Some(Effect::Note(Note::Unresolved(NoMore::AnsweredWithSuccess))));
+}
+
+#[test]
+fn row_09_a_stale_look_never_asks_again_for_what_was_accepted() {
+    // The answer was lost, the account showed the upgrade later, and now one look does not.
+    let forgot = |on: &mut Inputs| {
+        on.record = Some(record(RecordState::Accepted, Outcome::Unknown, 999));
+        on.desired.when = When::Immediately;
+    };
+    assert_eq!(idle(forgot), row("VerifyingUpgrade", BUSY));
+    let for_days = |on: &mut Inputs| {
+        forgot(on);
+        on.previous.verifying_since = Some(ago(49));
+    };
+    assert_eq!(ruled(for_days).3, Some(Effect::Note(Note::Unresolved(NoMore::AnsweredWithSuccess))));
 }
 
 #[test]
 fn row_09_what_keeps_an_open_record_from_a_second_request() {
     let gives_up = |change: fn(&mut Inputs)| {
         ruled(|on| {
-            on.record = open(RecordState::Unknown, 1);
+            on.record = Some(open(RecordState::Unknown, 1));
             change(on);
         })
         .3
@@ -186,7 +205,7 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
     assert_eq!(gives_up(|on| on.desired.when = When::Never), person(NoMore::NoLongerWanted));
     assert_eq!(gives_up(|on| on.approvals = vec![said(on, Said::Deny)]), person(NoMore::NoLongerWanted));
     assert_eq!(gives_up(|on| on.seen().benefits = vec![credit("50")]), person(NoMore::NoLongerWanted));
-    assert_eq!(gives_up(|on| on.record.as_mut().unwrap().endpoint = None), person(NoMore::OtherEndpoint));
+    assert_eq!(gives_up(|on| on.record.as_mut().unwrap().attempts[0].endpoint = None), person(NoMore::OtherEndpoint));
     let thrice = |on: &mut Inputs| {
         let record = on.record.as_mut().unwrap();
         record.attempts = vec![record.attempts[0].clone(); 3];
@@ -213,14 +232,14 @@ fn a_record_whose_subscription_is_gone_is_closed_by_observation_alone() {
 
 #[test]
 fn row_10_unresolved_record() {
-    assert_eq!(idle(|on| on.record = open(RecordState::Unresolved, 9)), row("UpgradeUnresolved", FAILED));
+    assert_eq!(idle(|on| on.record = Some(open(RecordState::Unresolved, 9))), row("UpgradeUnresolved", FAILED));
     let newer = RecordState::Other("Paused".to_owned());
-    assert_eq!(idle(|on| on.record = open(newer, 9)), row("UpgradeUnresolved", FAILED));
+    assert_eq!(idle(|on| on.record = Some(open(newer, 9))), row("UpgradeUnresolved", FAILED));
     let retry = |attempt, trusted| {
         move |on: &mut Inputs| {
-            on.record = open(RecordState::Unresolved, 9);
+            on.record = Some(open(RecordState::Unresolved, 9));
             on.approvals = vec![said(on, Said::Retry(attempt))];
-            on.approvals_trusted = trusted;
+            on.approvals_trusted_since = if trusted { Some(ago(9)) } else { None };
         }
     };
     assert!(matches!(ruled(retry(1, true)).3, Some(Effect::Again { number: 2, .. })));
@@ -235,7 +254,7 @@ fn row_10_unresolved_record() {
 
 #[test]
 fn row_11_contradicted() {
-    assert_eq!(idle(|on| on.record = open(RecordState::Confirmed, 9)), row("UpgradeContradicted", FAILED));
+    assert_eq!(idle(|on| on.record = Some(open(RecordState::Confirmed, 9))), row("UpgradeContradicted", FAILED));
 }
 
 #[test]
@@ -262,7 +281,7 @@ fn row_14_denied() {
         let deny = said(on, Said::Deny);
         on.approvals = vec![said(on, Said::Approve), deny];
         on.desired.when = When::Immediately;
-        on.approvals_trusted = false;
+        on.approvals_trusted_since = None;
     };
     assert_eq!(idle(other_hash), row("UpgradeDenied", CURRENT), "a Deny holds whatever the transition, trusted or not");
 }
@@ -329,6 +348,9 @@ fn row_16_a_clock_that_jumped_ends_no_trial() {
         on.seen().provider_time = Some(ago(48));
     };
     assert_eq!(idle(jumped), row("WaitingForExhaustion", CURRENT));
+    let mut inputs = due();
+    jumped(&mut inputs);
+    assert!(decide(&inputs).verdict.to_string().contains("clock"), "somebody must be told");
     let went_back = |on: &mut Inputs| on.previous.look.as_mut().unwrap().observed = ago(-1);
     assert_eq!(idle(went_back), row("WaitingForExhaustion", CURRENT));
 }
@@ -356,12 +378,17 @@ fn row_17_awaiting_approval() {
         row("AwaitingApproval", CURRENT),
         "it was for other terms"
     );
-    assert_eq!(with(|on| on.approvals_trusted = false), row("ApprovalPolicyMissing", FAILED));
-    let used = |on: &mut Inputs| {
-        on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 9));
+    assert_eq!(with(|on| on.approvals_trusted_since = None), row("ApprovalPolicyMissing", FAILED));
+    let gap = |on: &mut Inputs| on.approvals_trusted_since = Some(now());
+    assert_eq!(with(gap), row("ApprovalPolicyMissing", FAILED), "it is from before the policy was there");
+    let refused = |on: &mut Inputs| {
+        on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 0));
         on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Approve".to_owned());
     };
-    assert_eq!(with(used), row("AwaitingApproval", CURRENT), "it is used up");
+    assert_eq!(with(refused), row("UpgradeRejected", FAILED), "a refusal does not use it up");
+    let mut settled = record(RecordState::Unresolved, Outcome::Unknown, 9);
+    settled.attempts[0].approval_uid = Some("uid-Approve".to_owned());
+    assert!(settled.has_used_up("uid-Approve"), "what may have happened does");
 }
 
 #[test]
@@ -390,6 +417,20 @@ fn row_19_rejected() {
         record.attempts = vec![record.attempts[0].clone(); 4];
     };
     assert_eq!(idle(fourth), row("UpgradeRejected", FAILED), "the pause grows");
+    let unsent = |minutes| {
+        move |on: &mut Inputs| {
+            on.record = Some(record(RecordState::Rejected, Outcome::NotSent, 0));
+            on.record.as_mut().unwrap().attempts[0].sent = Some(now() - SignedDuration::from_mins(minutes));
+        }
+    };
+    assert_eq!(idle(unsent(0)), row("UpgradeRejected", FAILED));
+    assert!(matches!(ruled(unsent(1)).3, Some(Effect::Again { .. })), "what was never sent is soon tried again");
+    let full = |on: &mut Inputs| {
+        rejected(99)(on);
+        let record = on.record.as_mut().unwrap();
+        record.attempts = vec![record.attempts[0].clone(); 32];
+    };
+    assert_eq!(ruled(full).3, Some(Effect::Note(Note::Unresolved(NoMore::TooManyAttempts))));
 }
 
 #[test]

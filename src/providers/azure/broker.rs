@@ -1,5 +1,18 @@
-//! The upgrade by a broker. The protocol is our own, in the manner of Azure Resource Manager; Azure itself has no interface
-//! for it. A broker stores an accepted request under its idempotency key for ever, and a rejected one never.
+//! The upgrade by a broker. Azure has no interface for it; this protocol is our own, in the manner of Azure Resource Manager:
+//!
+//! ```text
+//! POST {broker}/subscriptions/{id}/providers/PaygOperator.Broker/upgrade?api-version=2026-11-01
+//! Authorization: Bearer {a token of Microsoft Entra for the broker's scope}
+//! Idempotency-Key: {the same UUID for every attempt at the upgrade of this subscription, for ever}
+//!
+//! {"properties": {"targetOffer": "PayAsYouGo", "acceptCharges": true}}
+//! ```
+//!
+//! - 200, 201 or 202 with a JSON object, or 202 with `Content-Length: 0`: accepted. The broker remembers the key for ever
+//!   and answers it with the same upgrade; that the account is upgraded is seen on the account.
+//! - 400, 401, 403, 404, 410 or 422 with `{"error": {"code": …, "message": …}}`: rejected. Nothing was done and nothing will
+//!   be; the broker does not remember the key.
+//! - Anything else, and no answer: not known.
 
 use std::time::Duration;
 

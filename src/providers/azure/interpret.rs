@@ -22,22 +22,31 @@ pub(super) fn observation(subscription: &Subscription, billing: Option<&Billing>
     let terms = terms(quota, billing);
     let trial = terms.trial();
     Observation {
-        lifecycle: lifecycle(&subscription.state),
+        lifecycle: lifecycle(&subscription.state, billing, look.observed),
         offer: Offer { class: terms.class(), native: quota.clone() },
         eligible: trial.is_some(),
         acceptance: trial.map_or(Acceptance::NotAccepted, |trial| acceptance(trial, subscription, billing)),
-        benefits: trial.map_or_else(Vec::new, |trial| benefits(trial, billing, look.observed)),
+        benefits: trial.map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, look.observed)),
         trial_length: trial.map(Trial::length),
         owner: subscription.tenant_id.clone(),
         observed: look.observed,
         provider_time: look.provider_time,
-        // An account that was disabled can be upgraded until it is deleted, at a time that Azure does not tell.
-        deadline: None,
     }
 }
 
 /// The states are those of <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
-fn lifecycle(state: &str) -> Lifecycle {
+fn lifecycle(state: &str, billing: Option<&Billing>, observed: Timestamp) -> Lifecycle {
+    // Who cancelled an account, or was stopped for abuse, did not use up a trial: an upgrade would bring the account back.
+    let stopped = ["Cancelled", "SuspiciousActivity", "PolicyViolation", "Transferred"]
+        .into_iter()
+        .find(|reason| billing.is_some_and(|billing| is_reason(billing, reason, observed)));
+    match (state, stopped) {
+        ("Disabled" | "Warned", Some(reason)) => Lifecycle::Unknown(format!("{state} ({reason})")),
+        (state, _) => by_state(state),
+    }
+}
+
+fn by_state(state: &str) -> Lifecycle {
     match state {
         "Enabled" => Lifecycle::Active,
         "Warned" | "PastDue" => Lifecycle::Warned,
@@ -72,7 +81,7 @@ fn current(trial: Trial, billing: &Billing) -> Option<&SpendingLimit> {
     current_limit(billing).filter(|limit| Trial::of_limit(limit) == Some(trial))
 }
 
-fn benefits(trial: Trial, billing: Option<&Billing>, observed: Timestamp) -> Vec<Benefit> {
+fn benefits(trial: Trial, subscription: &Subscription, billing: Option<&Billing>, observed: Timestamp) -> Vec<Benefit> {
     let source = Source::Provider(billing.map_or("subscription", |_| "billingProperty").to_owned());
     let unknown = |kind| Benefit::unknown(kind, observed, source.clone());
     if trial == Trial::Imagine {
@@ -80,13 +89,19 @@ fn benefits(trial: Trial, billing: Option<&Billing>, observed: Timestamp) -> Vec
     }
     let detail = billing.and_then(|billing| current(trial, billing));
     let end = detail.and_then(end);
+    // While the account works, a provider that still calls the trial active is right about its end, not we.
+    let goes_on =
+        subscription.state == "Enabled" && detail.is_some_and(|detail| detail.status.as_deref() == Some("Active"));
+    let has_ended = end.is_some_and(|end| end <= observed);
+    let period =
+        if has_ended && goes_on { BenefitState::Unknown } else { period_state(billing, detail, end, observed) };
     vec![
         Benefit {
             state: credit_state(billing, detail, observed),
             granted: detail.and_then(granted),
             ..unknown(BenefitKind::Credit)
         },
-        Benefit { state: period_state(billing, detail, end, observed), end, ..unknown(BenefitKind::Period) },
+        Benefit { state: period, end, ..unknown(BenefitKind::Period) },
     ]
 }
 

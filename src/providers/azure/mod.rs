@@ -9,6 +9,8 @@ mod interpret;
 mod portal;
 mod settings;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod token;
 mod wire;
 
@@ -69,7 +71,8 @@ impl Azure {
         let arm = Arm { client: &self.connections.reads, endpoint: &endpoint, token: &token, id };
         let (subscription, answer) = arm.subscription().await?;
         let look = Look { observed: now(), provider_time: answer.date() };
-        let billing = arm.billing().await?;
+        let ambiguous = terms::depend_on_billing(&subscription.policies.quota_id);
+        let billing = if ambiguous { arm.billing().await? } else { None };
         Ok(interpret::observation(&subscription, billing.as_ref(), look))
     }
 }
@@ -110,7 +113,7 @@ impl BillingProvider for Azure {
         }
         let broker = self.connections.broker()?;
         // The token first, and in half of the time: it must not push the call itself to the edge of its deadline.
-        let token = within(request.deadline / 2, self.tokens.get(&broker.scope)).await?;
+        let token = within(request.deadline / 2, self.tokens.get(&broker.scope)).await.map_err(not_sent)?;
         let url = broker.url.as_str().trim_end_matches('/');
         let call = broker::Call { client: &self.connections.upgrades, url, token: &token, id, request };
         call.send(request.deadline.saturating_sub(began.elapsed())).await
@@ -126,6 +129,17 @@ async fn within<T>(
         let detail = format!("Azure has not answered in {} s", deadline.as_secs_f32());
         Err(ProviderError::Transient { detail })
     })
+}
+
+/// The error of an upgrade that failed before it was sent. An odd answer with a token proves nothing about the token, but
+/// that there was no upgrade is sure.
+fn not_sent(error: ProviderError) -> ProviderError {
+    match error {
+        ProviderError::Protocol { detail } => {
+            ProviderError::Transient { detail: format!("the upgrade was not sent: {detail}") }
+        }
+        other => other,
+    }
 }
 
 fn subscription_id(account: &AccountId) -> Result<Uuid, ProviderError> {

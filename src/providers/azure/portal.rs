@@ -6,9 +6,10 @@ use super::settings::AzureCloud;
 use crate::core::provider::Method;
 
 /// How a person upgrades the account. The page is the one of
-/// <https://learn.microsoft.com/azure/cost-management-billing/manage/spending-limit>; the tenant before it, because that
-/// document wants the right directory to be open, is as in <https://learn.microsoft.com/azure/active-directory-b2c/tutorial-create-tenant>.
-/// The needs are of <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
+/// <https://learn.microsoft.com/azure/cost-management-billing/manage/spending-limit>, which wants the right directory to be
+/// open; the tenant in the path opens it, as in the links `portal.azure.com/{tenant}/?#blade/…` of Microsoft's articles on
+/// Azure AD B2C. What the person needs is of
+/// <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
 pub(super) fn handoff(cloud: AzureCloud, tenant: Uuid, id: Uuid) -> Method {
     let portal = cloud.portal();
     Method::Portal {

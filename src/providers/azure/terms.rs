@@ -78,18 +78,23 @@ impl Terms {
     }
 }
 
+/// Whether billing has anything to add to this `quota` id.
+pub(super) fn depend_on_billing(quota: &str) -> bool {
+    Terms::is_azure_plan(quota) || of_quota(quota).trial().is_some()
+}
+
 /// The terms of an account with this `quota` id and `billing`.
 pub(super) fn terms(quota: &str, billing: Option<&Billing>) -> Terms {
     let by_quota = of_quota(quota);
-    let plan = Terms::is_azure_plan(quota);
-    let customer_agreement =
-        billing.filter(|billing| billing.agreement.as_deref() == Some("MicrosoftCustomerAgreement"));
-    let Some(billing) = customer_agreement.filter(|_| plan || by_quota.trial().is_some()) else { return by_quota };
+    let customer_agreement = billing
+        .filter(|billing| billing.agreement.as_deref() == Some("MicrosoftCustomerAgreement"))
+        .filter(|_| depend_on_billing(quota));
+    let Some(billing) = customer_agreement else { return by_quota };
     let trial = current_limit(billing).and_then(Trial::of_limit);
     match (billing.kind.as_deref(), trial) {
         (Some("Paid"), _) => Terms::PayAsYouGo,
         (Some("Free"), Some(trial)) => Terms::Trial(trial),
-        _ if plan => Terms::Unknown,
+        _ if Terms::is_azure_plan(quota) => Terms::Unknown,
         _ => by_quota,
     }
 }

@@ -99,8 +99,12 @@ impl Stack {
     pub async fn operator(&self, name: &str, arguments: &[&str]) -> Result<Process, Error> {
         let kubeconfig = self.control_plane.service_account_kubeconfig(OPERATOR, OPERATOR).await?;
         let mut command = Command::new(&self.payg);
+        command.arg("operator");
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command
-            .args(["operator", "--listen", "127.0.0.1:0", "--namespace", OPERATOR, "--pod-name", name, "--kubeconfig"])
+            .args(["--namespace", OPERATOR, "--pod-name", name, "--kubeconfig"])
             .arg(kubeconfig)
             .args(["--azure-arm-endpoint", self.simulator.url(), "--azure-authority-host", self.simulator.url()])
             .args(["--azure-broker-url", &format!("{}/broker", self.simulator.url())])

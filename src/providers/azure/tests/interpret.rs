@@ -1,0 +1,350 @@
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::super::interpret::{Look, observation};
+use super::super::wire::{BillingProperty, Subscription};
+use super::{ID, time};
+use crate::core::observation::{Acceptance, Lifecycle, Observation};
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
+use crate::core::trigger::{PastLook, Shown, shown};
+
+const PLAN: &str = "EnterpriseAgreement_2014-09-01";
+const NOW: &str = "2025-01-20T00:00:00Z";
+
+/// What the account looks like on [`NOW`].
+fn seen(state: &str, quota: &str, limit: Option<&str>, billing: Option<Value>) -> Observation {
+    let policies = json!({"quotaId": quota, "spendingLimit": limit});
+    let subscription = json!({"subscriptionId": ID, "state": state, "subscriptionPolicies": policies}).to_string();
+    let subscription: Subscription = serde_json::from_str(&subscription).unwrap();
+    let billing = billing.map(|properties| json!({"id": "", "properties": properties}).to_string());
+    let billing: Option<BillingProperty> = billing.map(|billing| serde_json::from_str(&billing).unwrap());
+    let look = Look { observed: time(NOW), provider_time: None };
+    observation(&subscription, billing.map(|billing| billing.properties).as_ref(), look)
+}
+
+fn of_quota(quota: &str) -> Observation {
+    seen("Enabled", quota, Some("On"), None)
+}
+
+/// The billing of a free account under a Microsoft Customer Agreement whose credit is in `status`.
+fn free(status: &str) -> Value {
+    json!({
+        "billingAccountAgreementType": "MicrosoftCustomerAgreement",
+        "billingProfileSpendingLimit": "On",
+        "billingProfileSpendingLimitDetails": [{
+            "amount": 200, "currency": "USD", "type": "FreeAccount", "status": status,
+            "startDate": "2025-01-02T00:00:00Z", "endDate": "2025-02-01T00:00:00.0000000Z"
+        }],
+        "subscriptionBillingType": "Free"
+    })
+}
+
+/// `value` with `new` at `path`; null takes away.
+fn with(mut value: Value, path: &str, new: Value) -> Value {
+    let (parent, key) = path.rsplit_once('/').unwrap();
+    value.pointer_mut(parent).unwrap()[key] = new;
+    value
+}
+
+fn limit(path: &str, new: Value) -> Value {
+    with(free("Active"), &format!("/billingProfileSpendingLimitDetails/0/{path}"), new)
+}
+
+fn benefit(seen: &Observation, kind: BenefitKind) -> &Benefit {
+    seen.benefit(kind).unwrap()
+}
+
+/// The states of the credit and of the period.
+fn states(billing: Option<Value>) -> (BenefitState, BenefitState) {
+    let seen = seen("Disabled", "FreeTrial_2014-09-01", Some("On"), billing);
+    (benefit(&seen, BenefitKind::Credit).state, benefit(&seen, BenefitKind::Period).state)
+}
+
+#[test]
+fn states_become_lifecycles() {
+    for (state, lifecycle) in [
+        ("Enabled", Lifecycle::Active),
+        ("Warned", Lifecycle::Warned),
+        ("PastDue", Lifecycle::Warned),
+        ("Disabled", Lifecycle::Restricted),
+        ("Deleted", Lifecycle::Closed),
+        ("Expired", Lifecycle::Unknown("Expired".to_owned())),
+        ("enabled", Lifecycle::Unknown("enabled".to_owned())),
+        ("", Lifecycle::Unknown(String::new())),
+    ] {
+        assert_eq!(seen(state, "FreeTrial_2014-09-01", Some("On"), None).lifecycle, lifecycle);
+    }
+}
+
+#[test]
+fn quota_ids_become_offers() {
+    use OfferClass::{Commitment, FreeTrial, Other, PayAsYouGo, Unknown};
+    for (quota, class) in [
+        ("FreeTrial_2014-09-01", FreeTrial),
+        ("AzureForStudents_2018-01-01", FreeTrial),
+        ("DreamSpark_2015-02-01", FreeTrial),
+        ("PayAsYouGo_2014-09-01", PayAsYouGo),
+        (PLAN, Commitment),
+        ("MonetaryCommitment_2015-05-01", Commitment),
+        ("LegacyMonetaryCommitment_2014-09-01", Commitment),
+        ("LightweightTrial_2016-09-01", Other),
+        ("MSDN_2014-09-01", Other),
+        ("MSDNDevTest_2014-09-01", Other),
+        ("MPN_2014-09-01", Other),
+        ("AzurePass_2014-09-01", Other),
+        ("AzureInOpen_2014-09-01", Other),
+        ("Sponsored_2016-01-01", Other),
+        ("CSP_2015-05-01", Other),
+        ("CSP_MG_2017-12-01", Other),
+        ("CSPDEVTEST_2018-05-01", Other),
+        ("Default_2014-09-01", Other),
+        ("BizSpark_2014-09-01", Other),
+        ("BizSparkPlus_2014-09-01", Other),
+        ("Internal_2014-09-01", Other),
+        ("BackupStorage_2014-09-01", Other),
+        ("AzureDynamics_2014-09-01", Other),
+        ("AAD_2015-09-01", Other),
+        ("DevEssentials_2016-01-01", Other),
+        ("FreeTrial_2030-01-01", Unknown),
+        ("freetrial_2014-09-01", Unknown),
+        ("", Unknown),
+    ] {
+        let seen = of_quota(quota);
+        assert_eq!((seen.offer.class, seen.offer.native.as_str()), (class, quota));
+        assert_eq!((seen.eligible, !seen.benefits.is_empty()), (class == FreeTrial, class == FreeTrial), "{quota}");
+    }
+}
+
+#[test]
+fn only_billing_tells_a_free_account_on_the_azure_plan() {
+    use OfferClass::{Commitment, FreeTrial, Other, PayAsYouGo, Unknown};
+    let kind = |kind: &str| with(free("Active"), "/subscriptionBillingType", json!(kind));
+    let agreement = |name: &str| with(free("Active"), "/billingAccountAgreementType", json!(name));
+    let free_trial = "FreeTrial_2014-09-01";
+    for (quota, billing, class) in [
+        (PLAN, free("Active"), FreeTrial),
+        (PLAN, limit("type", json!("AzureForStudents")), FreeTrial),
+        (PLAN, limit("type", json!("Sponsorship")), Unknown),
+        (PLAN, limit("type", json!(null)), Unknown),
+        (PLAN, kind("Paid"), PayAsYouGo),
+        (PLAN, with(free("LimitRemoved"), "/subscriptionBillingType", json!("Paid")), PayAsYouGo),
+        (PLAN, free("LimitRemoved"), FreeTrial),
+        (PLAN, kind("Benefit"), Unknown),
+        (PLAN, json!({"billingAccountAgreementType": "MicrosoftCustomerAgreement"}), Unknown),
+        (PLAN, agreement("EnterpriseAgreement"), Commitment),
+        (PLAN, json!({}), Commitment),
+        (free_trial, free("Active"), FreeTrial),
+        (free_trial, kind("Paid"), PayAsYouGo),
+        (
+            free_trial,
+            with(agreement("MicrosoftOnlineServicesProgram"), "/subscriptionBillingType", json!("Paid")),
+            FreeTrial,
+        ),
+        ("MSDNDevTest_2014-09-01", kind("Paid"), Other),
+        ("Sponsored_2016-01-01", free("Active"), Other),
+        ("New_2030-01-01", kind("Paid"), Unknown),
+    ] {
+        let seen = seen("Enabled", quota, Some("Off"), Some(billing.clone()));
+        assert_eq!(seen.offer.class, class, "{quota} {billing}");
+    }
+}
+
+#[test]
+fn an_upgrade_is_accepted_when_the_limit_is_gone() {
+    let unclear = |text: &str| Acceptance::Unclear(text.to_owned());
+    let (on, off) = (Acceptance::NotAccepted, Acceptance::Accepted);
+    let profile = |limit: Value| Some(with(free("Active"), "/billingProfileSpendingLimit", limit));
+    let (trial, students, imagine) = ("FreeTrial_2014-09-01", "AzureForStudents_2018-01-01", "DreamSpark_2015-02-01");
+    for (quota, limit, billing, acceptance) in [
+        (trial, Some("On"), None, on.clone()),
+        (trial, Some("Off"), None, off.clone()),
+        (trial, Some("CurrentPeriodOff"), None, unclear("CurrentPeriodOff")),
+        (trial, None, None, unclear("no spending limit is reported")),
+        (trial, Some("On"), Some(free("LimitRemoved")), off.clone()),
+        (trial, Some("CurrentPeriodOff"), Some(free("LimitRemoved")), off.clone()),
+        (trial, Some("Off"), Some(free("Active")), off.clone()),
+        (students, Some("On"), None, on.clone()),
+        (students, Some("Off"), None, off.clone()),
+        // An offer without credit may have no limit to remove.
+        (imagine, Some("On"), None, on.clone()),
+        (imagine, Some("Off"), None, unclear("Off")),
+        // The Azure plan has none of its own.
+        (PLAN, Some("Off"), profile(json!("On")), on.clone()),
+        (PLAN, Some("Off"), profile(json!("Off")), off.clone()),
+        (PLAN, Some("On"), profile(json!("New")), unclear("New")),
+        (PLAN, Some("On"), profile(json!(null)), on.clone()),
+        (PLAN, Some("Off"), Some(free("LimitRemoved")), off),
+        // Only a trial can be upgraded.
+        ("Sponsored_2016-01-01", Some("Off"), None, on.clone()),
+        (PLAN, Some("Off"), None, on.clone()),
+        ("PayAsYouGo_2014-09-01", Some("Off"), None, on),
+    ] {
+        let seen = seen("Enabled", quota, limit, billing.clone());
+        assert_eq!(seen.acceptance, acceptance, "{quota} {limit:?} {billing:?}");
+    }
+}
+
+#[test]
+fn only_a_word_of_the_provider_exhausts() {
+    use BenefitState::{Active, Exhausted, Unknown};
+    let reason = |reason: &str, since: Value| {
+        Some(json!({"subscriptionBillingStatusDetails": [{"reason": reason, "effectiveDate": since}]}))
+    };
+    let profile = |reason: &str| Some(json!({"billingProfileStatusReasonCode": reason}));
+    for (billing, credit, period) in [
+        // A disabled account alone is not exhausted.
+        (None, Unknown, Unknown),
+        (Some(json!({})), Unknown, Unknown),
+        (Some(json!({"subscriptionBillingStatus": "Disabled"})), Unknown, Unknown),
+        (reason("SpendingLimitReached", json!("2025-01-19T00:00:00Z")), Exhausted, Unknown),
+        (reason("SpendingLimitReached", json!(null)), Exhausted, Unknown),
+        (reason("SpendingLimitReached", json!("2025-01-21T00:00:00Z")), Unknown, Unknown),
+        (reason("SpendingLimitReached", json!("0001-01-01T00:00:00Z")), Unknown, Unknown),
+        (reason("Expired", json!("2025-01-19T00:00:00Z")), Unknown, Exhausted),
+        (reason("Cancelled", json!("2025-01-19T00:00:00Z")), Unknown, Unknown),
+        (reason("PastDue", json!(null)), Unknown, Unknown),
+        (reason("", json!(null)), Unknown, Unknown),
+        (profile("SpendingLimitReached"), Exhausted, Unknown),
+        (profile("SpendingLimitExpired"), Unknown, Exhausted),
+        (profile("PastDue"), Unknown, Unknown),
+        (Some(free("Active")), Active, Active),
+        (Some(free("LimitReached")), Exhausted, Active),
+        (Some(free("Expired")), Unknown, Exhausted),
+        (Some(free("New")), Unknown, Active),
+        (Some(limit("endDate", json!("2025-01-20T00:00:00Z"))), Active, Exhausted),
+        (Some(limit("endDate", json!("2025-01-20T00:00:01Z"))), Active, Active),
+        (Some(limit("endDate", json!(null))), Active, Active),
+        // Contradictions are doubt.
+        (Some(with(free("Active"), "/billingProfileStatusReasonCode", json!("SpendingLimitReached"))), Unknown, Active),
+        (Some(with(free("Active"), "/billingProfileStatusReasonCode", json!("SpendingLimitExpired"))), Active, Unknown),
+        // A limit of something else says nothing of the trial.
+        (
+            Some(with(limit("type", json!("VisualStudio")), "/billingProfileSpendingLimit", json!("On"))),
+            Unknown,
+            Unknown,
+        ),
+    ] {
+        assert_eq!(states(billing.clone()), (credit, period), "{billing:?}");
+    }
+}
+
+#[test]
+fn what_somebody_stopped_is_in_no_state_to_be_upgraded() {
+    let stopped = |reason: &str, since: &str| json!({"subscriptionBillingStatusDetails": [{"reason": reason, "effectiveDate": since}]});
+    for reason in ["Cancelled", "SuspiciousActivity", "PolicyViolation", "Transferred"] {
+        let billing = Some(stopped(reason, "2025-01-19T00:00:00Z"));
+        let seen = seen("Disabled", "FreeTrial_2014-09-01", Some("On"), billing);
+        assert_eq!(seen.lifecycle, Lifecycle::Unknown(format!("Disabled ({reason})")));
+    }
+    let to_come = Some(stopped("Cancelled", "2025-01-21T00:00:00Z"));
+    let seen = seen("Disabled", "FreeTrial_2014-09-01", Some("On"), to_come);
+    assert_eq!(seen.lifecycle, Lifecycle::Restricted);
+}
+
+#[test]
+fn a_trial_that_the_provider_lets_run_on_is_not_over() {
+    let past = Some(limit("endDate", json!("2025-01-19T00:00:00Z")));
+    let seen = seen("Enabled", "FreeTrial_2014-09-01", Some("On"), past);
+    assert_eq!(benefit(&seen, BenefitKind::Period).state, BenefitState::Unknown);
+}
+
+#[test]
+fn dates_that_no_trial_has_are_unknown() {
+    for end in [
+        json!("0001-01-01T00:00:00Z"),
+        json!("1970-01-01T00:00:00Z"),
+        json!("9999-12-31T23:59:59Z"),
+        json!("2024-12-31T00:00:00Z"), // before its start
+        json!("2025-01-02T00:00:00Z"), // no time at all
+        json!("2025-01-10"),
+        json!("2025-01-10T00:00:00"), // of which zone?
+        json!("soon"),
+        json!(""),
+        json!(null),
+    ] {
+        let seen = seen("Enabled", PLAN, Some("On"), Some(limit("endDate", end.clone())));
+        let period = benefit(&seen, BenefitKind::Period);
+        assert_eq!((period.end, period.state), (None, BenefitState::Active), "{end}");
+    }
+}
+
+#[test]
+fn amounts_are_decimals_or_unknown() {
+    for (digits, granted) in [
+        ("200", Some("200.00 USD")),
+        ("199.99", Some("199.99 USD")),
+        ("2e2", Some("200.00 USD")),
+        ("0.1", Some("0.10 USD")),
+        ("0", None),
+        ("-200", None),
+        ("1e400", None),
+        ("1e-400", None),
+        ("1E99999999999999999999", None),
+        ("99999999999999999999999999999999999999", None),
+        ("1000000000000", None),
+        ("null", None),
+        ("\"200\"", None),
+        ("\"NaN\"", None),
+        ("{}", None),
+    ] {
+        let billing = limit("amount", json!("AMOUNT")).to_string().replace("\"AMOUNT\"", digits);
+        let property: BillingProperty =
+            serde_json::from_str(&format!(r#"{{"id":"","properties":{billing}}}"#)).unwrap();
+        let subscription = json!({"subscriptionId": ID, "state": "Enabled", "subscriptionPolicies": {"quotaId": PLAN}});
+        let subscription: Subscription = serde_json::from_value(subscription).unwrap();
+        let look = Look { observed: time(NOW), provider_time: None };
+        let seen = observation(&subscription, Some(&property.properties), look);
+        let credit = benefit(&seen, BenefitKind::Credit);
+        assert_eq!(credit.granted.map(|money| money.to_string()).as_deref(), granted, "{digits}");
+        assert_eq!(credit.state, BenefitState::Active, "{digits}");
+    }
+    for currency in [json!("usd"), json!("Dollar"), json!(null)] {
+        let seen = seen("Enabled", PLAN, Some("On"), Some(limit("currency", currency)));
+        assert_eq!(benefit(&seen, BenefitKind::Credit).granted, None);
+    }
+}
+
+#[test]
+fn each_trial_has_its_benefits_and_its_length() {
+    use BenefitKind::{Credit, FreeServices, Period};
+    for (quota, kinds, days) in [
+        ("FreeTrial_2014-09-01", vec![Credit, Period], 30),
+        ("AzureForStudents_2018-01-01", vec![Credit, Period], 365),
+        ("DreamSpark_2015-02-01", vec![FreeServices], 365),
+    ] {
+        let seen = of_quota(quota);
+        assert_eq!(seen.benefits.iter().map(|benefit| benefit.kind).collect::<Vec<_>>(), kinds);
+        assert!(seen.benefits.iter().all(|benefit| benefit.state == BenefitState::Unknown));
+        assert_eq!(seen.trial_length, Some(SignedDuration::from_hours(days * 24)));
+    }
+    assert_eq!(of_quota("PayAsYouGo_2014-09-01").trial_length, None);
+}
+
+#[test]
+fn the_latest_of_several_limits_counts() {
+    let mut billing = free("Expired");
+    let details = billing["billingProfileSpendingLimitDetails"].as_array_mut().unwrap();
+    let mut renewed = details[0].clone();
+    renewed["type"] = json!("AzureForStudents");
+    renewed["status"] = json!("Active");
+    renewed["startDate"] = json!("2025-01-10T00:00:00Z");
+    renewed["endDate"] = json!("2026-01-10T00:00:00Z");
+    details.insert(0, renewed);
+    let seen = seen("Enabled", PLAN, Some("On"), Some(billing));
+    assert_eq!(seen.trial_length, Some(SignedDuration::from_hours(365 * 24)));
+    let period = benefit(&seen, BenefitKind::Period);
+    assert_eq!((period.state, period.end), (BenefitState::Active, Some(time("2026-01-10T00:00:00Z"))));
+}
+
+/// From the answer to the decision.
+#[test]
+fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
+    use crate::core::desired::When;
+    for (billing, met) in [(free("LimitReached"), true), (free("Active"), false), (free("Expired"), false)] {
+        let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));
+        let past = PastLook { benefits: seen.benefits.clone(), observed: seen.observed };
+        let shown = shown(&When::BenefitsExhausted, Some(&past), &seen);
+        // `Expired` before the end that is reported with it is a contradiction.
+        assert_eq!(matches!(shown, Shown::Yes(_)), met, "{billing}: {shown:?}");
+    }
+}
