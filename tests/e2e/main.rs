@@ -1,6 +1,8 @@
 //! The main job on a real API server: Subscriptions applied with kubectl, the operator as a process under its own
 //! ServiceAccount, and a simulated Azure whose days pass in a second.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
+mod bad_input;
+mod lost_answers;
 mod stories;
 mod world;

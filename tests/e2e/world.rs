@@ -26,8 +26,14 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A namespace of the shared stack, in which an operator works.
     pub(crate) async fn new() -> Self {
         let (stack, _) = STACK.get_or_init(start).await;
+        Self::on(stack).await
+    }
+
+    /// A namespace of `stack`.
+    pub(crate) async fn on(stack: &'static Stack) -> Self {
         let number = TESTS.fetch_add(1, Ordering::Relaxed);
         let world = Self { stack, namespace: format!("team-{number}"), number, accounts: AtomicU32::new(1) };
         world.namespace().await;
@@ -65,19 +71,30 @@ impl World {
     }
 
     pub(crate) fn try_apply(&self, object: &Value) -> Result<String, String> {
-        let name =
-            format!("{}-{}.json", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
-        let dir = self.stack.control_plane.dir().join(&self.namespace);
-        std::fs::create_dir_all(&dir).unwrap();
-        let path = dir.join(name);
-        std::fs::write(&path, object.to_string()).unwrap();
-        self.kubectl(&["apply", "-f", path.to_str().unwrap()])
+        self.kubectl(&["apply", "-f", &self.file(object)])
+    }
+
+    /// Creates `object` as somebody else.
+    pub(crate) fn create_as(&self, user: &str, object: &Value) -> Result<String, String> {
+        let kubeconfig = self.stack.control_plane.user_kubeconfig(user, &[]).unwrap();
+        let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
+        self.kubectl(&[&kubeconfig, "create", "-f", &self.file(object)])
     }
 
     /// What kubectl prints for the administrator, in this namespace.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         let arguments = [&["--namespace", &self.namespace], arguments].concat();
         self.stack.kubectl(&arguments).map_err(|error| error.to_string())
+    }
+
+    fn file(&self, object: &Value) -> String {
+        let name =
+            format!("{}-{}.json", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        let dir = self.stack.control_plane.dir().join(&self.namespace);
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(name);
+        std::fs::write(&path, object.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// A Subscription of `account` called `name`, applied.
@@ -96,9 +113,13 @@ impl World {
 
     /// Waits until the Subscription's Ready condition has the reason, and returns the Subscription.
     pub(crate) async fn until(&self, name: &str, reason: &str) -> Value {
+        self.until_within(60, name, reason).await
+    }
+
+    pub(crate) async fn until_within(&self, seconds: u64, name: &str, reason: &str) -> Value {
         let mut last = Value::Null;
         let found = self
-            .eventually(60, async || {
+            .eventually(seconds, async || {
                 last = self.subscription(name);
                 (condition(&last, "Ready")["reason"] == reason).then(|| last.clone())
             })
@@ -145,6 +166,16 @@ impl World {
         self.stack.simulator.get(&format!("requests?account={account}")).await.unwrap().as_array().unwrap().clone()
     }
 
+    /// What the operator said in Events about the object called `name`.
+    pub(crate) fn events(&self, name: &str) -> Vec<String> {
+        let list: Value =
+            serde_json::from_str(&self.kubectl(&["get", "events.events.k8s.io", "-o", "json"]).unwrap()).unwrap();
+        let about = list["items"].as_array().unwrap().iter().filter(|event| event["regarding"]["name"] == name);
+        about
+            .map(|event| format!("{}: {}", event["reason"].as_str().unwrap(), event["note"].as_str().unwrap()))
+            .collect()
+    }
+
     pub(crate) async fn fault(&self, operation: &str, account: &str, count: Option<u32>, kind: Value) {
         let fault = json!({"operation": operation, "account": account, "count": count, "kind": kind});
         self.stack.simulator.post("faults", &fault).await.unwrap();
@@ -171,6 +202,22 @@ pub(crate) fn provider(name: &str, method: &str) -> Value {
 pub(crate) fn subscription(name: &str, account: &str, upgrade: Value) -> Value {
     json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription", "metadata": {"name": name},
         "spec": {"providerName": "azure", "account": {"azure": {"subscriptionId": account}}, "offer": "PayAsYouGo", "upgrade": upgrade}})
+}
+
+/// The message of the Ready condition.
+pub(crate) fn message(object: &Value) -> String {
+    condition(object, "Ready")["message"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The condition types that hold, sorted: what kstatus reads.
+pub(crate) fn holding(object: &Value) -> Vec<String> {
+    let conditions = object["status"]["conditions"].as_array().unwrap().iter();
+    let mut types: Vec<_> = conditions
+        .filter(|condition| condition["status"] == "True")
+        .map(|condition| condition["type"].as_str().unwrap().to_owned())
+        .collect();
+    types.sort();
+    types
 }
 
 pub(crate) fn automatic(when: &str) -> Value {
