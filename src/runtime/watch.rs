@@ -256,6 +256,7 @@ fn explain<K: Resource<DynamicType = ()>>(error: &watcher::Error) -> String {
 #[cfg(test)]
 mod tests {
     use std::{
+        cell::RefCell,
         io,
         sync::atomic::{AtomicU16, AtomicUsize, Ordering::SeqCst},
     };
@@ -408,12 +409,16 @@ mod tests {
         assert_eq!(server.lists.load(SeqCst), 1, "nothing was lost, so nothing needs to be listed again");
     }
 
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    thread_local! {
+        static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Keeps what this thread logs. A test has a thread of its own.
+    struct Log;
 
     impl io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            LOG.with_borrow_mut(|log| log.write(bytes))
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -423,10 +428,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_missing_crd_is_named_once_and_waited_for() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let _guard = tracing::subscriber::set_default(subscriber);
+        // For the whole process: a subscriber of one thread misses what another thread's lack of one has switched off.
+        tracing_subscriber::fmt().with_ansi(false).with_writer(|| Log).init();
         let server = Server::new(vec![object("a", 1)]);
         server.status.store(404, SeqCst);
         let (watches, mut told) = server.watch::<Lease>();
@@ -445,7 +448,7 @@ mod tests {
             ["synced", "-team-a/a", "synced"]
         );
 
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = String::from_utf8(LOG.take()).unwrap();
         let named = "CustomResourceDefinition \"leases.coordination.k8s.io\"";
         assert_eq!(log.matches(named).count(), 2, "once per outage: {log}");
         assert_eq!(log.matches("the watch works again").count(), 2, "{log}");
