@@ -302,3 +302,65 @@ fn log(status: &mut api::UpgradeRecordStatus, event: &str, message: &str) {
     let message = Some(message).filter(|text| !text.is_empty()).map(Into::into);
     status.timeline.push(api::TimelineEntry { time: Timestamp::now().into(), event: event.into(), message });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::record::Attempt;
+
+    fn record(earlier: &[Outcome]) -> Record {
+        let now = Timestamp::now();
+        let attempt = |(number, outcome)| Attempt {
+            number,
+            not_after: now,
+            endpoint: None,
+            outcome,
+            sent: Some(now),
+            approval_uid: None,
+            message: String::new(),
+        };
+        // The last one is the one that has just been answered.
+        let outcomes = earlier.iter().copied().chain([Outcome::Unknown]);
+        let attempts = (1..).zip(outcomes).map(attempt).collect();
+        Record { name: "up-1".to_owned(), state: RecordState::Unknown, attempts }
+    }
+
+    fn refusal() -> ProviderError {
+        ProviderError::Precondition { code: "PaymentMethodRequired".to_owned(), detail: String::new() }
+    }
+
+    fn unsent() -> ProviderError {
+        ProviderError::Transient { detail: "connection refused".to_owned() }
+    }
+
+    fn lost() -> ProviderError {
+        ProviderError::OutcomeUnknown { detail: "reset".to_owned() }
+    }
+
+    #[test]
+    fn no_is_definite_only_while_nothing_is_in_doubt() {
+        use Outcome::{Accepted, NotSent, Rejected, Unknown};
+        for (earlier, answer, outcome_is, state) in [
+            (&[][..], Ok(super::Accepted::default()), Accepted, RecordState::Accepted),
+            (&[], Err(refusal()), Rejected, RecordState::Rejected),
+            (&[], Err(unsent()), NotSent, RecordState::Rejected),
+            (&[], Err(lost()), Unknown, RecordState::Unknown),
+            (&[Rejected, NotSent], Err(refusal()), Rejected, RecordState::Rejected),
+            (&[Unknown], Err(refusal()), Unknown, RecordState::Unknown),
+            (&[Unknown], Err(unsent()), NotSent, RecordState::Unknown),
+            (&[Unknown, NotSent], Err(unsent()), NotSent, RecordState::Unknown),
+        ] {
+            assert_eq!(outcome(&record(earlier), &answer), (outcome_is, state), "{earlier:?} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_timeline_keeps_its_beginning_and_its_end() {
+        let mut status = api::UpgradeRecordStatus::default();
+        for number in 0..100 {
+            log(&mut status, &format!("E{number}"), "");
+        }
+        assert_eq!(status.timeline.len(), TIMELINE_MAX);
+        assert_eq!((&*status.timeline[0].event, &*status.timeline[63].event), ("E0", "E99"));
+    }
+}

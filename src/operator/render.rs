@@ -169,3 +169,114 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     }
     status.observed_generation = Some(generation);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::offer::{Offer, OfferClass};
+    use crate::core::provider::ProviderError;
+    use crate::core::schedule::Next;
+    use crate::core::trigger::NotYet;
+    use crate::core::verdict::{NotEligible, Unobserved};
+
+    const GENERATION: i64 = 3;
+
+    fn decided(verdict: Verdict) -> Decision {
+        let seen = (!matches!(verdict, Verdict::Suspended | Verdict::Unobserved { .. })).then(|| Observation {
+            lifecycle: crate::core::observation::Lifecycle::Active,
+            offer: Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() },
+            eligible: true,
+            acceptance: crate::core::observation::Acceptance::NotAccepted,
+            benefits: Vec::new(),
+            trial_length: None,
+            owner: None,
+            observed: Timestamp::now(),
+            provider_time: None,
+        });
+        Decision { verdict, seen, effect: None, transition: None, forecast: None, next: Next::OnChange }
+    }
+
+    fn after(before: &api::SubscriptionStatus, verdict: Verdict) -> api::SubscriptionStatus {
+        let (billing, wall) = (Timestamp::now(), Timestamp::now());
+        let context = Context { before, generation: GENERATION, record: None, next_check: None, billing, wall };
+        status(&decided(verdict), context)
+    }
+
+    /// What kstatus makes of a status, by its published rules for kinds that it does not know:
+    /// <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
+    fn kstatus(status: &api::SubscriptionStatus) -> &'static str {
+        let is = |type_: &str, status_: &str| {
+            conditions::find(&status.conditions, type_).is_some_and(|condition| condition.status == status_)
+        };
+        if status.observed_generation != Some(GENERATION) || is("Reconciling", "True") {
+            "InProgress"
+        } else if is("Stalled", "True") {
+            "Failed"
+        } else if is("Ready", "True") {
+            "Current"
+        } else {
+            "InProgress"
+        }
+    }
+
+    fn waiting() -> Verdict {
+        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, expected: None }
+    }
+
+    fn down() -> ProviderError {
+        ProviderError::Transient { detail: "connection refused".to_owned() }
+    }
+
+    #[test]
+    fn waits_and_pipelines_read_each_verdict_as_they_should() {
+        let fresh = api::SubscriptionStatus { observed_generation: Some(-1), ..Default::default() };
+        let not_ready = |stalled| Verdict::ProviderNotReady { problem: down(), stalled };
+        let not_seen = |since| Verdict::Unobserved { error: down(), since };
+        let verifying = Verdict::VerifyingUpgrade { record: "up-1".to_owned(), settled_at: Timestamp::now() };
+        assert_eq!(kstatus(&fresh), "InProgress");
+        for (verdict, expected) in [
+            (Verdict::Suspended, "Current"),
+            (waiting(), "Current"),
+            (Verdict::AwaitingApproval { hash: "0".repeat(32) }, "Current"),
+            (Verdict::UpgradeAccepted { end: None }, "Current"),
+            (not_ready(false), "InProgress"),
+            (not_ready(true), "Failed"),
+            (not_seen(Unobserved::Always), "InProgress"),
+            (not_seen(Unobserved::TooLong), "InProgress"),
+            (verifying, "InProgress"),
+            (Verdict::Upgrading, "InProgress"),
+            (Verdict::LedgerUnavailable { detail: "403".to_owned() }, "InProgress"),
+            (Verdict::NotEligible(NotEligible::UnknownOffer("x".to_owned())), "Failed"),
+            (Verdict::AccountClosed, "Failed"),
+        ] {
+            // Whatever was said before, nothing of it is left to contradict what holds now.
+            for before in [waiting(), not_ready(true), Verdict::Upgrading] {
+                let status = after(&after(&fresh, before), verdict.clone());
+                assert_eq!(kstatus(&status), expected, "{verdict:?}");
+                let stamped = |condition: &conditions::Condition| condition.observed_generation == Some(GENERATION);
+                assert!(status.conditions.iter().all(stamped), "{:?}", status.conditions);
+            }
+        }
+    }
+
+    #[test]
+    fn a_pass_that_learns_nothing_changes_nothing_but_says_so() {
+        let before = after(&api::SubscriptionStatus::default(), waiting());
+        let status = after(&before, Verdict::Unobserved { error: down(), since: Unobserved::Lately });
+        assert_eq!(kstatus(&status), "Current");
+        let reason = |type_| conditions::find(&status.conditions, type_).map(|condition| condition.reason.as_str());
+        assert_eq!((reason("Ready"), reason("Observed")), (Some("WaitingForExhaustion"), Some("ProviderUnreachable")));
+        // A spec that nobody could judge yet is not vouched for.
+        let old = api::SubscriptionStatus { observed_generation: Some(GENERATION - 1), ..before };
+        let status = after(&old, Verdict::Unobserved { error: down(), since: Unobserved::Lately });
+        assert_eq!(kstatus(&status), "InProgress");
+    }
+
+    #[test]
+    fn who_does_not_look_takes_nothing_back() {
+        let offer = Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo_2014-09-01".to_owned() };
+        let before = after(&api::SubscriptionStatus::default(), Verdict::OfferInPlace(offer));
+        let status = after(&before, Verdict::Suspended);
+        assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "True");
+    }
+}

@@ -75,16 +75,12 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let look = observe(operator, key, &read).await;
     let inputs = inputs(operator, &read, look);
     let mut decision = decide(&inputs);
-    match act(operator, &read, &decision).await {
-        Ok(Acted::Nothing) => {
-            report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await
-        }
-        Ok(Acted::Requested(record)) => {
-            report::subscription(operator, &read.subscription, &decision, Some(&record)).await
-        }
+    match act(operator, &read, &decision).await? {
+        Acted::Nothing => report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await,
+        Acted::Requested(record) => report::subscription(operator, &read.subscription, &decision, Some(&record)).await,
         // Something has changed meanwhile: what was decided does not hold.
-        Ok(Acted::Overtaken) => Ok(Next::After(Duration::from_secs(1))),
-        Err(error) => {
+        Acted::Overtaken => Ok(Next::After(Duration::from_secs(1))),
+        Acted::Refused(error) => {
             decision.verdict = Verdict::LedgerUnavailable { detail: error.to_string() };
             decision.next = schedule::Next::Backoff(None);
             report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await
@@ -218,6 +214,8 @@ enum Acted {
     Requested(Record),
     /// Nothing was requested, as somebody or something came in between.
     Overtaken,
+    /// Nothing was requested, as the ledger could not be written.
+    Refused(kube::Error),
 }
 
 async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Result<Acted> {
@@ -233,7 +231,11 @@ async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Res
         // A record that cannot be read is never written to.
         _ => return Ok(Acted::Nothing),
     };
-    let Some(claim) = claim(operator, read, again, plan).await? else { return Ok(Acted::Overtaken) };
+    let claim = match claim(operator, read, again, plan).await {
+        Ok(Some(claim)) => claim,
+        Ok(None) => return Ok(Acted::Overtaken),
+        Err(error) => return Ok(Acted::Refused(error)),
+    };
     Ok(Acted::Requested(send(operator, &read.desired.account, provider.client.as_ref(), claim, plan).await))
 }
 
