@@ -166,3 +166,26 @@ async fn health_readiness_and_metrics_tell_how_it_is() {
     assert!(metrics.contains("payg_operator_account_reads_total{reason=\"Observed\"}"), "{metrics}");
     stop(operator).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deployment_is_admitted_under_restricted_pod_security() {
+    let (_alone, stack) = alone().await;
+    if !stack.control_plane.has_controller_manager() {
+        println!("skipped: without a kube-controller-manager no Deployment makes Pods");
+        return;
+    }
+    let world = World::on(stack).await;
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/default");
+    let applied = stack.kubectl(&["apply", "--server-side", "-k", default]).unwrap();
+    assert!(applied.contains("deployment.apps/payg-operator serverside-applied"), "{applied}");
+    let pods = || {
+        let pods = stack.kubectl(&["get", "pods", "-n", "payg-operator", "-o", "json"]).unwrap();
+        serde_json::from_str::<Value>(&pods).unwrap()["items"].as_array().unwrap().clone()
+    };
+    let two = async || Some(pods()).filter(|pods| pods.len() == 2);
+    let pods = world.eventually(30, two).await.expect("two Pods, which the restricted level lets in");
+    let container = &pods[0]["spec"]["containers"][0];
+    assert_eq!(container["args"], json!(["operator", "--log-format=json"]));
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    stack.kubectl(&["delete", "deployment", "payg-operator", "-n", "payg-operator"]).unwrap();
+}
