@@ -115,7 +115,7 @@ pub struct Forecast {
 #[serde(rename_all = "camelCase")]
 pub struct Transition {
     /// The hash that an UpgradeApproval must name. It changes with the account, the two offers, the way of upgrading
-    /// and the trigger; not with the credit left, dates or prices.
+    /// and the trigger with its limits; not with the credit left, dates or prices.
     #[schemars(length(max = 64), regex(pattern = TRANSITION_HASH))]
     pub hash: String,
     /// The offer before the upgrade.

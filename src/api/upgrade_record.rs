@@ -183,8 +183,9 @@ pub struct Evidence {
     )
 )]
 pub struct UpgradeRecordStatus {
-    /// Accepted: the provider took the request. Unknown: it may have. Rejected: it refused. Unresolved: a person must
-    /// find out. Confirmed: the account is on the new offer. While there is no state, the request may have been sent.
+    /// Accepted: the provider took the request. Unknown: it may have. Rejected: it refused, or it could not be asked.
+    /// Unresolved: a person must find out. Confirmed: the account is on the new offer. While there is no state, the
+    /// request may have been sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<Text<32>>,
     /// Each request to the provider, in order.

@@ -155,7 +155,11 @@ pub fn orphan(record: &Record, seen: &Observation, wall: Timestamp) -> Option<No
     if seen.acceptance == Acceptance::Accepted {
         return may_still_be_accepted(record).then_some(Note::Accepted);
     }
-    (record.is_open() && wall >= record.settled_at()).then_some(Note::Unresolved(NoMore::NoLongerWanted))
+    let (until, why) = match record.state {
+        RecordState::Accepted => (Record::shown_by(record.settled_at()), NoMore::AnsweredWithSuccess),
+        _ => (record.settled_at(), NoMore::NoLongerWanted),
+    };
+    (record.is_open() && wall >= until).then_some(Note::Unresolved(why))
 }
 
 /// Whether an accepted upgrade would be news to the record.
@@ -181,7 +185,7 @@ pub fn decide(inputs: &Inputs) -> Decision {
     };
     let transition = seen.as_ref().and_then(|seen| transition(inputs, seen));
     let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen));
-    let verdict = with_expectation(verdict, forecast.as_ref());
+    let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
     let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
     Decision { verdict, seen, effect, transition, forecast, next }
 }
@@ -468,11 +472,13 @@ fn endpoint(inputs: &Inputs) -> &str {
     inputs.provider.as_ref().map_or("", |capabilities| &capabilities.endpoint)
 }
 
-fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>) -> Verdict {
+/// What was expected for a time that has passed is no longer expected.
+fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>, now: Timestamp) -> Verdict {
     match verdict {
-        Verdict::WaitingForExhaustion { not_yet, .. } => {
-            Verdict::WaitingForExhaustion { not_yet, expected: forecast.and_then(|forecast| forecast.exhaustion) }
-        }
+        Verdict::WaitingForExhaustion { not_yet, .. } => Verdict::WaitingForExhaustion {
+            not_yet,
+            expected: forecast.and_then(|forecast| forecast.exhaustion).filter(|at| *at > now),
+        },
         other => other,
     }
 }

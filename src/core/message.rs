@@ -138,7 +138,7 @@ fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timesta
             f.write_str("The provider's answer is older than the one before it, or the clock went back; a newer look must confirm it.")
         }
         NotYet::ClocksDiffer => f.write_str(
-            "The trial is over by the clock of the operator's node, and not by the provider's, which is more than an hour behind. Set the clock that is wrong.",
+            "It is time by the clock of the operator's node, and not by the provider's, which is more than an hour behind. Set the clock that is wrong.",
         ),
     }
 }

@@ -96,7 +96,7 @@ impl Outcome {
 
     /// The outcome that a record calls `name`; a name of another version proves nothing.
     pub fn parse(name: Option<&str>) -> Self {
-        [Self::Accepted, Self::Rejected]
+        [Self::Accepted, Self::Rejected, Self::NotSent]
             .into_iter()
             .find(|outcome| Some(outcome.name()) == name)
             .unwrap_or(Self::Unknown)
@@ -235,4 +235,27 @@ impl NoMore {
 
 fn saturating_add(time: Timestamp, duration: Duration) -> Timestamp {
     time.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for outcome in [Outcome::Accepted, Outcome::Rejected, Outcome::NotSent, Outcome::Unknown] {
+            assert_eq!(Outcome::parse(Some(outcome.name())), outcome);
+            assert_eq!(RecordState::parse(outcome.state().name()), outcome.state());
+        }
+        for state in [RecordState::Intended, RecordState::Unresolved, RecordState::Confirmed] {
+            assert_eq!(RecordState::parse(state.name()), state);
+        }
+    }
+
+    #[test]
+    fn words_of_another_version_prove_nothing() {
+        assert_eq!(Outcome::parse(Some("Perhaps")), Outcome::Unknown);
+        assert_eq!(Outcome::parse(None), Outcome::Unknown);
+        assert_eq!(RecordState::parse(Some("Paused")), RecordState::Other("Paused".to_owned()));
+    }
 }

@@ -139,7 +139,7 @@ pub enum NotEligible {
     UnknownOffer(String),
     /// The offer is known, and cannot be upgraded.
     Offer(Offer),
-    /// The account is in a state that this version does not know.
+    /// The account is in a state that this version does not know, or that somebody chose, such as a cancellation.
     UnknownState(String),
     /// Whether an upgrade has been accepted cannot be told.
     UnclearAcceptance(String),

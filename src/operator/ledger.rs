@@ -18,7 +18,7 @@ use crate::core::account::AccountId;
 use crate::core::decide::{Note, Plan};
 use crate::core::desired::Claimant;
 use crate::core::provider::ProviderError;
-use crate::core::record::{NoMore, Outcome, Record, RecordState, SEND_WINDOW};
+use crate::core::record::{Attempt, NoMore, Outcome, Record, RecordState, SEND_WINDOW};
 use crate::providers::Accepted;
 
 use super::{FIELD_MANAGER, parse, patch};
@@ -286,8 +286,9 @@ fn outcome(record: &Record, answer: &Result<Accepted, ProviderError>) -> (Outcom
 }
 
 fn confirmation(record: &Record) -> String {
-    let rejected = record.attempts.iter().all(|attempt| attempt.outcome == Outcome::Rejected);
-    let by = if rejected { "; every request of ours was refused, so somebody else upgraded it" } else { "" };
+    let not_ours = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Rejected | Outcome::NotSent);
+    let nobody_of_us = record.attempts.iter().all(not_ours);
+    let by = if nobody_of_us { "; no request of ours was taken, so somebody else upgraded it" } else { "" };
     format!("the account is on the offer{by}")
 }
 
@@ -306,7 +307,6 @@ fn log(status: &mut api::UpgradeRecordStatus, event: &str, message: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::record::Attempt;
 
     fn record(earlier: &[Outcome]) -> Record {
         let now = Timestamp::now();

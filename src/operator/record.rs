@@ -1,5 +1,5 @@
-//! One pass over a record that nobody looks after any more: its Subscription is gone. It is observed and closed; nothing
-//! is ever sent for it.
+//! One pass over a record that no Subscription looks after: it is gone, or does not see the account. The account is
+//! observed and the record closed; nothing is ever sent for it.
 
 use std::time::Duration;
 
@@ -65,9 +65,9 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     }))
 }
 
-const UNWATCHED: &str = "An upgrade may have been requested, the Subscription that asked for it is gone, and no \
-    BillingProvider in its namespace can see the account. Look at the account in the provider's portal, or bring the \
-    Subscription back.";
+const UNWATCHED: &str = "An upgrade may have been requested, no Subscription sees the account any more, and no \
+    BillingProvider of the namespace that asked for it does. Look at the account in the provider's portal, or bring the \
+    Subscription and its BillingProvider back.";
 
 /// Whether a Subscription of the account sees it, and so looks after its record.
 async fn is_looked_after(operator: &Operator, account: &AccountId) -> kube::Result<bool> {
