@@ -75,6 +75,16 @@ async fn resource_manager_wants_a_valid_token() {
 }
 
 #[tokio::test]
+async fn every_answer_is_dated_by_the_billing_clock() {
+    let sim = Sim::with_account(json!({})).await;
+    sim.control(Method::POST, "/clock", json!({"advanceSeconds": 10 * DAY})).await;
+    for response in [sim.read(&subscription_path(SUB)).send().await.unwrap(), sim.ask_token(TENANT, &[]).await] {
+        let date = response.headers()["date"].to_str().unwrap();
+        assert!(date.starts_with("Sun, 11 Jan 2026 00:0") && date.ends_with(" GMT"), "{date}");
+    }
+}
+
+#[tokio::test]
 async fn resource_manager_shows_what_the_client_may_read() {
     let sim = Sim::with_account(json!({})).await;
     let (hidden, foreign) = ("6f1a3c1e-0000-4a00-9000-0000000000ef", "6f1a3c1e-0000-4a00-9000-0000000000ff");
