@@ -58,3 +58,47 @@ async fn write(path: &Path, text: &str) -> Result<(), Error> {
     .await;
     written.map_err(|error| format!("{} cannot be written: {error}", path.display()).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser;
+    use reqwest::{Certificate, Client};
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[tokio::test]
+    async fn it_writes_its_files_when_it_is_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ca, url) = (folder.path().join("ca.pem"), folder.path().join("url"));
+        let (ca_text, url_text) = (ca.to_str().unwrap(), url.to_str().unwrap());
+        let billing = ["--billing-start", "2026-01-01T00:00:00Z", "--billing-origin", "2026-01-01T00:00:00Z"];
+        let arguments = ["simulator", "--ca-file", ca_text, "--url-file", url_text];
+        assert!(Command::try_parse_from(arguments.iter().chain(&billing)).is_err(), "the rate is missing");
+        let arguments = arguments.iter().chain(&billing).chain(&["--billing-rate", "60"]);
+        let process = tokio::spawn(run(Command::parse_from(arguments).args));
+        let url = tokio::time::timeout(Duration::from_secs(30), async {
+            loop {
+                if let Ok(url) = tokio::fs::read_to_string(&url).await {
+                    return url;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let url = url.await.unwrap();
+        let ca = Certificate::from_pem(&tokio::fs::read(&ca).await.unwrap()).unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
+        let clock: Value = http.get(format!("{url}/_sim/clock")).send().await.unwrap().json().await.unwrap();
+        assert_eq!(clock["rate"], 60);
+        process.abort();
+    }
+}
