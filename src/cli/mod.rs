@@ -8,6 +8,7 @@ mod operator;
 #[cfg(feature = "simulator")]
 mod simulator;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -84,7 +85,8 @@ const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher
 
 fn log(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => logger.with_target(false).init(),
         LogFormat::Json => logger.json().init(),
