@@ -29,7 +29,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(20);
 /// How long one look at the API server may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-const TOKEN_SECONDS: i64 = 3600;
+const TOKEN_SECONDS: i64 = 86_400; // a demo may be left running
 
 /// A running control plane. Dropping it stops everything and removes the files.
 pub struct ControlPlane {
@@ -97,7 +97,7 @@ impl ControlPlane {
         self.write_kubeconfig("default", &kubeconfig::certificate(&certificate))
     }
 
-    /// A kubeconfig file with the certificate authority and a token, valid for an hour, of an existing service account.
+    /// A kubeconfig file with the certificate authority and a token, valid for a day, of an existing service account.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
         let spec = TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..TokenRequestSpec::default() };
         let request = TokenRequest { spec, ..TokenRequest::default() };

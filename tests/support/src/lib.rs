@@ -30,4 +30,4 @@ pub use error::Error;
 pub use kubeconfig::client;
 pub use process::Process;
 pub use simulator::Simulator;
-pub use stack::{Clock, Stack};
+pub use stack::{Clock, REPOSITORY, Stack};

@@ -15,7 +15,7 @@ use crate::{ControlPlane, Error, Process, Simulator};
 /// The namespace and the ServiceAccount of the operator, as in `deploy/`.
 const OPERATOR: &str = "payg-operator";
 /// This repository.
-const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The billing clock that the simulator and the operators share.
 #[derive(Clone, Debug)]
@@ -66,17 +66,23 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts a control plane and a simulator, `payg` being the operator's binary, and applies `deploy/kustomize/base`.
+    /// [`Self::launch`] and [`Self::install`].
     pub async fn start(payg: &Path, rate: u32) -> Result<Self, Error> {
-        let control_plane = ControlPlane::start().await?;
-        let clock = Clock::now_at_rate(rate);
-        let simulator = Simulator::start(payg, control_plane.dir(), &clock).await?;
-        let stack = Self { control_plane, simulator, clock, payg: payg.to_owned() };
+        let stack = Self::launch(payg, rate).await?;
         stack.install().await?;
         Ok(stack)
     }
 
-    async fn install(&self) -> Result<(), Error> {
+    /// Starts a control plane and a simulator, `payg` being the operator's binary.
+    pub async fn launch(payg: &Path, rate: u32) -> Result<Self, Error> {
+        let control_plane = ControlPlane::start().await?;
+        let clock = Clock::now_at_rate(rate);
+        let simulator = Simulator::start(payg, control_plane.dir(), &clock).await?;
+        Ok(Self { control_plane, simulator, clock, payg: payg.to_owned() })
+    }
+
+    /// Applies `deploy/kustomize/base` and waits until it is in force.
+    pub async fn install(&self) -> Result<(), Error> {
         let base = format!("{REPOSITORY}/deploy/kustomize/base");
         self.kubectl(&["apply", "--server-side", "-k", &base])?;
         self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
