@@ -2,7 +2,7 @@
 
 mod clock;
 mod crds;
-#[cfg(any())]
+#[cfg(feature = "demo")]
 mod demo;
 mod operator;
 #[cfg(feature = "simulator")]
@@ -42,8 +42,20 @@ enum Command {
     #[cfg(feature = "simulator")]
     Simulator(simulator::Args),
     /// Show the operator at work on a real local API server with simulated clouds
-    #[cfg(any())]
+    #[cfg(feature = "demo")]
     Demo(demo::Args),
+}
+
+impl Command {
+    /// What is logged, unless RUST_LOG says otherwise.
+    fn log_level(&self) -> &'static str {
+        match self {
+            // It tells by itself what happens.
+            #[cfg(feature = "demo")]
+            Self::Demo(_) => "off",
+            _ => QUIET,
+        }
+    }
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -51,25 +63,26 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(cli.log_format);
+    log(cli.log_format, cli.command.log_level());
     // One provider for all TLS in the process, as more than one may be compiled in. It can only fail if there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
-    let outcome: Result<(), Error> = runtime.block_on(async {
+    let outcome: Result<ExitCode, Error> = runtime.block_on(async {
+        let succeeded = |()| ExitCode::SUCCESS;
         match cli.command {
-            Command::Operator(args) => operator::run(*args).await,
-            Command::Crds(args) => crds::run(&args),
+            Command::Operator(args) => operator::run(*args).await.map(succeeded),
+            Command::Crds(args) => crds::run(&args).map(succeeded),
             #[cfg(feature = "simulator")]
-            Command::Simulator(args) => simulator::run(args).await,
-            #[cfg(any())]
+            Command::Simulator(args) => simulator::run(args).await.map(succeeded),
+            #[cfg(feature = "demo")]
             Command::Demo(args) => demo::run(args).await,
         }
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => failed(error.as_ref()),
     }
 }
@@ -83,8 +96,8 @@ fn failed(error: &dyn std::error::Error) -> ExitCode {
 const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=off,azure_core=warn,azure_identity=warn,\
                      typespec_client_core=warn";
 
-fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
+fn log(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr);
     match format {

@@ -1,0 +1,21 @@
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# A target is listed by `make help` if its line says what it does after two number signs.
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: control-plane ## watch the operator upgrade simulated accounts on a real API server; KEEP=1 leaves it running
+	@echo 'Building payg (the first time takes a few minutes) …'
+	@cargo run --locked -- demo $(if $(KEEP),--keep)
+
+.PHONY: control-plane
+control-plane: ## build etcd, kube-apiserver, kube-controller-manager and kubectl, once, for demo and tests
+	@dir=$$(tests/control-plane/build.sh) && echo "Control plane: $$dir"
+
+.PHONY: crds
+crds: ## write the CustomResourceDefinitions in crds/ anew, from src/api/
+	cargo run --locked -- crds --dir crds

@@ -1,0 +1,187 @@
+//! Whether all went as it should: what the simulated Azure really did, beside what the operator wrote into its records.
+
+use std::io;
+
+use jiff::Timestamp;
+use kube::Api;
+use kube::ResourceExt;
+use kube::api::ListParams;
+use serde_json::Value;
+
+use super::live::Progress;
+use super::screen::{Cell, Screen, Style};
+use super::stage::Stage;
+use super::stories::{APPROVER, Upgraded};
+use super::table;
+use crate::api;
+use crate::cli::Error;
+
+/// An upgrade that was applied.
+struct Applied {
+    account: String,
+    time: Timestamp,
+    /// The idempotency key; `None` if a person did it.
+    key: Option<String>,
+}
+
+/// Both books.
+struct Books {
+    applied: Vec<Applied>,
+    records: Vec<api::UpgradeRecord>,
+    /// How often the account that nobody may look at was asked for.
+    looks_at_suspended: usize,
+}
+
+/// Shows both books, and fails if they or the stories are not as they should be.
+pub async fn audit(stage: &Stage, screen: &mut Screen, stories: &[Progress]) -> Result<(), Error> {
+    let books = Books::read(stage, stories).await?;
+    show(screen, stories, &books)?;
+    let mut problems: Vec<_> = stories.iter().flat_map(|one| problems(one, &books)).collect();
+    problems.extend(strays(stories, &books));
+    if !problems.is_empty() {
+        return Err(format!("it did not go as it should:\n  {}", problems.join("\n  ")).into());
+    }
+    let (by_key, by_person) = books.applied.iter().partition::<Vec<_>, _>(|applied| applied.key.is_some());
+    let good = screen.paint(Style::Good, "✓");
+    screen.line(&format!("{good} {} upgrades by the operator: one UpgradeRecord each, all Confirmed", by_key.len()))?;
+    screen.line(&format!("{good} {} upgrade by a person in the portal: no UpgradeRecord", by_person.len()))?;
+    screen.line(&format!("{good} the suspended account: Azure was never asked about it"))?;
+    Ok(())
+}
+
+impl Books {
+    async fn read(stage: &Stage, stories: &[Progress]) -> Result<Self, Error> {
+        let simulator = &stage.stack.simulator;
+        let ledger = simulator.get("ledger").await?;
+        let records = Api::<api::UpgradeRecord>::all(stage.stack.control_plane.admin_client()?);
+        let mut looks_at_suspended = 0;
+        for one in stories.iter().filter(|one| one.story.path == ["Suspended"]) {
+            let requests = simulator.get(&format!("requests?account={}", one.account.id())).await?;
+            looks_at_suspended += requests.as_array().map_or(0, Vec::len);
+        }
+        Ok(Self {
+            applied: ledger.as_array().into_iter().flatten().map(applied).collect::<Result<_, _>>()?,
+            records: records.list(&ListParams::default()).await?.items,
+            looks_at_suspended,
+        })
+    }
+
+    fn applied_to<'a>(&'a self, one: &Progress) -> Vec<&'a Applied> {
+        let id = one.account.id();
+        self.applied.iter().filter(|applied| applied.account == id).collect()
+    }
+
+    fn records_of<'a>(&'a self, one: &Progress) -> Vec<&'a api::UpgradeRecord> {
+        let id = one.account.id();
+        self.records.iter().filter(|record| record.spec.account.id == id).collect()
+    }
+}
+
+fn applied(entry: &Value) -> Result<Applied, Error> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let account = text(&entry["account"]).ok_or("the simulator's ledger names no account")?;
+    let time = text(&entry["billingTime"]).ok_or("the simulator's ledger names no time")?.parse()?;
+    Ok(Applied { account, time, key: text(&entry["by"]["key"]) })
+}
+
+/// What is not as it should be in one story.
+fn problems(one: &Progress, books: &Books) -> Vec<String> {
+    let (applied, records) = (books.applied_to(one), books.records_of(one));
+    let mut problems = Vec::new();
+    let mut check = |holds: bool, problem: String| {
+        if !holds {
+            problems.push(format!("{}: {problem}", one.story.name));
+        }
+    };
+    let mut reasons = one.reasons.iter();
+    let in_order = one.story.path.iter().all(|wanted| reasons.any(|reason| reason == wanted));
+    check(
+        in_order,
+        format!("it should go through {}; it went through {}", one.story.path.join(", "), one.reasons.join(", ")),
+    );
+    let offer = if one.reason() == "Suspended" { "-" } else { "PayAsYouGo" };
+    check(one.offer() == offer, format!("its offer should be {offer}; it is {}", one.offer()));
+    let key = one.account.upgrade_key().idempotency_key().to_string();
+    let (wanted_keys, wanted_records): (&[Option<&str>], usize) = match one.story.upgraded {
+        Upgraded::ByManifest | Upgraded::ByApproval => (&[Some(&key)], 1),
+        Upgraded::InThePortal => (&[None], 0),
+        Upgraded::Never => (&[], 0),
+    };
+    let keys: Vec<_> = applied.iter().map(|applied| applied.key.as_deref()).collect();
+    check(
+        keys == wanted_keys,
+        format!("upgrades should be applied under the keys {wanted_keys:?}; they were under {keys:?}"),
+    );
+    check(
+        records.len() == wanted_records,
+        format!("it should have {wanted_records} UpgradeRecords; it has {}", records.len()),
+    );
+    for record in records {
+        check(
+            state(record) == "Confirmed",
+            format!("UpgradeRecord {} should be Confirmed; it is {}", record.name_any(), state(record)),
+        );
+        let wanted = (one.story.upgraded == Upgraded::ByApproval).then_some(APPROVER);
+        check(approver(record) == wanted, format!("its approver should be {wanted:?}; it is {:?}", approver(record)));
+    }
+    if one.reason() == "Suspended" {
+        check(
+            books.looks_at_suspended == 0,
+            format!("nobody should ask about its account; {} requests did", books.looks_at_suspended),
+        );
+    }
+    problems
+}
+
+/// What is in a book and belongs to no story.
+fn strays(stories: &[Progress], books: &Books) -> Vec<String> {
+    let known: Vec<_> = stories.iter().map(|one| one.account.id()).collect();
+    let applied = books.applied.iter().map(|applied| &applied.account);
+    let recorded = books.records.iter().map(|record| &record.spec.account.id);
+    let strays = applied.chain(recorded).filter(|account| !known.contains(account));
+    strays.map(|account| format!("account {account} is in the books, and in no story")).collect()
+}
+
+fn show(screen: &mut Screen, stories: &[Progress], books: &Books) -> io::Result<()> {
+    screen.line("")?;
+    screen.line(
+        &screen.paint(Style::Bold, "What the simulated Azure really did, beside the operator's UpgradeRecords:"),
+    )?;
+    screen.line("")?;
+    let headings = ["NAME", "UPGRADED", "BY", "RECORD", "STATE", "APPROVED BY"];
+    let mut rows = vec![headings.map(|heading| Cell::new(heading, Style::Dim)).into()];
+    rows.extend(stories.iter().map(|one| {
+        let (applied, records) = (books.applied_to(one), books.records_of(one));
+        let (applied, record) = (applied.first(), records.first());
+        let none = || "-".to_owned();
+        let by = |applied: &&Applied| {
+            applied.key.as_ref().map_or_else(|| "a person".to_owned(), |key| format!("key {}", beginning(key, 8)))
+        };
+        vec![
+            Cell::new(one.story.name, Style::Bold),
+            Cell::plain(applied.map_or_else(none, |applied| table::day(applied.time))),
+            Cell::plain(applied.map_or_else(none, by)),
+            Cell::plain(record.map_or_else(none, |record| beginning(&record.name_any(), 11))),
+            Cell::plain(record.map_or("-", |record| state(record))),
+            Cell::plain(record.map_or("-", |record| approver(record).unwrap_or("the manifest"))),
+        ]
+    }));
+    for line in screen.columns(&rows) {
+        screen.line(&line)?;
+    }
+    screen.line("")
+}
+
+/// The beginning of an id, by which people tell it from others.
+fn beginning(id: &str, letters: usize) -> String {
+    id.chars().take(letters).chain(['…']).collect()
+}
+
+fn state(record: &api::UpgradeRecord) -> &str {
+    record.status.as_ref().and_then(|status| status.state.as_deref()).unwrap_or("-")
+}
+
+/// Who approved the upgrade, where the manifest did not.
+fn approver(record: &api::UpgradeRecord) -> Option<&str> {
+    record.spec.intent.approval.as_ref().map(|approval| approval.approver.as_str())
+}
