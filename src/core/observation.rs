@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::offer::{Benefit, BenefitKind, BenefitState, Offer, Source};
+use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
 
 /// Whether the account works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,9 +79,13 @@ pub struct DeclaredTrial {
 }
 
 impl Observation {
-    /// This observation, with the user's declaration where the provider is silent. What a provider reports always wins.
+    /// This observation, with the user's declaration where the provider is silent. What a provider reports always wins;
+    /// what was declared of a trial says nothing of the offer after it.
     #[must_use]
     pub fn completed_by(mut self, declared: &DeclaredTrial) -> Self {
+        if self.offer.class == OfferClass::PayAsYouGo {
+            return self;
+        }
         let end = declared.end.or_else(|| declared.start?.checked_add(self.trial_length?).ok());
         if let Some(end) = end {
             self.declare_end(end);

@@ -143,6 +143,17 @@ fn row_07_offer_in_place() {
 }
 
 #[test]
+fn what_was_declared_of_the_trial_is_over_with_it() {
+    let mut inputs = due();
+    inputs.desired.trial.end = Some(ago(24));
+    inputs.seen().offer = pay_as_you_go();
+    inputs.seen().benefits.clear();
+    let decision = decide(&inputs);
+    assert_eq!(decision.seen.map(|seen| seen.benefits), Some(Vec::new()));
+    assert_eq!(decision.forecast, None);
+}
+
+#[test]
 fn row_08_accepted() {
     assert_eq!(idle(|on| on.seen().acceptance = Acceptance::Accepted), row("UpgradeAccepted", CURRENT));
     let lost_answer = |on: &mut Inputs| {
