@@ -185,3 +185,76 @@ fn state(record: &api::UpgradeRecord) -> &str {
 fn approver(record: &api::UpgradeRecord) -> Option<&str> {
     record.spec.intent.approval.as_ref().map(|approval| approval.approver.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::stories::STORIES;
+    use super::*;
+    use crate::core::account::{AccountId, Cloud};
+
+    const ACCOUNT: &str = "6f1a3c1e-0000-4a00-9000-000000000001";
+
+    /// The story called `name`, gone as it should, with the class of offer that it should end on.
+    fn ended(name: &str) -> Progress {
+        let story = STORIES.iter().find(|story| story.name == name).unwrap();
+        let mut one = Progress::new(story, AccountId::parse(Cloud::Azure.name(), ACCOUNT).unwrap());
+        one.reasons = story.path.iter().map(|reason| (*reason).to_owned()).collect();
+        let mut subscription = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription", "metadata": {},
+            "spec": {"providerName": "azure", "account": {"azure": {"subscriptionId": ACCOUNT}}, "offer": "PayAsYouGo",
+                "upgrade": {"when": "Never", "approval": "Manual"}}});
+        if name != "suspended" {
+            subscription["status"] = json!({"offer": {"class": "PayAsYouGo"}});
+        }
+        one.subscription = Some(serde_json::from_value(subscription).unwrap());
+        one
+    }
+
+    fn by(key: Option<&str>) -> Applied {
+        Applied { account: ACCOUNT.to_owned(), time: Timestamp::UNIX_EPOCH, key: key.map(str::to_owned) }
+    }
+
+    fn record(state: &str) -> api::UpgradeRecord {
+        serde_json::from_value(json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeRecord",
+            "metadata": {"name": "up-1"}, "status": {"state": state},
+            "spec": {"key": "1", "account": {"cloud": "azure", "id": ACCOUNT}, "from": {"class": "FreeTrial"},
+                "to": {"class": "PayAsYouGo"}, "requester": {"namespace": "team-a", "name": "x", "uid": "1"},
+                "intent": {"id": "1", "notAfterTime": "2026-11-23T12:00:00Z",
+                    "evidence": {"observedTime": "2026-11-23T12:00:00Z", "summary": ""}}}}))
+        .unwrap()
+    }
+
+    fn found(name: &str, applied: Vec<Applied>, records: Vec<api::UpgradeRecord>) -> usize {
+        problems(&ended(name), &Books { applied, records, looks_at_suspended: 0 }).len()
+    }
+
+    #[test]
+    fn books_that_do_not_match_are_found() {
+        let key = AccountId::parse(Cloud::Azure.name(), ACCOUNT).unwrap().upgrade_key().idempotency_key().to_string();
+        let (ours, confirmed) = (|| by(Some(&key)), || record("Confirmed"));
+        assert_eq!(found("credit-spent", vec![ours()], vec![confirmed()]), 0);
+        assert_eq!(found("credit-spent", vec![ours()], vec![]), 1, "no record");
+        assert_eq!(found("credit-spent", vec![], vec![confirmed()]), 1, "nothing applied");
+        assert_eq!(found("credit-spent", vec![ours(), ours()], vec![confirmed()]), 1, "applied twice");
+        assert_eq!(found("credit-spent", vec![by(Some("another"))], vec![confirmed()]), 1, "another key");
+        assert_eq!(found("credit-spent", vec![ours()], vec![record("Unknown")]), 1, "not confirmed");
+        assert_eq!(found("ask-first", vec![ours()], vec![confirmed()]), 1, "nobody has approved");
+        assert_eq!(found("by-portal", vec![by(None)], vec![]), 0);
+        assert_eq!(found("by-portal", vec![by(None)], vec![confirmed()]), 1, "a record of what a person did");
+        assert_eq!(found("suspended", vec![], vec![]), 0);
+        assert_eq!(found("suspended", vec![ours()], vec![confirmed()]), 2);
+    }
+
+    #[test]
+    fn a_story_that_went_another_way_is_found() {
+        let books = || Books { applied: vec![], records: vec![], looks_at_suspended: 0 };
+        let mut one = ended("already-paid");
+        assert_eq!(problems(&one, &books()), Vec::<String>::new());
+        one.reasons.clear();
+        assert_eq!(problems(&one, &books()).len(), 1);
+        one = ended("suspended");
+        assert_eq!(problems(&one, &Books { looks_at_suspended: 1, ..books() }).len(), 1);
+        assert_eq!(strays(&[], &Books { applied: vec![by(None)], ..books() }).len(), 1);
+    }
+}

@@ -45,7 +45,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    fn new(story: &'static Story, account: AccountId) -> Self {
+    pub fn new(story: &'static Story, account: AccountId) -> Self {
         let (reasons, since) = (Vec::new(), Instant::now());
         Self { story, account, subscription: None, reasons, since, person_has_acted: false }
     }

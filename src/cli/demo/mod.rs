@@ -143,11 +143,11 @@ fn invite(stage: &Stage, screen: &mut Screen) -> Result<(), Error> {
         ("The table", format!("{team} get subscriptions.payg-operator.io")),
         ("All about one of them", format!("{team} describe subscriptions.payg-operator.io credit-spent")),
         ("The operator's ledger", "kubectl get upgraderecords.payg-operator.io -o wide".to_owned()),
-        ("Let the suspended one go on: it is upgraded", format!("{team} patch {RESUME}")),
+        ("Let the suspended account go on, and see it upgraded", format!("{team} patch {RESUME}")),
         ("What the simulated Azure really did", format!("curl --cacert {ca} {url}/_sim/ledger")),
     ];
     for (what, command) in commands.into_iter().chain(log) {
-        screen.line(&screen.paint(Style::Dim, &format!("  # {what}:")))?;
+        screen.line(&screen.paint(Style::Dim, &format!("  # {what}")))?;
         screen.line(&format!("  {command}"))?;
     }
     screen.line("")?;
