@@ -12,6 +12,21 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 	@echo 'Building payg (the first time takes a few minutes) …'
 	@cargo run --locked -- demo $(if $(KEEP),--keep)
 
+.PHONY: test
+test: control-plane ## run all tests, those against a real API server too
+	cargo test --locked --workspace
+
+.PHONY: lint
+lint: ## check format, lints with and without the simulator, licences and sources of dependencies
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
+	cargo deny --locked check bans licenses sources
+
+.PHONY: audit
+audit: ## check dependencies for known vulnerabilities; fetches the RustSec database
+	cargo deny --locked check advisories
+
 .PHONY: control-plane
 control-plane: ## build etcd, kube-apiserver, kube-controller-manager and kubectl, once, for demo and tests
 	@dir=$$(tests/control-plane/build.sh) && echo "Control plane: $$dir"

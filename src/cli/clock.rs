@@ -24,6 +24,7 @@ pub struct ClockArgs {
 
 impl ClockArgs {
     /// The clock.
+    #[cfg_attr(not(feature = "simulator"), allow(clippy::unused_self, reason = "there is nothing to choose"))]
     pub fn clock(self) -> BillingClock {
         #[cfg(feature = "simulator")]
         if let (Some(start), Some(origin), Some(rate)) = (self.billing_start, self.billing_origin, self.billing_rate) {
