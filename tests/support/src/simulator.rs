@@ -40,9 +40,10 @@ impl Simulator {
             fs::read_to_string(path).map_err(|source| Error::io("cannot read the simulator's files", source))
         };
         let anchor = reqwest::Certificate::from_pem(read(&ca_file)?.as_bytes()).map_err(Error::simulator)?;
-        // Not the environment's proxy: the simulator is on this machine.
-        let client =
-            reqwest::Client::builder().no_proxy().tls_certs_only([anchor]).build().map_err(Error::simulator)?;
+        // Not the environment's proxy: the simulator is on this machine. No connection is used again: each test has a
+        // runtime of its own, and a connection ends with the runtime that it was made in.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).tls_certs_only([anchor]);
+        let client = client.build().map_err(Error::simulator)?;
         Ok(Self { url: read(&url_file)?.trim().to_owned(), ca_file, client, _process: process })
     }
 

@@ -92,9 +92,14 @@ impl Stack {
         let probe = self.control_plane.dir().join("forged.yaml");
         std::fs::write(&probe, forged).map_err(|source| Error::io("cannot write a manifest", source))?;
         let deadline = Instant::now() + Duration::from_secs(30);
-        while self.try_kubectl(&["create", "--dry-run=server", "-f", &probe.to_string_lossy()])?.status.success() {
+        loop {
+            let attempt = self.try_kubectl(&["create", "--dry-run=server", "-f", &probe.to_string_lossy()])?;
+            let complaint = String::from_utf8_lossy(&attempt.stderr);
+            if complaint.contains("spec.approver must be the requesting user") {
+                break;
+            }
             if Instant::now() > deadline {
-                return Err(Error::Kubectl("the admission policies do not take effect".to_owned()));
+                return Err(Error::Kubectl(format!("the admission policies do not take effect: {complaint}")));
             }
             sleep(Duration::from_millis(50)).await;
         }
