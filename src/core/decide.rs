@@ -301,12 +301,13 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
 }
 
 fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
+    let accepted = record.state == RecordState::Accepted;
     let settled_at = match record.state {
         // It was taken, and one look without it may be a stale one.
         RecordState::Accepted => Record::shown_by(inputs.previous.verifying_since.unwrap_or(inputs.now.wall)),
         _ => record.settled_at(),
     };
-    let verifying = (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at }, None);
+    let verifying = (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at, accepted }, None);
     if inputs.now.wall < settled_at {
         return verifying;
     }

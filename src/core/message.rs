@@ -55,9 +55,10 @@ impl fmt::Display for Verdict {
                 "The upgrade has been accepted since {} and the offer has still not changed, though the benefits should have ended. Ask the provider's billing support; no second request is made.",
                 minute(*since)
             ),
-            Self::VerifyingUpgrade { record, settled_at } => write!(
+            Self::VerifyingUpgrade { record, settled_at, accepted } => write!(
                 f,
-                "An upgrade may have been requested (UpgradeRecord {record}); the account is read until it shows it. Until {} nothing else is done.",
+                "An upgrade {} (UpgradeRecord {record}); the account is read until it shows it. Until {} nothing else is done.",
+                if *accepted { "was requested and accepted" } else { "may have been requested" },
                 minute(*settled_at)
             ),
             Self::UpgradeUnresolved { record, attempt, why, hash } => {
@@ -104,7 +105,7 @@ impl fmt::Display for Verdict {
                 if *restricted {
                     f.write_str("The account is restricted until it is upgraded. ")?;
                 }
-                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. It takes: {needs}")
+                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. It takes {needs}.")
             }
             Self::UpgradeRejected { message, next } => write!(
                 f,
@@ -130,7 +131,7 @@ impl fmt::Display for Verdict {
 fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
     match not_yet {
         NotYet::Left => match expected {
-            Some(expected) => write!(f, "The benefits are not used up; they end, or are expected to, at {}.", minute(expected)),
+            Some(expected) => write!(f, "The benefits are expected to last until {}.", minute(expected)),
             None => f.write_str("The benefits are not used up."),
         },
         NotYet::SecondLook(cause) => write!(f, "It shows for the first time that {cause}; a second look must confirm it."),

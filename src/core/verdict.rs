@@ -53,8 +53,10 @@ pub enum Verdict {
     VerifyingUpgrade {
         /// The record.
         record: String,
-        /// When nothing sent can still be on its way (wall clock).
+        /// Until when it is only watched (wall clock).
         settled_at: Timestamp,
+        /// Whether the provider took the request, so far as is known.
+        accepted: bool,
     },
     /// A person must decide.
     UpgradeUnresolved {

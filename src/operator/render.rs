@@ -232,7 +232,8 @@ mod tests {
         let fresh = api::SubscriptionStatus { observed_generation: Some(-1), ..Default::default() };
         let not_ready = |stalled| Verdict::ProviderNotReady { problem: down(), stalled };
         let not_seen = |since| Verdict::Unobserved { error: down(), since };
-        let verifying = Verdict::VerifyingUpgrade { record: "up-1".to_owned(), settled_at: Timestamp::now() };
+        let verifying =
+            Verdict::VerifyingUpgrade { record: "up-1".to_owned(), settled_at: Timestamp::now(), accepted: false };
         assert_eq!(kstatus(&fresh), "InProgress");
         for (verdict, expected) in [
             (Verdict::Suspended, "Current"),

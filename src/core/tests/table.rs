@@ -405,7 +405,7 @@ fn row_17_awaiting_approval() {
 #[test]
 fn row_18_portal() {
     let portal = |on: &mut Inputs| {
-        let method = Method::Portal { url: "https://portal.example".to_owned(), needs: "Bring a card.".to_owned() };
+        let method = Method::Portal { url: "https://portal.example".to_owned(), needs: "a card".to_owned() };
         on.provider = Ok(Capabilities { method, endpoint: String::new() });
     };
     assert_eq!(idle(portal), row("AwaitingPortalUpgrade", FAILED), "the machines are off");
