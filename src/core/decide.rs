@@ -4,15 +4,16 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::approval::{Approval, Decision as Said};
-use super::desired::{ApprovalMode, Claimant, Desired, When};
+use super::desired::{ApprovalMode, Desired, When};
 use super::forecast::{Forecast, forecast};
+use super::inputs::{Inputs, Previous};
 use super::observation::{Acceptance, Lifecycle, Observation};
 use super::offer::OfferClass;
 use super::provider::{Capabilities, Method, ProviderError};
 use super::record::{NoMore, Record, RecordState};
 use super::schedule::{Next, next};
 use super::transition::Transition;
-use super::trigger::{Evidence, NotYet, PastLook, Shown, shown};
+use super::trigger::{Evidence, NotYet, Shown, shown};
 use super::verdict::{Held, NotEligible, Unobserved, Verdict};
 
 /// How long a provider object or its credentials may be missing before nobody is expected to bring them: one commit
@@ -24,70 +25,6 @@ const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 const CONVERSION_SLACK: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How long an accepted upgrade may take to convert where neither the end of the benefits nor their usual length is known.
 const CONVERSION_BOUND: SignedDuration = SignedDuration::from_hours(400 * 24);
-
-/// All that a decision is made of.
-#[derive(Clone, Debug)]
-pub struct Inputs {
-    /// What the manifest asks for.
-    pub desired: Desired,
-    /// The Subscription itself.
-    pub subject: Claimant,
-    /// What its provider can do, or why there is none to ask.
-    pub provider: Result<Capabilities, ProviderError>,
-    /// What this pass's look at the account brought; `None` if none was made.
-    pub look: Option<Result<Observation, ProviderError>>,
-    /// The other Subscriptions of the same account.
-    pub claimants: Vec<Claimant>,
-    /// What status remembers.
-    pub previous: Previous,
-    /// The ledger's entry for the account.
-    pub record: Option<Record>,
-    /// What people said.
-    pub approvals: Vec<Approval>,
-    /// Since when admission has made sure that approvers are who they say (wall clock); `None` if it does not.
-    pub approvals_trusted_since: Option<Timestamp>,
-    /// What the operator's own settings allow.
-    pub allowance: Allowance,
-    /// What time it is.
-    pub now: Now,
-}
-
-/// What status remembers of former passes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Previous {
-    /// The last look that succeeded.
-    pub look: Option<PastLook>,
-    /// How much credit a day was used up by the last forecast.
-    pub burn_per_day: Option<rust_decimal::Decimal>,
-    /// Since when an upgrade has shown as accepted (billing clock).
-    pub accepted_since: Option<Timestamp>,
-    /// Since when the provider has not been ready (wall clock).
-    pub not_ready_since: Option<Timestamp>,
-    /// Since when no look has succeeded (wall clock).
-    pub unobserved_since: Option<Timestamp>,
-    /// Since when an upgrade that may have been requested has not shown (wall clock).
-    pub verifying_since: Option<Timestamp>,
-}
-
-/// What the operator's own settings allow.
-#[derive(Clone, Copy, Debug)]
-pub struct Allowance {
-    /// Nothing is ever requested.
-    pub dry_run: bool,
-    /// How many upgrades may be requested within an hour.
-    pub per_hour: u32,
-    /// How many were, by the ledger.
-    pub last_hour: u32,
-}
-
-/// What time it is.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// By the billing clock.
-    pub billing: Timestamp,
-    /// By the wall clock.
-    pub wall: Timestamp,
-}
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]

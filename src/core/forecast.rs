@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::decide::Previous;
+use super::inputs::Previous;
 use super::observation::Observation;
 use super::offer::BenefitKind;
 

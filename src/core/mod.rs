@@ -6,6 +6,7 @@ pub mod approval;
 pub mod decide;
 pub mod desired;
 pub mod forecast;
+pub mod inputs;
 mod message;
 pub mod money;
 pub mod observation;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::prelude::ToPrimitive;
 
-use super::decide::Inputs;
 use super::desired::When;
 use super::forecast::Forecast;
+use super::inputs::Inputs;
 use super::observation::Observation;
 use super::offer::BenefitKind;
 use super::provider::ProviderError;

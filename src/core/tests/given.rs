@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::core::account::AccountId;
 use crate::core::approval::{Approval, Decision as Said};
-use crate::core::decide::{Allowance, Inputs, Now, Previous};
 use crate::core::desired::{ApprovalMode, Claimant, Desired, When};
+use crate::core::inputs::{Allowance, Inputs, Now, Previous};
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};

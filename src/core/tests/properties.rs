@@ -8,8 +8,9 @@ use proptest::strategy::ValueTree;
 
 use super::given::*;
 use crate::core::approval::{Approval, Decision as Said};
-use crate::core::decide::{Allowance, Effect, Inputs, Plan, decide};
+use crate::core::decide::{Effect, Plan, decide};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
+use crate::core::inputs::{Allowance, Inputs};
 use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use crate::core::provider::{Capabilities, Method, ProviderError};

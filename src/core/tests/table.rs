@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 
 use super::given::*;
 use crate::core::approval::Decision as Said;
-use crate::core::decide::{Effect, Inputs, Note, decide, orphan};
+use crate::core::decide::{Effect, Note, decide, orphan};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
+use crate::core::inputs::Inputs;
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle};
 use crate::core::offer::{BenefitKind, BenefitState, Offer, OfferClass};

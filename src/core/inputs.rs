@@ -1,0 +1,75 @@
+//! All that a decision is made of.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::approval::Approval;
+use super::desired::{Claimant, Desired};
+use super::observation::Observation;
+use super::provider::{Capabilities, ProviderError};
+use super::record::Record;
+use super::trigger::PastLook;
+
+/// All that a decision is made of.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// What the manifest asks for.
+    pub desired: Desired,
+    /// The Subscription itself.
+    pub subject: Claimant,
+    /// What its provider can do, or why there is none to ask.
+    pub provider: Result<Capabilities, ProviderError>,
+    /// What this pass's look at the account brought; `None` if none was made.
+    pub look: Option<Result<Observation, ProviderError>>,
+    /// The other Subscriptions of the same account.
+    pub claimants: Vec<Claimant>,
+    /// What status remembers.
+    pub previous: Previous,
+    /// The ledger's entry for the account.
+    pub record: Option<Record>,
+    /// What people said.
+    pub approvals: Vec<Approval>,
+    /// Since when admission has made sure that approvers are who they say (wall clock); `None` if it does not.
+    pub approvals_trusted_since: Option<Timestamp>,
+    /// What the operator's own settings allow.
+    pub allowance: Allowance,
+    /// What time it is.
+    pub now: Now,
+}
+
+/// What status remembers of former passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Previous {
+    /// The last look that succeeded.
+    pub look: Option<PastLook>,
+    /// How much credit a day was used up by the last forecast.
+    pub burn_per_day: Option<Decimal>,
+    /// Since when an upgrade has shown as accepted (billing clock).
+    pub accepted_since: Option<Timestamp>,
+    /// Since when the provider has not been ready (wall clock).
+    pub not_ready_since: Option<Timestamp>,
+    /// Since when no look has succeeded (wall clock).
+    pub unobserved_since: Option<Timestamp>,
+    /// Since when an upgrade that may have been requested has not shown (wall clock).
+    pub verifying_since: Option<Timestamp>,
+}
+
+/// What the operator's own settings allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Allowance {
+    /// Nothing is ever requested.
+    pub dry_run: bool,
+    /// How many upgrades may be requested within an hour.
+    pub per_hour: u32,
+    /// How many were, by the ledger.
+    pub last_hour: u32,
+}
+
+/// What time it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// By the billing clock.
+    pub billing: Timestamp,
+    /// By the wall clock.
+    pub wall: Timestamp,
+}
