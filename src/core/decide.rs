@@ -101,7 +101,7 @@ pub fn orphan(record: &Record, seen: &Observation, wall: Timestamp) -> Option<No
 
 /// Whether an accepted upgrade would be news to the record.
 fn may_still_be_accepted(record: &Record) -> bool {
-    matches!(record.state, RecordState::Intended | RecordState::Unknown | RecordState::Unresolved)
+    !matches!(record.state, RecordState::Accepted | RecordState::Confirmed | RecordState::Other(_))
 }
 
 type Ruling = (Verdict, Option<Effect>);
@@ -252,8 +252,9 @@ fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
         Err(why) => why,
         Ok(()) => match on_the_upgrade(inputs, seen, None, None) {
             (verdict, Some(Effect::Upgrade(plan))) => return (verdict, Some(again(record, plan))),
-            // What passes by itself is waited for.
-            (Verdict::UpgradeHeld(_), _) => return verifying,
+            // What passes by itself is waited for; what somebody must change is said.
+            (held @ Verdict::UpgradeHeld(_), _) => return (held, None),
+            (differ @ Verdict::WaitingForExhaustion { not_yet: NotYet::ClocksDiffer, .. }, _) => return (differ, None),
             (Verdict::WaitingForExhaustion { not_yet, .. }, _) if not_yet != NotYet::Left => return verifying,
             _ => NoMore::NoLongerWanted,
         },

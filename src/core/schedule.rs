@@ -54,7 +54,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
             // The provider said yes; it may take its time to show.
             Some(record) if record.state == RecordState::Accepted => after(SHORTEST),
             _ if inputs.now.wall >= *settled_at => Next::After(A_WHILE),
-            _ => Next::After(Duration::from_secs(5)),
+            _ => Next::After(while_verifying(*settled_at, inputs.now.wall)),
         },
         Verdict::UpgradeRejected { next, .. } => {
             let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
@@ -91,7 +91,17 @@ fn until_exhaustion(inputs: &Inputs, seen: Option<&Observation>, forecast: Optio
         _ => SignedDuration::ZERO,
     };
     let date = seen.and_then(Observation::period_end).and_then(|end| end.checked_sub(margin).ok());
-    bounded_by(date, now, by_credit.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST))
+    match date {
+        // The provider takes its time to say so, or our clock is ahead of its: the next minutes matter.
+        Some(date) if date <= now && now.duration_since(date) < DAY => SHORTEST,
+        _ => bounded_by(date, now, by_credit.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST)),
+    }
+}
+
+/// The pause while it is watched whether an upgrade shows that may be on its way until `settled_at` (both wall clock).
+pub fn while_verifying(settled_at: Timestamp, now: Timestamp) -> Duration {
+    let left: Duration = settled_at.duration_since(now).try_into().unwrap_or_default();
+    (left / 20).clamp(Duration::from_secs(5), Duration::from_mins(5))
 }
 
 fn credit_pause(inputs: &Inputs, seen: &Observation, forecast: &Forecast) -> Option<SignedDuration> {

@@ -36,7 +36,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let before = object.status.clone().unwrap_or_default();
     let mut after = before.clone();
     let generation = object.metadata.generation.unwrap_or_default();
-    say(&mut after.conditions, &works, generation);
+    say(&mut after.conditions, &works, generation, Timestamp::now());
     after.observed_generation = Some(generation);
     report::write(&operator.namespaced::<api::BillingProvider>(key), &object.metadata, &before, &after).await?;
     if is_ready(&before) != is_ready(&after) {
@@ -53,30 +53,52 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
 }
 
 /// Says whether the credentials work. What may pass by itself, and what one commit may still bring, is no reason to give up.
-fn say(conditions: &mut Vec<Condition>, works: &Result<(), ProviderError>, generation: i64) {
-    let now = Timestamp::now();
-    let mut set = |type_, status, reason: &str, message: &str| {
-        conditions::set(conditions, Statement { type_, status, reason, message }, generation, now);
-    };
+fn say(conditions: &mut Vec<Condition>, works: &Result<(), ProviderError>, generation: i64, now: Timestamp) {
     let Err(error) = works else {
-        set("Ready", Status::True, "CredentialsAccepted", "The credentials work.");
+        let message = "The credentials work.";
+        let statement = Statement { type_: "Ready", status: Status::True, reason: "CredentialsAccepted", message };
+        conditions::set(conditions, statement, generation, now);
         conditions::remove(conditions, "Reconciling");
         conditions::remove(conditions, "Stalled");
         return;
     };
     let (reason, message) = (error.reason(), error.to_string());
-    set("Ready", Status::False, reason, &message);
-    let since = conditions::find(conditions, "Ready").map_or(now, |ready| ready.last_transition_time.0);
     let passes = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
-    let may_pass = passes || now.duration_since(since) < MAY_COME;
-    let (holds, not) = if may_pass { ("Reconciling", "Stalled") } else { ("Stalled", "Reconciling") };
-    conditions::set(
-        conditions,
-        Statement { type_: holds, status: Status::True, reason, message: &message },
-        generation,
-        now,
-    );
+    let (holds, not) = match since(conditions, reason, generation) {
+        Since::GivenUp if !passes => ("Stalled", "Reconciling"),
+        Since::Time(began) if !passes && now.duration_since(began) >= MAY_COME => ("Stalled", "Reconciling"),
+        Since::Time(_) => ("Reconciling", "Stalled"),
+        Since::GivenUp | Since::Now => {
+            conditions::remove(conditions, "Reconciling"); // whose wait is not this one
+            ("Reconciling", "Stalled")
+        }
+    };
+    for (type_, status) in [("Ready", Status::False), (holds, Status::True)] {
+        conditions::set(conditions, Statement { type_, status, reason, message: &message }, generation, now);
+    }
     conditions::remove(conditions, not);
+}
+
+/// Since when the credentials have not worked, for one reason and with one spec.
+enum Since {
+    /// They have from this time on, and are waited for.
+    Time(Timestamp),
+    /// For so long that nobody waits any more.
+    GivenUp,
+    /// It is news.
+    Now,
+}
+
+fn since(conditions: &[Condition], reason: &str, generation: i64) -> Since {
+    let told = |type_| {
+        conditions::find(conditions, type_)
+            .filter(|told| told.reason == reason && told.observed_generation == Some(generation))
+    };
+    match (told("Reconciling"), told("Stalled")) {
+        (Some(waiting), _) => Since::Time(waiting.last_transition_time.0),
+        (None, Some(_)) => Since::GivenUp,
+        (None, None) => Since::Now,
+    }
 }
 
 /// How long a Secret or a permission may be missing before nobody is expected to bring it.
@@ -89,4 +111,50 @@ pub fn pause(status: &api::BillingProviderStatus) -> Duration {
 
 fn is_ready(status: &api::BillingProviderStatus) -> Option<bool> {
     conditions::find(&status.conditions, "Ready").map(|ready| ready.status == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing() -> Result<(), ProviderError> {
+        Err(ProviderError::Config { detail: "there is no Secret".to_owned() })
+    }
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+    }
+
+    /// What kstatus reads, after each of `told`: minute, generation, whether the credentials work.
+    fn read(told: &[(i64, i64, &Result<(), ProviderError>)]) -> Vec<&'static str> {
+        let mut conditions = Vec::new();
+        let tell = |&(minute, generation, works): &(i64, i64, &Result<(), ProviderError>)| {
+            say(&mut conditions, works, generation, at(minute));
+            let is = |type_| conditions::find(&conditions, type_).is_some_and(|condition| condition.status == "True");
+            match (is("Reconciling"), is("Stalled"), is("Ready")) {
+                (true, false, false) => "InProgress",
+                (false, true, false) => "Failed",
+                (false, false, true) => "Current",
+                other => panic!("{other:?}"),
+            }
+        };
+        told.iter().map(tell).collect()
+    }
+
+    #[test]
+    fn a_missing_secret_is_waited_for_five_minutes_with_each_spec() {
+        let (missing, works) = (missing(), Ok(()));
+        let told = [(0, 1, &missing), (4, 1, &missing), (5, 1, &missing), (60, 1, &missing), (61, 2, &missing)];
+        assert_eq!(read(&told), ["InProgress", "InProgress", "Failed", "Failed", "InProgress"]);
+        assert_eq!(read(&[(0, 1, &missing), (9, 1, &missing), (10, 1, &works)])[2], "Current");
+    }
+
+    #[test]
+    fn an_outage_is_no_reason_to_give_up() {
+        let down = Err(ProviderError::Transient { detail: "connection refused".to_owned() });
+        assert_eq!(read(&[(0, 1, &down), (600, 1, &down)]), ["InProgress", "InProgress"]);
+        // Nor does the time of one reason count for another.
+        let missing = missing();
+        assert_eq!(read(&[(0, 1, &down), (600, 1, &missing)]), ["InProgress", "InProgress"]);
+    }
 }

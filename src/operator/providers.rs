@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::DeserializeGuard;
@@ -40,11 +40,21 @@ impl Provider {
 /// What a client was made from: when one of these changes, it is made anew.
 type Version = (Option<String>, Option<i64>, Option<String>);
 
+/// A client, what it was made from, and when.
+struct Kept {
+    version: Version,
+    made: Instant,
+    provider: Provider,
+}
+
+/// A client that is younger than this is not made anew for tokens that are refused: its own are as new.
+const NEW: Duration = Duration::from_mins(1);
+
 /// The clouds of all BillingProviders.
 pub struct Providers {
     client: Client,
     azure: azure::Connections,
-    kept: Mutex<HashMap<ObjectKey, (Version, Provider)>>,
+    kept: Mutex<HashMap<ObjectKey, Kept>>,
 }
 
 impl Providers {
@@ -56,6 +66,14 @@ impl Providers {
     /// Forgets the one at `key`.
     pub fn forget(&self, key: &ObjectKey) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    /// Has the client of the one at `key` made anew, without the tokens that it keeps, unless that was done just now.
+    pub fn renew(&self, key: &ObjectKey) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.get_mut(key).filter(|kept| kept.made.elapsed() > NEW) {
+            kept.version = Version::default();
+        }
     }
 
     /// The cloud through the BillingProvider at `key`, or what is missing.
@@ -152,15 +170,13 @@ impl Providers {
     ) -> Result<Provider, ProviderError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let pace = match kept.get(key) {
-            Some((known, provider)) if *known == version => return Ok(provider.clone()),
-            Some((_, provider)) => Arc::clone(&provider.pace),
+            Some(kept) if kept.version == version => return Ok(kept.provider.clone()),
+            Some(kept) => Arc::clone(&kept.provider.pace),
             None => Arc::new(Pace::new(LOOKS.0, LOOKS.1)),
         };
-        make().map(|client| {
-            let provider = Provider { client, pace };
-            kept.insert(key.clone(), (version, provider.clone()));
-            provider
-        })
+        let provider = Provider { client: make()?, pace };
+        kept.insert(key.clone(), Kept { version, made: Instant::now(), provider: provider.clone() });
+        Ok(provider)
     }
 }
 

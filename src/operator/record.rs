@@ -14,12 +14,13 @@ use crate::core::account::AccountId;
 use crate::core::decide::orphan;
 use crate::core::observation::Observation;
 use crate::core::record::RecordState;
+use crate::core::schedule::while_verifying;
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
 use super::{LOOK_DEADLINE, Operator, parse, report};
 
-/// The pause between two looks for a record whose outcome is awaited.
+/// The pause after something was written into a record.
 const SOON: Duration = Duration::from_secs(5);
 /// The pause while nobody can look, or nobody needs to.
 const LATER: Duration = Duration::from_mins(5);
@@ -59,7 +60,7 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     }
     let clock = operator.settings.clock;
     Ok(Next::After(match record.state {
-        RecordState::Intended | RecordState::Unknown => SOON,
+        RecordState::Intended | RecordState::Unknown => while_verifying(record.settled_at(), Timestamp::now()),
         // The provider takes its time, by the calendar of billing.
         _ => clock.wall_until(clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX)),
     }))

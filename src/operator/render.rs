@@ -140,7 +140,6 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
             say("Observed", Status::False, problem.reason(), &message);
         }
         Verdict::WrongAccount { .. } => say("Observed", Status::False, verdict.reason(), &message),
-        Verdict::AccountConflict(_) => say("Observed", Status::True, "Observed", LOOKED),
         _ if decision.seen.is_some() => say("Observed", Status::True, "Observed", LOOKED),
         _ => {}
     }

@@ -173,7 +173,7 @@ async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Re
     if matches!(look, Err(ProviderError::Unauthenticated { .. })) {
         // A token that was taken back is not to be used until it expires, and the provider is to say so, too.
         let provider = provider_key(key, &read.subscription);
-        operator.providers.forget(&provider);
+        operator.providers.renew(&provider);
         operator.queue.add(Work::Provider(provider));
     }
     Some(look)

@@ -11,7 +11,7 @@ use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::inputs::Inputs;
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle};
-use crate::core::offer::{BenefitKind, BenefitState, Offer, OfferClass};
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use crate::core::provider::{Capabilities, Method, ProviderError};
 use crate::core::record::{NoMore, Outcome, Record, RecordState};
 use crate::core::schedule::Next;
@@ -162,6 +162,11 @@ fn row_08_accepted() {
         on.record = Some(open(RecordState::Unknown, 9));
     };
     assert_eq!(ruled(lost_answer).3, Some(Effect::Note(Note::Accepted)), "so that a stale look never asks again");
+    let by_a_person = |on: &mut Inputs| {
+        on.seen().acceptance = Acceptance::Accepted;
+        on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 9));
+    };
+    assert_eq!(ruled(by_a_person).3, Some(Effect::Note(Note::Accepted)), "nor asks for what a person has done");
     let overdue = |on: &mut Inputs| {
         on.seen().acceptance = Acceptance::Accepted;
         on.seen().benefits = vec![period(ago(100))];
@@ -224,6 +229,11 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
     };
     assert_eq!(gives_up(thrice), person(NoMore::TooManyAttempts));
     assert_eq!(gives_up(|on| on.allowance.last_hour = 10), None, "the cap passes by itself");
+    let dry = |on: &mut Inputs| {
+        on.record = Some(open(RecordState::Unknown, 1));
+        on.allowance.dry_run = true;
+    };
+    assert_eq!(idle(dry), row("UpgradeHeld", CURRENT), "and what does not is said");
     assert_eq!(gives_up(|on| on.previous.look = None), None, "so does a wiped status");
 }
 
@@ -493,6 +503,16 @@ fn the_next_look_comes_right_after_the_date_that_matters() {
     assert_eq!(decide(&inputs).next, Next::At(ago(-2) + SignedDuration::from_secs(1)));
     inputs.seen().benefits = vec![period(ago(-2000))];
     assert_eq!(decide(&inputs).next, Next::At(ago(-6)), "and never later than in six hours");
+    // The provider has not said so yet: it is asked again soon, for a day.
+    let soon = Next::At(now() + SignedDuration::from_mins(5));
+    inputs.seen().benefits = vec![Benefit { state: BenefitState::Unknown, ..period(ago(0)) }];
+    assert_eq!(decide(&inputs).next, soon);
+    inputs.desired.when =
+        When::BeforeExhaustion(Limits { credit_below: None, time_left: Some(SignedDuration::from_hours(1)) });
+    inputs.seen().benefits = vec![period(ago(-1))];
+    inputs.seen().provider_time = Some(now() - SignedDuration::from_secs(2));
+    let decision = decide(&inputs);
+    assert_eq!((decision.verdict.reason(), decision.next), ("WaitingForExhaustion", soon), "by our clock alone");
 }
 
 #[test]
