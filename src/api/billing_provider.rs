@@ -21,10 +21,6 @@ const GUID: &str = "self.matches('^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 /// The key that is read in the Secret of an [`AzureSecret`] that names none.
 pub const AZURE_SECRET_KEY: &str = "clientSecret";
-/// The key of the access key's id in the Secret of an [`AwsSecret`].
-pub const AWS_ACCESS_KEY_ID: &str = "accessKeyId";
-/// The key of the secret access key in the Secret of an [`AwsSecret`].
-pub const AWS_SECRET_ACCESS_KEY: &str = "secretAccessKey";
 
 /// How to reach the billing of a cloud. One variant per cloud.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

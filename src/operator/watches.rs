@@ -59,6 +59,7 @@ fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
         }
         Event::Deleted(key) => {
             let gone = operator.index().remove(&key);
+            operator.queue.forget(&Work::Subscription(key));
             if let Some(gone) = gone {
                 after(operator, &gone.account);
             }

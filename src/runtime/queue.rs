@@ -50,51 +50,41 @@ pub struct Load {
 /// A queue of keys. Each operation costs at most the logarithm of the number of waiting keys.
 #[derive(Debug)]
 pub struct Queue<K> {
-    state: Mutex<State<K>>,
+    schedule: Mutex<Schedule<K>>,
     changed: Notify,
-}
-
-#[derive(Debug)]
-struct State<K> {
-    schedule: Schedule<K>,
-    closed: bool,
 }
 
 impl<K: Clone + Eq + Hash> Queue<K> {
     /// An empty queue. The same key is never started twice within `min_interval`.
     pub fn new(min_interval: Duration) -> Self {
-        let state = State { schedule: Schedule::new(min_interval), closed: false };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        Self { schedule: Mutex::new(Schedule::new(min_interval)), changed: Notify::new() }
     }
 
     /// Asks for a pass over the key as soon as possible: it changed. This ends a backoff. A key whose pass is running is
     /// passed over once more.
     pub fn add(&self, key: K) {
-        self.state().schedule.add(key, Instant::now());
+        self.schedule().add(key, Instant::now());
         self.changed.notify_waiters();
     }
 
     /// Asks for a pass over the key after this time. If one is due earlier that one stands, and a backoff stands too.
     pub fn add_after(&self, key: K, delay: Duration) {
-        self.state().schedule.add_after(key, delay, Instant::now());
+        self.schedule().add_after(key, delay, Instant::now());
         self.changed.notify_waiters();
     }
 
-    /// The next key that is due, as soon as there is one; none once the queue is closed. The caller has the key to
-    /// itself and must hand it back to [`done`](Self::done). Dropping the future loses no key.
-    pub async fn next(&self) -> Option<K> {
+    /// The next key that is due, as soon as there is one. The caller has the key to itself and must hand it back to
+    /// [`done`](Self::done). Dropping the future loses no key.
+    pub async fn next(&self) -> K {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable(); // from here on no change is missed
             let first_due = {
-                let mut state = self.state();
-                if state.closed {
-                    return None;
+                let mut schedule = self.schedule();
+                if let Some(key) = schedule.start(Instant::now()) {
+                    return key;
                 }
-                if let Some(key) = state.schedule.start(Instant::now()) {
-                    return Some(key);
-                }
-                state.schedule.first_due()
+                schedule.first_due()
             };
             match first_due {
                 Some(due) => tokio::select! { () = changed => {}, () = sleep_until(due) => {} },
@@ -105,40 +95,31 @@ impl<K: Clone + Eq + Hash> Queue<K> {
 
     /// Ends the pass over a key that [`next`](Self::next) returned. What was asked for during the pass is not lost.
     pub fn done(&self, key: K, next: Next) {
-        self.state().schedule.done(key, next, Instant::now());
+        self.schedule().done(key, next, Instant::now());
         self.changed.notify_waiters();
     }
 
     /// Takes back every request for the key, for example because its object is gone. A pass that runs goes on.
     pub fn forget(&self, key: &K) {
-        self.state().schedule.forget(key, Instant::now());
-    }
-
-    /// Hands out nothing more.
-    pub fn close(&self) {
-        self.state().closed = true;
-        self.changed.notify_waiters();
+        self.schedule().forget(key, Instant::now());
     }
 
     /// How full the queue is. This counts the due keys: for metrics, not for a hot path.
     pub fn load(&self) -> Load {
         let now = Instant::now();
-        let state = self.state();
-        let due = state.schedule.due(now);
+        let schedule = self.schedule();
+        let due = schedule.due(now);
         Load {
             due,
-            scheduled: state.schedule.pending() - due,
-            running: state.schedule.running(),
-            oldest_wait: state
-                .schedule
-                .first_due()
-                .map_or(Duration::ZERO, |first| now.saturating_duration_since(first)),
+            scheduled: schedule.pending() - due,
+            running: schedule.running(),
+            oldest_wait: schedule.first_due().map_or(Duration::ZERO, |first| now.saturating_duration_since(first)),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<K>> {
+    fn schedule(&self) -> MutexGuard<'_, Schedule<K>> {
         // Nothing panics half-way through a change of the schedule, except perhaps a key's own hash or comparison.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -159,7 +140,7 @@ mod tests {
         });
         tokio::time::sleep(Duration::from_secs(10)).await;
         queue.add("now");
-        assert_eq!(waiter.await.unwrap(), (Some("now"), Some("late")));
+        assert_eq!(waiter.await.unwrap(), ("now", "late"));
         assert_eq!(began.elapsed(), Duration::from_mins(1));
     }
 
@@ -178,7 +159,7 @@ mod tests {
         }
         let mut served = Vec::new();
         for waiter in waiters {
-            served.push(waiter.await.unwrap().unwrap());
+            served.push(waiter.await.unwrap());
         }
         served.sort_unstable();
         assert_eq!(served, (0..10).collect::<Vec<_>>());
@@ -191,23 +172,9 @@ mod tests {
             queue.add(key);
         }
         queue.add_after("d", Duration::from_mins(1));
-        queue.next().await.unwrap();
+        queue.next().await;
         tokio::time::advance(Duration::from_secs(7)).await;
         let expected = Load { due: 2, scheduled: 1, running: 1, oldest_wait: Duration::from_secs(7) };
         assert_eq!(queue.load(), expected);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_closed_queue_ends_every_wait() {
-        let queue = Arc::new(Queue::<u8>::new(Duration::ZERO));
-        let waiter = tokio::spawn({
-            let queue = queue.clone();
-            async move { queue.next().await }
-        });
-        tokio::task::yield_now().await;
-        queue.close();
-        assert_eq!(waiter.await.unwrap(), None);
-        queue.add(1);
-        assert_eq!(queue.next().await, None);
     }
 }

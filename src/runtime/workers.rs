@@ -82,10 +82,7 @@ pub async fn run<K, P, F>(
             () = shutdown.cancelled() => break,
             Some(ended) = workers.passes.join_next_with_id() => workers.end(ended),
             _ = beat.tick() => if !workers.overdue() { pulse.set(Some(Instant::now())) },
-            key = workers.queue.next(), if workers.passes.len() < limits.workers.max(1) => match key {
-                Some(key) => workers.start(key),
-                None => break,
-            },
+            key = workers.queue.next(), if workers.passes.len() < limits.workers.max(1) => workers.start(key),
         }
     }
     pulse.set(None);

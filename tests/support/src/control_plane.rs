@@ -46,15 +46,6 @@ pub struct ControlPlane {
     dir: WorkDir,
 }
 
-/// Where the control plane listens.
-#[derive(Clone, Debug)]
-pub struct Endpoints {
-    /// The API server's URL.
-    pub api_server: String,
-    /// etcd's URL: plain HTTP, no credentials.
-    pub etcd: String,
-}
-
 impl ControlPlane {
     /// Starts etcd, kube-apiserver and, where there is one, kube-controller-manager, and waits until they are ready.
     ///
@@ -112,11 +103,6 @@ impl ControlPlane {
     /// Whether there is garbage collection, namespace deletion and everything else that kube-controller-manager does.
     pub fn has_controller_manager(&self) -> bool {
         self.has_controller_manager
-    }
-
-    /// Where the control plane listens.
-    pub fn endpoints(&self) -> Endpoints {
-        Endpoints { api_server: self.ports.api_server_url(), etcd: format!("http://{}", self.ports.etcd_address()) }
     }
 
     /// The directory of all the files: the processes' logs are in `logs/` below it, and the caller's may be there too.

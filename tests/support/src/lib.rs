@@ -25,7 +25,7 @@ mod simulator;
 mod stack;
 mod work_dir;
 
-pub use control_plane::{ControlPlane, Endpoints};
+pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use kubeconfig::client;
 pub use process::Process;
