@@ -21,6 +21,8 @@ mod etcd;
 mod kubeconfig;
 mod launch;
 mod process;
+#[cfg(feature = "rsa")]
+mod rsa_certificate;
 mod simulator;
 mod stack;
 mod work_dir;
@@ -29,5 +31,7 @@ pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use kubeconfig::client;
 pub use process::Process;
+#[cfg(feature = "rsa")]
+pub use rsa_certificate::RsaCertificate;
 pub use simulator::Simulator;
 pub use stack::{Clock, REPOSITORY, Stack};

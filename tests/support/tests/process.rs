@@ -48,7 +48,15 @@ async fn stop_kills_what_does_not_listen() {
 async fn drop_kills() {
     let (process, _dir) = started("echo ready; exec sleep 60").await;
     let id = process.id();
-    assert_eq!(fs::read_to_string(format!("/proc/{id}/comm")).unwrap().trim(), "sleep", "the id is the program's own");
+    let name = || fs::read_to_string(format!("/proc/{id}/comm")).unwrap();
+    // What is ready is the shell; it becomes the program a moment later.
+    tokio::time::timeout(LONG, async {
+        while name().trim() != "sleep" {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("the id is the program's own");
     drop(process);
     assert!(!is_alive(id));
 }
