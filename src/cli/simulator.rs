@@ -4,9 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use tokio::fs::OpenOptions;
+use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::simulator::{self, Config};
+use crate::simulator::{self, Config, Running};
 
 use super::Error;
 use super::clock::ClockArgs;
@@ -28,31 +30,61 @@ pub struct Args {
     /// Seed of the random ids.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// File to go on from if it exists, and to write the whole state to on a clean stop. It contains secrets. Its clock
+    /// and its random numbers win over the options above.
+    #[arg(long, value_name = "PATH")]
+    state_file: Option<PathBuf>,
 }
 
 /// Runs the simulator until SIGTERM or ctrl-c. Prints its URL, on a line of its own, when it is ready.
 pub async fn run(args: Args) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let running = simulator::start(Config { listen: args.listen, clock: args.clock.clock(), seed: args.seed }).await?;
-    write(&args.ca_file, running.ca_pem()).await?;
-    if let Some(path) = &args.url_file {
-        write(path, running.url()).await?;
-    }
-    println!("{}", running.url());
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupt = tokio::signal::ctrl_c() => interrupt?,
-    }
-    running.stop().await;
-    Ok(())
+    serve(args, async {
+        tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            interrupt = tokio::signal::ctrl_c() => interrupt,
+        }
+    })
+    .await
 }
 
-/// Writes a file that appears at once and whole.
-async fn write(path: &Path, text: &str) -> Result<(), Error> {
+/// Runs it until `stopped`.
+async fn serve(args: Args, stopped: impl Future<Output = io::Result<()>>) -> Result<(), Error> {
+    let running = simulator::start(Config { listen: args.listen, clock: args.clock.clock(), seed: args.seed }).await?;
+    if let Some(path) = &args.state_file {
+        restore(&running, path).await?;
+    }
+    write(&args.ca_file, running.ca_pem(), 0o644).await?;
+    if let Some(path) = &args.url_file {
+        write(path, running.url(), 0o644).await?;
+    }
+    println!("{}", running.url());
+    stopped.await?;
+    let state = running.stop().await;
+    match &args.state_file {
+        Some(path) => write(path, &state, 0o600).await,
+        None => Ok(()),
+    }
+}
+
+/// Goes on from the state in a file, if there is one.
+async fn restore(running: &Running, path: &Path) -> Result<(), Error> {
+    let state = match tokio::fs::read_to_string(path).await {
+        Ok(state) => state,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(format!("{} cannot be read: {error}", path.display()).into()),
+    };
+    running.restore(&state).map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
+/// Writes a file that appears at once and whole, with these permissions.
+async fn write(path: &Path, text: &str, mode: u32) -> Result<(), Error> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let written: io::Result<()> = async {
-        tokio::fs::write(&partial, text).await?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&partial).await?;
+        file.write_all(text.as_bytes()).await?;
+        file.flush().await?;
         tokio::fs::rename(&partial, path).await
     }
     .await;
@@ -61,6 +93,7 @@ async fn write(path: &Path, text: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;
 
     use clap::Parser;
@@ -75,30 +108,67 @@ mod tests {
         args: Args,
     }
 
-    #[tokio::test]
-    async fn it_writes_its_files_when_it_is_ready() {
-        let folder = tempfile::tempdir().unwrap();
-        let (ca, url) = (folder.path().join("ca.pem"), folder.path().join("url"));
-        let (ca_text, url_text) = (ca.to_str().unwrap(), url.to_str().unwrap());
-        let billing = ["--billing-start", "2026-01-01T00:00:00Z", "--billing-origin", "2026-01-01T00:00:00Z"];
-        let arguments = ["simulator", "--ca-file", ca_text, "--url-file", url_text];
-        assert!(Command::try_parse_from(arguments.iter().chain(&billing)).is_err(), "the rate is missing");
-        let arguments = arguments.iter().chain(&billing).chain(&["--billing-rate", "60"]);
-        let process = tokio::spawn(run(Command::parse_from(arguments).args));
+    /// Waits for the URL, and asks the simulator for `path`.
+    async fn get(folder: &Path, path: &str) -> Value {
         let url = tokio::time::timeout(Duration::from_secs(30), async {
             loop {
-                if let Ok(url) = tokio::fs::read_to_string(&url).await {
+                if let Ok(url) = tokio::fs::read_to_string(folder.join("url")).await {
                     return url;
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
         let url = url.await.unwrap();
-        let ca = Certificate::from_pem(&tokio::fs::read(&ca).await.unwrap()).unwrap();
+        let ca = Certificate::from_pem(&tokio::fs::read(folder.join("ca.pem")).await.unwrap()).unwrap();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
-        let clock: Value = http.get(format!("{url}/_sim/clock")).send().await.unwrap().json().await.unwrap();
-        assert_eq!(clock["rate"], 60);
+        http.get(format!("{url}/_sim/{path}")).send().await.unwrap().json().await.unwrap()
+    }
+
+    fn arguments(folder: &Path) -> Vec<String> {
+        let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+        let files = ["--ca-file", &file("ca.pem"), "--url-file", &file("url"), "--state-file", &file("state.json")];
+        let billing = ["--billing-start", "2026-01-01T00:00:00Z", "--billing-origin", "2026-01-01T00:00:00Z"];
+        ["simulator"].iter().chain(&files).chain(&billing).map(|&text| text.to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn it_writes_its_files_when_it_is_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut arguments = arguments(folder.path());
+        assert!(Command::try_parse_from(&arguments).is_err(), "the rate is missing");
+        arguments.extend(["--billing-rate".into(), "60".into()]);
+        let process = tokio::spawn(run(Command::parse_from(arguments).args));
+        assert_eq!(get(folder.path(), "clock").await["rate"], 60);
         process.abort();
+    }
+
+    #[tokio::test]
+    async fn it_goes_on_from_its_state_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = |rate: &str| {
+            let mut arguments = arguments(folder.path());
+            arguments.extend(["--billing-rate".into(), rate.into()]);
+            let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+            let stopped = async { stopped.await.map_err(io::Error::other) };
+            (stop, tokio::spawn(serve(Command::parse_from(arguments).args, stopped)))
+        };
+        let (stop, process) = start("60");
+        get(folder.path(), "clock").await;
+        tokio::fs::remove_file(folder.path().join("url")).await.unwrap();
+        stop.send(()).unwrap();
+        process.await.unwrap().unwrap();
+        let mode = folder.path().join("state.json").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "it has secrets");
+
+        let (stop, process) = start("1");
+        assert_eq!(get(folder.path(), "clock").await["rate"], 60, "that of the file");
+        stop.send(()).unwrap();
+        process.await.unwrap().unwrap();
+
+        tokio::fs::write(folder.path().join("state.json"), "{}").await.unwrap();
+        let (_stop, process) = start("1");
+        let error = process.await.unwrap().unwrap_err().to_string();
+        assert!(error.contains("state.json: this is no state of a simulator: "), "{error}");
     }
 }

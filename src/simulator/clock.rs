@@ -1,6 +1,7 @@
 //! The simulator's billing clock: the configured one until the control API advances it or changes its speed.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::clock::BillingClock;
 
@@ -9,6 +10,22 @@ pub(crate) struct VirtualClock {
     clock: BillingClock,
     /// How far the control API has advanced it.
     advanced: SignedDuration,
+}
+
+/// What the clocks show at one time, and how fast the billing clock goes on from there.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Reading {
+    billing_time: Timestamp,
+    wall_time: Timestamp,
+    rate: u32,
+}
+
+impl From<Reading> for VirtualClock {
+    /// A clock that went on since the reading.
+    fn from(reading: Reading) -> Self {
+        Self::new(BillingClock::scaled(reading.billing_time, reading.wall_time, reading.rate))
+    }
 }
 
 impl VirtualClock {
@@ -20,10 +37,13 @@ impl VirtualClock {
         self.at(Timestamp::now())
     }
 
-    fn at(&self, wall: Timestamp) -> Timestamp {
+    /// The billing time when the wall clock shows `wall`, in whole steps of 100 ns: no service of Microsoft writes more
+    /// than seven digits of a second, and not every reader takes more.
+    pub(crate) fn at(&self, wall: Timestamp) -> Timestamp {
         let time = self.clock.at(wall);
         // Adding an absolute duration saturates; the error is for calendar units only.
-        time.saturating_add(self.advanced).unwrap_or(time)
+        let time = time.saturating_add(self.advanced).unwrap_or(time);
+        time - SignedDuration::from_nanos(i64::from(time.subsec_nanosecond() % 100))
     }
 
     /// Jumps forward.
@@ -38,9 +58,15 @@ impl VirtualClock {
     }
 
     /// How many billing seconds pass in a second of the wall clock.
-    pub(crate) fn rate(&self) -> i64 {
+    fn rate(&self) -> u32 {
         let (wall, second) = (Timestamp::now(), SignedDuration::from_secs(1));
-        self.clock.at(wall + second).duration_since(self.clock.at(wall)).as_secs()
+        let passed = self.clock.at(wall + second).duration_since(self.clock.at(wall));
+        u32::try_from(passed.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn read(&self) -> Reading {
+        let wall_time = Timestamp::now();
+        Reading { billing_time: self.at(wall_time), wall_time, rate: self.rate() }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Faults on demand: which requests they meet, and what they do to the answer.
 
+use std::fmt;
+
 use axum::http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -39,15 +42,19 @@ enum Star {
 pub(crate) enum Kind {
     /// Processed at once, answered later (wall clock).
     Latency { millis: u64 },
-    /// 429 with `Retry-After`; not processed.
-    Throttle { retry_after_seconds: u32 },
+    /// 429 with `Retry-After`, in seconds or as a date; not processed.
+    Throttle {
+        retry_after_seconds: u32,
+        #[serde(default)]
+        retry_after_date: bool,
+    },
     /// This status with an ARM error; not processed.
     Status { code: u16 },
     /// The connection is closed without an answer; not processed.
     Cut,
-    /// Upgrades only: processed, then cut.
+    /// Changes of accounts only: processed, then cut.
     AppliedAnswerLost,
-    /// Upgrades only: answered or cut now, processed later (wall clock).
+    /// Changes of accounts only: answered or cut now, processed later (wall clock).
     AppliedLate {
         millis: u64,
         #[serde(default)]
@@ -72,7 +79,25 @@ pub(crate) enum Kind {
     ReplaceField { path: String, value: Value },
 }
 
-/// What the caller of an upgrade sees that is applied late.
+/// How long a throttled client has to wait, and how it is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RetryAfter {
+    pub(crate) seconds: u32,
+    /// As a date of the wall clock.
+    pub(crate) date: bool,
+}
+
+impl fmt::Display for RetryAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.date {
+            return write!(f, "{}", self.seconds);
+        }
+        let then = Timestamp::now() + SignedDuration::from_secs(self.seconds.into());
+        write!(f, "{}", then.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    }
+}
+
+/// What the caller of a change sees that is applied late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum LateAnswer {
@@ -97,10 +122,9 @@ impl Fault {
     }
 
     fn matches(&self, operation: OperationName, account: Option<&str>) -> bool {
-        let read = matches!(operation, OperationName::Subscription | OperationName::BillingProperty);
         let applicable = match self.kind {
-            Kind::AppliedAnswerLost | Kind::AppliedLate { .. } => operation == OperationName::Upgrade,
-            Kind::Stale { .. } => read,
+            Kind::AppliedAnswerLost | Kind::AppliedLate { .. } => operation.changes_accounts(),
+            Kind::Stale { .. } => operation.reads_accounts(),
             _ => true,
         };
         let operations = match self.operation {

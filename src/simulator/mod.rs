@@ -5,6 +5,7 @@ mod clock;
 mod control;
 mod faults;
 mod protocol;
+mod state;
 mod tls;
 mod world;
 
@@ -54,6 +55,9 @@ pub enum Error {
     /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] tokio_rustls::rustls::Error),
+    /// A saved state cannot be gone on with.
+    #[error("{0}")]
+    State(String),
 }
 
 /// A simulator that runs; it stops when this is dropped.
@@ -61,6 +65,7 @@ pub enum Error {
 pub struct Running {
     url: String,
     ca_pem: String,
+    shared: Arc<world::Shared>,
     server: JoinHandle<io::Result<()>>,
     stop: DropGuard,
 }
@@ -76,12 +81,19 @@ impl Running {
         &self.ca_pem
     }
 
-    /// Stops it: takes no more requests, and gives those in progress two seconds.
-    pub async fn stop(mut self) {
+    /// Goes on from what [`Self::stop`] answered.
+    pub fn restore(&self, state: &str) -> Result<(), Error> {
+        self.shared.restore(state).map_err(|error| Error::State(error.to_string()))
+    }
+
+    /// Stops it: takes no more requests, and gives those in progress two seconds. The answer is its whole state as JSON,
+    /// secrets included.
+    pub async fn stop(mut self) -> String {
         drop(self.stop);
         if tokio::time::timeout(DRAIN_LIMIT, &mut self.server).await.is_err() {
             self.server.abort();
         }
+        self.shared.save()
     }
 }
 
@@ -98,9 +110,9 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let service = Router::new()
         .nest("/_sim", control::router())
         .fallback(protocol::serve)
-        .with_state(shared)
+        .with_state(Arc::clone(&shared))
         .into_make_service_with_connect_info::<tls::Peer>();
     let listener = tls::TlsListener::new(tcp, address, tls, stop.clone());
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    Ok(Running { url, ca_pem, server: tokio::spawn(server.into_future()), stop: stop.drop_guard() })
+    Ok(Running { url, ca_pem, shared, server: tokio::spawn(server.into_future()), stop: stop.drop_guard() })
 }

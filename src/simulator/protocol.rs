@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::azure::{self, Target, arm};
-use super::faults::{self, Kind, LateAnswer};
+use super::faults::{self, Kind, LateAnswer, RetryAfter};
 use super::tls::Peer;
 use super::world::{Asked, Shared, World};
 
@@ -25,11 +25,59 @@ const REQUEST_LIMIT: usize = 1 << 20;
 pub(crate) enum OperationName {
     Token,
     Discovery,
+    TenantList,
+    SubscriptionList,
     Subscription,
+    Cancel,
+    Rename,
+    Enable,
     BillingProperty,
+    BillingAccountList,
+    BillingAccount,
+    BillingProfileList,
+    BillingProfile,
+    BillingSubscriptionList,
+    BillingSubscription,
+    BalanceSummary,
+    Lots,
+    Events,
     Upgrade,
     OperationStatus,
     Other,
+}
+
+impl OperationName {
+    /// Whether it tells what an account is, so that it can tell what one was.
+    pub(crate) const fn reads_accounts(self) -> bool {
+        match self {
+            Self::SubscriptionList
+            | Self::Subscription
+            | Self::BillingProperty
+            | Self::BillingAccountList
+            | Self::BillingAccount
+            | Self::BillingProfileList
+            | Self::BillingProfile
+            | Self::BillingSubscriptionList
+            | Self::BillingSubscription
+            | Self::BalanceSummary
+            | Self::Lots
+            | Self::Events
+            | Self::OperationStatus => true,
+            Self::Token
+            | Self::Discovery
+            | Self::TenantList
+            | Self::Cancel
+            | Self::Rename
+            | Self::Enable
+            | Self::Upgrade
+            | Self::Other => false,
+        }
+    }
+
+    /// Whether it changes an account.
+    pub(crate) const fn changes_accounts(self) -> bool {
+        matches!(self, Self::Upgrade | Self::Cancel | Self::Rename | Self::Enable)
+    }
 }
 
 /// A request, read to its end.
@@ -56,8 +104,11 @@ impl Call {
 
     /// A query parameter; names are case-insensitive, as Azure's are.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
-        let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
-        pairs.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
+        self.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
+    }
+
+    pub(crate) fn query_pairs(&self) -> url::form_urlencoded::Parse<'_> {
+        url::form_urlencoded::parse(self.query.as_bytes())
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -127,12 +178,13 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
     let target = Target::of(&call.method, &call.path);
     let (delivery, fault) = {
         let mut world = shared.world();
-        let fault = faults::take(&mut world.faults, target.operation(), target.account());
+        let account = target.account(&world);
+        let fault = faults::take(&mut world.faults, target.operation(), account.as_deref());
         let delivery = deliver(&mut world, &call, &target, fault.as_ref());
         world.log(Asked {
             wall_time: Timestamp::now(),
             operation: target.operation(),
-            account: target.account().map(str::to_owned),
+            account,
             method: call.method.to_string(),
             path: call.path.clone(),
             status: delivery.status(),
@@ -166,8 +218,8 @@ fn deliver(world: &mut World, call: &Call, target: &Target, fault: Option<&Kind>
             azure::process(world, call, target, 0);
             Delivery::Cut
         }
-        Kind::Throttle { retry_after_seconds } => {
-            let reply = arm::throttled(target.account(), *retry_after_seconds);
+        Kind::Throttle { retry_after_seconds: seconds, retry_after_date: date } => {
+            let reply = azure::throttled(target, call, RetryAfter { seconds: *seconds, date: *date });
             Delivery::Json(arm::finish(world, call, reply))
         }
         Kind::Redirect { to } => Delivery::Json(arm::finish(

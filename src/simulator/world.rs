@@ -1,19 +1,25 @@
 //! Everything that the simulator knows: accounts and their past, clients, what was accepted, applied and asked.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::num::NonZeroU16;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::azure::account::{Account, By};
-use super::azure::broker::Operation;
 use super::azure::entra::{Client, Token};
+use super::azure::ids::BillingIds;
+use super::azure::operations::{self, Operations};
+use super::azure::throttle::{Buckets, Limits};
 use super::clock::VirtualClock;
 use super::faults::Fault;
 use super::protocol::OperationName;
+use super::state::{Invalid, State};
 
 /// How many requests the log keeps; the oldest are dropped.
 const REQUESTS_KEPT: usize = 100_000;
@@ -29,10 +35,30 @@ impl Shared {
         Self { world: Mutex::new(world), stop }
     }
 
-    /// The world. It is never held across an await.
+    /// The world, with everything carried out that is due. It is never held across an await.
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // A panic while it was held fails one request; the others go on with what it left.
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
+        operations::settle(&mut world);
+        world
+    }
+
+    /// Goes on from a state that was saved; the log of requests begins anew.
+    pub(crate) fn restore(&self, text: &str) -> Result<(), Invalid> {
+        let mut world = self.world();
+        *world = State::parse(text)?.world(world.url.clone())?;
+        Ok(())
+    }
+
+    /// The state to restore later.
+    pub(crate) fn save(&self) -> String {
+        serde_json::to_string_pretty(&State::of(&self.world())).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }
 
@@ -42,18 +68,39 @@ pub(crate) struct World {
     pub(crate) clock: VirtualClock,
     pub(crate) random: fastrand::Rng,
     pub(crate) clients: HashMap<String, Client>,
+    /// The clients as they were posted.
+    pub(crate) posted: BTreeMap<String, Value>,
     pub(crate) tokens: HashMap<String, Token>,
-    /// The broker's acceptances by idempotency key.
-    pub(crate) operations: HashMap<String, Operation>,
+    /// What the broker accepted.
+    pub(crate) operations: Operations,
     pub(crate) ledger: Vec<Applied>,
     pub(crate) requests: VecDeque<Asked>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) settings: Settings,
+    pub(crate) buckets: Buckets,
     /// Each account with its past: what it was from when on. Never an empty list.
-    accounts: HashMap<String, Vec<(Timestamp, Account)>>,
+    accounts: BTreeMap<String, Vec<(Timestamp, Account)>>,
+    /// The accounts that have or had a billing account, by its name in lower case.
+    billed: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What is the same for all accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// How many items a page of a list has.
+    pub(crate) page_size: NonZeroU16,
+    pub(crate) throttling: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { page_size: NonZeroU16::MIN.saturating_add(99), throttling: Limits::default() }
+    }
 }
 
 /// An upgrade that was really applied.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Applied {
     account: String,
@@ -83,13 +130,22 @@ impl World {
             clock,
             random: fastrand::Rng::with_seed(seed),
             clients: HashMap::new(),
+            posted: BTreeMap::new(),
             tokens: HashMap::new(),
-            operations: HashMap::new(),
+            operations: Operations::default(),
             ledger: Vec::new(),
             requests: VecDeque::new(),
             faults: Vec::new(),
-            accounts: HashMap::new(),
+            settings: Settings::default(),
+            buckets: Buckets::default(),
+            accounts: BTreeMap::new(),
+            billed: BTreeMap::new(),
         }
+    }
+
+    /// Each account with its past.
+    pub(crate) fn accounts(&self) -> &BTreeMap<String, Vec<(Timestamp, Account)>> {
+        &self.accounts
     }
 
     pub(crate) fn account(&self, id: &str) -> Option<&Account> {
@@ -104,12 +160,28 @@ impl World {
 
     /// Records what the account is from `now` on.
     pub(crate) fn put_account(&mut self, account: Account, now: Timestamp) {
-        self.accounts.entry(account.settings.subscription_id.clone()).or_default().push((now, account));
+        let id = account.settings.subscription_id.clone();
+        let billed_by = BillingIds::of(&account.settings).account.to_lowercase();
+        self.billed.entry(billed_by).or_default().insert(id.clone());
+        self.accounts.entry(id).or_default().push((now, account));
+    }
+
+    /// All accounts as they were at `time`, in the order of their ids.
+    pub(crate) fn accounts_at(&self, time: Timestamp) -> impl Iterator<Item = &Account> {
+        self.accounts.keys().filter_map(move |id| self.account_at(id, time))
+    }
+
+    /// The accounts that were billed by the billing account with this name at `time`, in the order of their ids.
+    pub(crate) fn billed_at(&self, name: &str, time: Timestamp) -> impl Iterator<Item = (BillingIds, &Account)> {
+        let accounts = self.billed.get(&name.to_lowercase()).into_iter().flatten();
+        let now = accounts.filter_map(move |id| self.account_at(id, time));
+        now.map(|account| (BillingIds::of(&account.settings), account))
+            .filter(|(ids, _)| ids.account.eq_ignore_ascii_case(name))
     }
 
     /// Forgets the account and the broker's acceptances for it, as if it had never been.
     pub(crate) fn remove_account(&mut self, id: &str) -> bool {
-        self.operations.retain(|_, operation| operation.account != id);
+        self.operations.forget(id);
         self.accounts.remove(id).is_some()
     }
 

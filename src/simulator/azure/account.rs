@@ -8,9 +8,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::settings::{Offer, Rejection, Settings};
+use super::offer::Offer;
+use super::settings::{Rejection, Settings};
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const MILLIS_PER_DAY: Decimal = Decimal::from_parts(86_400_000, 0, 0, false, 0);
@@ -18,11 +19,14 @@ const MILLIS_PER_DAY: Decimal = Decimal::from_parts(86_400_000, 0, 0, false, 0);
 const DELETED_SHOWN_DAYS: u32 = 1;
 
 /// An account and what was done to it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Account {
     pub(crate) settings: Settings,
     pub(crate) upgrade: Option<Upgrade>,
     cancelled_at: Option<Timestamp>,
+    /// Since when an invoice is overdue.
+    unpaid_since: Option<Timestamp>,
     spent: Decimal,
     /// The time that `spent` is about.
     spent_as_of: Timestamp,
@@ -30,14 +34,14 @@ pub(crate) struct Account {
 }
 
 /// An upgrade that was accepted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Upgrade {
     pub(crate) at: Timestamp,
     pub(crate) by: By,
 }
 
 /// Who upgraded: a caller of the broker, by its idempotency key, or a person in the portal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum By {
     Key(String),
@@ -50,6 +54,15 @@ pub(crate) enum Cause {
     CreditSpent,
     PeriodOver,
     Cancelled,
+    /// An invoice was not paid.
+    PastDue,
+}
+
+impl Cause {
+    /// Whether an upgrade lifts it.
+    const fn is_end_of_benefits(self) -> bool {
+        matches!(self, Self::CreditSpent | Self::PeriodOver)
+    }
 }
 
 /// When and why an account stopped.
@@ -63,10 +76,18 @@ pub(crate) struct Stop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Enabled,
+    PastDue,
     Warned,
     Disabled,
     Deleted,
     Gone,
+}
+
+impl State {
+    /// Whether the account's resources work.
+    pub(crate) const fn is_running(self) -> bool {
+        matches!(self, Self::Enabled | Self::PastDue | Self::Warned)
+    }
 }
 
 /// Why an upgrade is not made.
@@ -98,6 +119,7 @@ impl Account {
             settings,
             upgrade: None,
             cancelled_at: None,
+            unpaid_since: None,
             spent: Decimal::ZERO,
             exhausted_at: None,
         }
@@ -126,9 +148,18 @@ impl Account {
         let ended = self
             .benefits_end()
             .filter(|end| end.at <= last_change && !converted && upgrade.is_none_or(|upgrade| end.at <= upgrade.at));
-        let stopped = ended.or(cancelled);
+        let unpaid = self.unpaid_since.filter(|since| *since <= time && cancelled.is_none());
+        let unpaid = unpaid.map(|since| self.reminders(since));
+        let stopped = ended.or(cancelled).or(unpaid.map(|(_, stop)| stop).filter(|stop| stop.at <= time));
         let state = match stopped {
             Some(stop) => self.after_stop(stop, upgrade.is_some(), time),
+            None if let Some((warned, _)) = unpaid => {
+                if warned <= time {
+                    State::Warned
+                } else {
+                    State::PastDue
+                }
+            }
             None if self.settings.warned && upgrade.is_none() && self.ends_within_a_day(time) => State::Warned,
             None => State::Enabled,
         };
@@ -163,6 +194,34 @@ impl Account {
     pub(crate) fn cancel(&mut self, now: Timestamp) {
         self.settle(now);
         self.cancelled_at = Some(now);
+    }
+
+    /// The owner turns a cancelled account on again, which is for pay-as-you-go accounts only:
+    /// <https://learn.microsoft.com/azure/cost-management-billing/manage/cancel-azure-subscription>. False: not possible.
+    pub(crate) fn enable(&mut self, now: Timestamp) -> bool {
+        let snapshot = self.at(now);
+        let possible = snapshot.state == State::Disabled && snapshot.is_paid() && self.cancelled_at.is_some();
+        if possible {
+            self.settle(now);
+            self.cancelled_at = None;
+        }
+        possible
+    }
+
+    /// An invoice becomes overdue, which is for pay-as-you-go accounts that work only. False: not possible.
+    pub(crate) fn leave_unpaid(&mut self, now: Timestamp) -> bool {
+        let snapshot = self.at(now);
+        let possible = snapshot.state == State::Enabled && snapshot.is_paid();
+        if possible {
+            self.unpaid_since = Some(now);
+        }
+        possible
+    }
+
+    /// The overdue invoice is paid. False: there is none, or the account is deleted.
+    pub(crate) fn pay(&mut self, now: Timestamp) -> bool {
+        let deleted = matches!(self.at(now).state, State::Deleted | State::Gone);
+        !deleted && self.unpaid_since.take().is_some()
     }
 
     /// Whether the upgrade can be made at `now`, by a caller of the broker or by a person.
@@ -205,9 +264,15 @@ impl Account {
         stopped.then(|| seconds_later(upgrade.at, self.settings.reactivation_delay_seconds.into()))
     }
 
+    /// When the owner of an unpaid account is warned, and when the account stops.
+    fn reminders(&self, since: Timestamp) -> (Timestamp, Stop) {
+        let warned = later(since, self.settings.past_due_days);
+        (warned, Stop { at: later(warned, self.settings.unpaid_warned_days), cause: Cause::PastDue })
+    }
+
     fn after_stop(&self, stop: Stop, upgraded: bool, time: Timestamp) -> State {
         let deletion = later(stop.at, self.settings.grace_days);
-        if time < deletion || (upgraded && stop.cause != Cause::Cancelled) {
+        if time < deletion || (upgraded && stop.cause.is_end_of_benefits()) {
             State::Disabled
         } else if time < later(deletion, DELETED_SHOWN_DAYS) {
             State::Deleted
@@ -250,7 +315,19 @@ impl Account {
 
 impl Snapshot<'_> {
     pub(crate) fn quota_id(&self) -> &str {
-        if self.converted { Offer::PayAsYouGo.quota_id() } else { self.account.settings.offer.quota_id() }
+        let settings = &self.account.settings;
+        let declared = if self.converted { &settings.converted_quota_id } else { &settings.quota_id };
+        declared.as_deref().unwrap_or_else(|| self.offer().quota_id())
+    }
+
+    /// The offer in force.
+    pub(crate) fn offer(&self) -> &Offer {
+        if self.converted { &Offer::PayAsYouGo } else { &self.account.settings.offer }
+    }
+
+    /// Whether it is pay-as-you-go, by an upgrade or from the start.
+    pub(crate) fn is_paid(&self) -> bool {
+        *self.offer() == Offer::PayAsYouGo
     }
 
     /// Whether a spending limit is in force: always for an offer with benefits that was not upgraded.
@@ -268,7 +345,7 @@ impl Snapshot<'_> {
         match self.state {
             State::Gone => "Gone",
             State::Deleted => "Deleted",
-            State::Disabled if self.accepted && self.stopped.is_some_and(|stop| stop.cause != Cause::Cancelled) => {
+            State::Disabled if self.accepted && self.stopped.is_some_and(|stop| stop.cause.is_end_of_benefits()) => {
                 "Reactivating"
             }
             State::Disabled => "Disabled",

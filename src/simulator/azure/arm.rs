@@ -1,18 +1,17 @@
-//! Azure Resource Manager: the envelope, the checks that come before every read, and the reads.
-//! <https://github.com/Azure/azure-resource-manager-rpc>, version 1.0; the subscription as api-version 2022-12-01 has it:
-//! <https://learn.microsoft.com/rest/api/resources/subscriptions/get>.
+//! Azure Resource Manager: the envelope, and the checks that come before every answer.
+//! <https://github.com/Azure/azure-resource-manager-rpc>, version 1.0.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::account::{Snapshot, State};
-use super::entra::{Client, TokenProblem};
-use super::settings::Offer;
-use super::{billing_property, entra};
+use super::entra::{self, Client, TokenProblem};
+use super::offer::Offer;
+use super::rights;
 use crate::simulator::protocol::{Call, Reply};
-use crate::simulator::world::{World, object_id};
+use crate::simulator::world::World;
 
 /// What tokens for Resource Manager are asked for, without a slash at the end.
 pub(crate) const AUDIENCES: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
@@ -22,6 +21,14 @@ const IMAGINE_PROVIDERS: &str = "Microsoft.Authorization,Microsoft.Billing,Micro
     microsoft.insights,Microsoft.NotificationHubs,Microsoft.Resources,Microsoft.Sql,Microsoft.Subscription,\
     microsoft.support,microsoft.visualstudio,Microsoft.Web";
 
+/// A request whose caller is known.
+pub(crate) struct Ask<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) client: Client,
+    /// Reads show what was so many billing seconds ago.
+    pub(crate) stale: u32,
+}
+
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Reply::new(status, json!({"error": {"code": code, "message": message}}))
@@ -30,6 +37,7 @@ pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
 /// The error of a service that fails with this status.
 pub(crate) fn failure(status: u16) -> Reply {
     let (code, message) = match status {
+        404 => ("NotFound", "The resource could not be found."),
         502 => ("BadGateway", "The server received an invalid response from an upstream server."),
         503 => ("ServiceUnavailable", "The service is unavailable. Please try again later."),
         504 => ("GatewayTimeout", "The gateway did not receive a response from the service within the time limit."),
@@ -38,24 +46,13 @@ pub(crate) fn failure(status: u16) -> Reply {
     error(status, code, message)
 }
 
-/// The error of a service that throttles.
-/// <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>.
-pub(crate) fn throttled(account: Option<&str>, retry_after_seconds: u32) -> Reply {
-    let message = format!(
-        "Number of 'read' requests for subscription '{}' actor '{}' exceeded. Please try again after \
-         '{retry_after_seconds}' seconds.",
-        account.unwrap_or_default(),
-        Uuid::nil()
-    );
-    error(429, "SubscriptionRequestsThrottled", &message)
-        .with("retry-after", &retry_after_seconds.to_string())
-        .with("x-ms-ratelimit-remaining-subscription-reads", "0")
-}
-
 /// Adds the headers that every answer has:
 /// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md>.
 pub(crate) fn finish(world: &mut World, call: &Call, mut reply: Reply) -> Reply {
     let request_id = world.uuid();
+    let time = world.clock.now().strftime("%Y%m%dT%H%M%SZ");
+    reply.set("x-ms-routing-request-id", &format!("SIMULATOR:{time}:{request_id}"));
+    reply.set("cache-control", "no-cache");
     reply.set("x-ms-correlation-request-id", call.header("x-ms-correlation-request-id").unwrap_or(&request_id));
     reply.set("x-ms-request-id", &request_id);
     if call.header("x-ms-return-client-request-id").is_some_and(|value| value.eq_ignore_ascii_case("true"))
@@ -133,13 +130,7 @@ pub(crate) fn readable<'w>(
     let account = world.account_at(id, time).filter(|account| account.settings.tenant_id == client.tenant_id);
     let account = account.ok_or_else(|| not_found(id))?;
     if !client.subscriptions.contains(id) {
-        let (client, object) = (&client.id, object_id(&client.id));
-        let message = format!(
-            "The client '{client}' with object id '{object}' does not have authorization to perform action '{action}' \
-             over scope '/subscriptions/{id}{scope}' or the scope is invalid. If access was recently granted, please \
-             refresh your credentials."
-        );
-        return Err(error(403, "AuthorizationFailed", &message));
+        return Err(rights::forbidden(client, action, &format!("/subscriptions/{id}{scope}")));
     }
     Ok(account.at(time))
 }
@@ -148,25 +139,15 @@ pub(crate) fn not_found(id: &str) -> Reply {
     error(404, "SubscriptionNotFound", &format!("The subscription '{id}' could not be found."))
 }
 
-/// `GET /subscriptions/{id}`
-pub(crate) fn subscription(world: &World, call: &Call, id: &str, stale: u32) -> Result<Reply, Reply> {
-    check_api_version(call, &["2022-12-01"])?;
-    let snapshot = visible(world, call, id, stale, ("Microsoft.Resources/subscriptions/read", ""))?;
-    Ok(read(subscription_body(&snapshot)))
-}
-
-/// `GET /subscriptions/{id}/providers/Microsoft.Billing/billingProperty/default`
-pub(crate) fn billing_property(world: &World, call: &Call, id: &str, stale: u32) -> Result<Reply, Reply> {
-    check_api_version(call, &["2024-04-01"])?;
-    let action = ("Microsoft.Billing/billingProperty/read", "/providers/Microsoft.Billing/billingProperty/default");
-    let snapshot = visible(world, call, id, stale, action)?;
-    Ok(read(billing_property::body(&snapshot)))
-}
-
-/// Any other provider of the account: none is simulated, and an Imagine account may not even ask.
-pub(crate) fn other_provider(world: &World, call: &Call, id: &str, namespace: &str) -> Result<Reply, Reply> {
-    let version = call.query("api-version").ok_or_else(missing_api_version)?;
-    let snapshot = visible(world, call, id, 0, ("Microsoft.Resources/subscriptions/providers/read", ""))?;
+/// Any other provider of the account: none is simulated. An Imagine account may not even ask, a disabled one may not
+/// write: <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
+pub(crate) fn other_provider(world: &World, ask: &Ask<'_>, id: &str, namespace: &str) -> Result<Reply, Reply> {
+    let version = ask.call.query("api-version").ok_or_else(missing_api_version)?;
+    let writes = matches!(ask.call.method, Method::PUT | Method::PATCH | Method::POST);
+    let namespace = ask.call.path.split('/').nth(4).unwrap_or(namespace); // as it was sent
+    let action = format!("{namespace}/{}", if writes { "write" } else { "read" });
+    let snapshot = visible(world, ask, id, (&action, ""))?;
+    rights::check_role(&ask.client, &ask.call.method, &action, &format!("/subscriptions/{id}"))?;
     let imagine = snapshot.account.settings.offer == Offer::Imagine && !snapshot.converted;
     if imagine && !IMAGINE_PROVIDERS.split(',').any(|allowed| allowed.eq_ignore_ascii_case(namespace)) {
         let message = format!(
@@ -175,43 +156,34 @@ pub(crate) fn other_provider(world: &World, call: &Call, id: &str, namespace: &s
         );
         return Err(error(400, "DisallowedProvider", &message));
     }
+    if writes {
+        check_writable(&snapshot, id)?;
+    }
     let message =
         format!("The resource type could not be found in the namespace '{namespace}' for api version '{version}'.");
     Err(error(404, "InvalidResourceType", &message))
 }
 
+/// Refuses writes to an account that is disabled or deleted. The text is from users' reports:
+/// <https://github.com/microsoft/vscode-azureappservice/issues/912>.
+pub(crate) fn check_writable(snapshot: &Snapshot<'_>, id: &str) -> Result<(), Reply> {
+    if !matches!(snapshot.state, State::Disabled | State::Deleted) {
+        return Ok(());
+    }
+    let message = format!(
+        "The subscription '{id}' is disabled and therefore marked as read only. You cannot perform any write actions \
+         on this subscription until it is re-enabled."
+    );
+    Err(error(409, "ReadOnlyDisabledSubscription", &message))
+}
+
 /// The account, if Resource Manager knows it and the caller may see it.
-fn visible<'w>(
+pub(crate) fn visible<'w>(
     world: &'w World,
-    call: &Call,
+    ask: &Ask<'_>,
     id: &str,
-    stale: u32,
     action: (&str, &str),
 ) -> Result<Snapshot<'w>, Reply> {
-    let client = authenticate(world, call, id, &AUDIENCES)?;
-    let snapshot = readable(world, &client, id, stale, action)?;
+    let snapshot = readable(world, &ask.client, id, ask.stale, action)?;
     if snapshot.state == State::Gone { Err(not_found(id)) } else { Ok(snapshot) }
-}
-
-fn read(body: Value) -> Reply {
-    Reply::new(StatusCode::OK, body).with("x-ms-ratelimit-remaining-subscription-reads", "249")
-}
-
-fn subscription_body(snapshot: &Snapshot<'_>) -> Value {
-    let settings = &snapshot.account.settings;
-    let id = &settings.subscription_id;
-    json!({
-        "id": format!("/subscriptions/{id}"),
-        "authorizationSource": "RoleBased",
-        "managedByTenants": [],
-        "subscriptionId": id,
-        "tenantId": settings.tenant_id,
-        "displayName": settings.display_name,
-        "state": format!("{:?}", snapshot.state),
-        "subscriptionPolicies": {
-            "locationPlacementId": "Public_2014-09-01",
-            "quotaId": snapshot.quota_id(),
-            "spendingLimit": if snapshot.limited() { "On" } else { "Off" },
-        },
-    })
 }

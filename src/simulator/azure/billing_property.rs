@@ -1,144 +1,125 @@
 //! The billing property of an account, as api-version 2024-04-01 of Microsoft.Billing has it:
 //! <https://learn.microsoft.com/rest/api/billing/billing-property/get>.
 
-use rust_decimal::Decimal;
-use serde_json::{Number, Value, json};
-use uuid::Uuid;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
 
 use super::account::{Cause, Snapshot, State};
-use super::settings::{Agreement, Offer};
+use super::arm::{self, Ask};
+use super::billing::{self, EMAIL, HOLDER};
+use super::ids::{BillingIds, derived};
+use super::rights::{self, BillingRole};
+use super::settings::{Agreement, merge};
+use crate::simulator::protocol::Reply;
+use crate::simulator::world::World;
 
-pub(crate) fn body(snapshot: &Snapshot<'_>) -> Value {
-    let id = &snapshot.account.settings.subscription_id;
-    let mut properties = common(snapshot);
-    let of_agreement = match snapshot.account.settings.agreement {
-        Agreement::Mosp => classic(snapshot),
-        Agreement::Mca => customer_agreement(snapshot),
-    };
-    if let (Value::Object(properties), Value::Object(more)) = (&mut properties, of_agreement) {
-        properties.extend(more);
+/// `GET /subscriptions/{id}/providers/Microsoft.Billing/billingProperty/default`
+pub(crate) fn get(world: &World, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply> {
+    arm::check_api_version(ask.call, &["2024-04-01"])?;
+    let (action, path) =
+        ("Microsoft.Billing/billingProperty/read", "/providers/Microsoft.Billing/billingProperty/default");
+    let snapshot = arm::visible(world, ask, id, (action, path))?;
+    if !ask.client.rights.billing_property {
+        return Err(rights::forbidden(&ask.client, action, &format!("/subscriptions/{id}{path}")));
     }
-    json!({
-        "id": format!("/subscriptions/{id}/providers/Microsoft.Billing/billingProperty/default"),
+    let mut properties = common(&snapshot);
+    let of_agreement = match snapshot.account.settings.agreement {
+        Agreement::Mosp => classic(&snapshot),
+        Agreement::Mca => customer_agreement(&snapshot),
+    };
+    merge(&mut properties, &of_agreement);
+    properties["isAccountAdmin"] = json!(ask.client.rights.billing == BillingRole::AccountAdministrator);
+    let wants = |name| ask.call.query(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if wants("includeBillingCountry") {
+        properties["billingAccountSoldToCountry"] = json!("NL");
+    }
+    if wants("includeTransitionStatus") {
+        properties["isTransitionedBillingAccount"] = json!(false);
+    }
+    let body = json!({
+        "id": format!("/subscriptions/{id}{path}"),
         "name": "default",
         "type": "Microsoft.Billing/billingProperty",
         "properties": properties,
-    })
+    });
+    Ok(Reply::new(StatusCode::OK, body))
 }
 
 fn common(snapshot: &Snapshot<'_>) -> Value {
     let settings = &snapshot.account.settings;
     json!({
-        "billingAccountDisplayName": "Jan Jansen",
+        "billingAccountId": BillingIds::of(settings).account_path(),
+        "billingAccountDisplayName": HOLDER,
         "billingAccountStatus": "Active",
         "billingAccountType": "Individual",
         "billingTenantId": settings.tenant_id,
-        "isAccountAdmin": false,
-        "subscriptionBillingStatus": match snapshot.state {
-            State::Enabled => "Active",
-            State::Warned => "Warned",
-            State::Disabled => "Disabled",
-            State::Deleted | State::Gone => "Deleted",
-        },
+        "subscriptionBillingStatus": billing_status(snapshot),
         "subscriptionBillingStatusDetails": status_details(snapshot),
-        "subscriptionBillingType": match (snapshot.converted, snapshot.has_benefits(), &settings.offer) {
-            (true, ..) | (_, _, Offer::PayAsYouGo) => "Paid",
-            (false, true, _) => "Free",
-            (false, false, _) => "None",
+        "subscriptionBillingType": match (snapshot.is_paid(), snapshot.has_benefits()) {
+            (true, _) => "Paid",
+            (false, true) => "Free",
+            (false, false) => "None",
         },
         "subscriptionWorkloadType": "Production",
     })
 }
 
-fn status_details(snapshot: &Snapshot<'_>) -> Value {
+/// How billing calls the account's state. It has no word for `PastDue`.
+pub(crate) fn billing_status(snapshot: &Snapshot<'_>) -> &'static str {
+    match snapshot.state {
+        State::Enabled | State::PastDue => "Active",
+        State::Warned => "Warned",
+        State::Disabled => "Disabled",
+        State::Deleted | State::Gone => "Deleted",
+    }
+}
+
+/// Why the account does not work, and since when.
+pub(crate) fn status_details(snapshot: &Snapshot<'_>) -> Value {
     let Some(stop) = snapshot.stopped else { return json!([]) };
     let reason = match stop.cause {
         Cause::CreditSpent => "SpendingLimitReached",
         Cause::PeriodOver => "Expired",
         Cause::Cancelled => "Cancelled",
+        Cause::PastDue => "PastDue",
     };
     json!([{"effectiveDate": stop.at, "reason": reason}])
 }
 
 /// Microsoft Online Services Program: nothing tells the amount or the dates of the credit.
-fn classic(snapshot: &Snapshot<'_>) -> Value {
+fn classic(_: &Snapshot<'_>) -> Value {
     json!({
         "billingAccountAgreementType": "MicrosoftOnlineServicesProgram",
-        "billingAccountId": format!("/providers/Microsoft.Billing/billingAccounts/{}", derived(snapshot, "account")),
-        "accountAdminNotificationEmailAddress": "jan@contoso.example",
+        "accountAdminNotificationEmailAddress": EMAIL,
     })
 }
 
 /// Microsoft Customer Agreement: the spending limit of the billing profile tells amount, dates and state of the credit.
 fn customer_agreement(snapshot: &Snapshot<'_>) -> Value {
-    let account = format!(
-        "/providers/Microsoft.Billing/billingAccounts/{}:{}_2019-05-31",
-        derived(snapshot, "account"),
-        derived(snapshot, "organization")
-    );
-    let short = |name: &str| derived(snapshot, name).to_uppercase()[..18].to_owned();
-    let profile = format!("{account}/billingProfiles/{}", short("profile"));
-    let section = format!("{profile}/invoiceSections/{}", short("section"));
-    let (status, reason) = match snapshot.stopped.map(|stop| stop.cause) {
-        Some(Cause::CreditSpent) => ("Disabled", Some("SpendingLimitReached")),
-        Some(Cause::PeriodOver) => ("Disabled", Some("SpendingLimitExpired")),
-        Some(Cause::Cancelled) | None => ("Active", None),
-    };
+    let settings = &snapshot.account.settings;
+    let ids = BillingIds::of(settings);
+    let (status, reason) = billing::profile_status(snapshot);
     let mut properties = json!({
         "billingAccountAgreementType": "MicrosoftCustomerAgreement",
-        "billingAccountId": account,
         "billingAccountSubType": "Individual",
-        "billingProfileId": profile,
-        "billingProfileDisplayName": "Jan Jansen",
+        "billingCurrency": billing::currency(settings),
+        "billingProfileId": ids.profile_path(),
+        "billingProfileDisplayName": HOLDER,
         "billingProfileStatus": status,
         "billingProfileSpendingLimit": if snapshot.limited() { "On" } else { "Off" },
-        "billingProfileSpendingLimitDetails": limit_details(snapshot),
+        "billingProfileSpendingLimitDetails": billing::limit_details(snapshot),
         "billingProfilePaymentMethodFamily": "CreditCard",
         "billingProfilePaymentMethodType": "visa",
-        "invoiceSectionId": section,
-        "skuId": "0001",
-        "skuDescription": "Microsoft Azure Plan",
+        "invoiceSectionId": ids.section_path(),
+        "invoiceSectionDisplayName": HOLDER,
+        "invoiceSectionStatus": "Active",
+        "productId": derived(&settings.subscription_id, "product"),
+        "productName": settings.display_name,
+        "skuId": billing::SKU_ID,
+        "skuDescription": billing::SKU_DESCRIPTION,
     });
     if let Some(reason) = reason {
         properties["billingProfileStatusReasonCode"] = json!(reason);
     }
     properties
-}
-
-fn limit_details(snapshot: &Snapshot<'_>) -> Value {
-    let settings = &snapshot.account.settings;
-    let Some(credit) = &settings.credit else { return json!([]) };
-    let status = match snapshot.stopped.map(|stop| stop.cause) {
-        _ if snapshot.accepted => "LimitRemoved",
-        Some(Cause::CreditSpent) => "LimitReached",
-        Some(Cause::PeriodOver) => "Expired",
-        Some(Cause::Cancelled) | None => "Active",
-    };
-    let mut details = json!({
-        "amount": number(credit.amount),
-        "currency": credit.currency,
-        "startDate": settings.start_time,
-        "type": match &settings.offer {
-            Offer::FreeTrial => "FreeAccount",
-            Offer::Quota(id) if id.starts_with("AzureForStudents_") => "AzureForStudents",
-            _ => "Other",
-        },
-        "status": status,
-    });
-    if let Some(end) = snapshot.account.period_end() {
-        details["endDate"] = json!(end);
-    }
-    json!([details])
-}
-
-/// An amount as Azure writes it: a JSON number.
-fn number(amount: Decimal) -> Value {
-    // Any decimal is a JSON number.
-    amount.normalize().to_string().parse::<Number>().map_or(Value::Null, Value::Number)
-}
-
-/// A made up id of something that belongs to the account, always the same.
-fn derived(snapshot: &Snapshot<'_>, what: &str) -> String {
-    let name = format!("{}/{what}", snapshot.account.settings.subscription_id);
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }

@@ -1,4 +1,4 @@
-//! Microsoft Entra: tokens for clients with a secret, and what SDKs look up before they ask for one.
+//! Microsoft Entra: tokens for clients with a secret or an assertion, and what SDKs look up before they ask for one.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>; error codes:
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 
@@ -8,9 +8,13 @@ use axum::http::StatusCode;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::assertion::{self, Certificate, Federated};
 use super::broker;
+use super::imds::ManagedIdentity;
+use super::rights::Rights;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::{World, object_id};
 
@@ -19,8 +23,15 @@ use crate::simulator::world::{World, object_id};
 pub(crate) struct Client {
     pub(crate) tenant_id: String,
     pub(crate) id: String,
-    pub(crate) secret: String,
+    pub(crate) secret: Option<String>,
+    /// Whose tokens it takes for its own.
+    pub(crate) federated: Vec<Federated>,
+    /// What it can sign assertions with.
+    pub(crate) certificates: Vec<Certificate>,
+    /// Whether the machine has it.
+    pub(crate) managed_identity: Option<ManagedIdentity>,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) rights: Rights,
     /// Whether it may ask the broker for upgrades.
     pub(crate) broker: bool,
     /// How long its tokens are valid on the wall clock.
@@ -44,7 +55,8 @@ impl Subscriptions {
 }
 
 /// What a token was issued for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Token {
     pub(crate) client_id: String,
     tenant_id: String,
@@ -83,19 +95,33 @@ pub(crate) fn token(world: &mut World, call: &Call, tenant: &str) -> Reply {
         Ok(grant) => grant,
         Err(refusal) => return refusal.reply(world),
     };
-    let now = Timestamp::now();
-    let lifetime = SignedDuration::from_secs(grant.client.token_lifetime_seconds.into());
-    // Adding an absolute duration saturates; the error is for calendar units only.
-    let expires = now.saturating_add(lifetime).unwrap_or(now);
-    let text = jwt(world, &grant, now, expires);
-    let Grant { client, audience } = grant;
-    let token = Token { client_id: client.id, tenant_id: client.tenant_id, audience, expires };
-    world.tokens.insert(text.clone(), token);
-    let seconds = client.token_lifetime_seconds;
+    let seconds = grant.client.token_lifetime_seconds;
+    let text = issue(world, grant.client, grant.audience).text;
     let body = json!({
         "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": text,
     });
     Reply::new(StatusCode::OK, body).with("cache-control", "no-store, no-cache")
+}
+
+/// A token that was issued, and its times on the wall clock.
+pub(super) struct Issued {
+    pub(super) text: String,
+    pub(super) now: Timestamp,
+    pub(super) expires: Timestamp,
+}
+
+/// Issues a token for `audience` to `client`.
+pub(super) fn issue(world: &mut World, client: Client, audience: String) -> Issued {
+    let now = Timestamp::now();
+    let lifetime = SignedDuration::from_secs(client.token_lifetime_seconds.into());
+    // Adding an absolute duration saturates; the error is for calendar units only.
+    let expires = now.saturating_add(lifetime).unwrap_or(now);
+    let grant = Grant { client, audience };
+    let text = jwt(world, &grant, now, expires);
+    let Grant { client, audience } = grant;
+    let token = Token { client_id: client.id, tenant_id: client.tenant_id, audience, expires };
+    world.tokens.insert(text.clone(), token);
+    Issued { text, now, expires }
 }
 
 /// What a token is issued for.
@@ -105,7 +131,7 @@ struct Grant {
 }
 
 /// An error of the token endpoint.
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     error: &'static str,
     code: u32,
@@ -113,7 +139,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: u16, error: &'static str, code: u32, message: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, error: &'static str, code: u32, message: impl Into<String>) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         Self { status, error, code, message: message.into() }
     }
@@ -158,18 +184,29 @@ fn granted(world: &World, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
         let message = format!("Application with identifier '{client_id}' was not found in the directory '{tenant}'.");
         Refusal::new(400, "unauthorized_client", 700_016, message)
     })?;
-    if *field("client_secret")? != client.secret {
-        let message = format!(
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
-             not the client secret ID, for a secret added to app '{client_id}'."
-        );
-        return Err(Refusal::new(401, "invalid_client", 7_000_215, message));
+    match (form.get("client_secret"), form.get("client_assertion")) {
+        (Some(secret), _) if client.secret.as_ref() == Some(secret) => {}
+        (Some(_), _) => {
+            let message = format!(
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
+                 value, not the client secret ID, for a secret added to app '{client_id}'."
+            );
+            return Err(Refusal::new(401, "invalid_client", 7_000_215, message));
+        }
+        (None, Some(shown)) => {
+            assertion::check(client, &form, shown, &format!("{}/{tenant}/oauth2/v2.0/token", world.url))?;
+        }
+        (None, None) => {
+            let message =
+                "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
+            return Err(Refusal::new(401, "invalid_client", 7_000_216, message));
+        }
     }
     Ok(Grant { client: client.clone(), audience: audience(client, scope)? })
 }
 
 /// The audience that a scope asks for, without a slash at the end.
-fn audience(client: &Client, scope: &str) -> Result<String, Refusal> {
+pub(super) fn audience(client: &Client, scope: &str) -> Result<String, Refusal> {
     let Some(resource) = scope.strip_suffix("/.default") else {
         let message = format!(
             "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with \
@@ -232,7 +269,7 @@ pub(crate) fn openid_configuration(world: &World, tenant: &str) -> Reply {
         "issuer": format!("{base}/v2.0"),
         "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
-        "token_endpoint_auth_methods_supported": ["client_secret_post"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
         "response_types_supported": ["token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::offer::Offer;
+
 /// A JSON document that does not describe an account.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
@@ -17,54 +19,8 @@ pub(crate) enum Invalid {
     Negative(&'static str),
     #[error("a pay-as-you-go account has no benefits: leave out credit and periodDays")]
     Benefits,
-}
-
-/// The commercial terms that an account started with. Any text that names none of the three is taken as a quotaId.
-/// Ids: <https://learn.microsoft.com/azure/cost-management-billing/costs/understand-cost-mgt-data>.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub(crate) enum Offer {
-    /// MS-AZR-0044P
-    FreeTrial,
-    /// MS-AZR-0144P
-    Imagine,
-    /// MS-AZR-0003P
-    PayAsYouGo,
-    /// Any other, by its quotaId.
-    Quota(String),
-}
-
-impl Offer {
-    pub(crate) fn quota_id(&self) -> &str {
-        match self {
-            Self::FreeTrial => "FreeTrial_2014-09-01",
-            Self::Imagine => "DreamSpark_2015-02-01",
-            Self::PayAsYouGo => "PayAsYouGo_2014-09-01",
-            Self::Quota(id) => id,
-        }
-    }
-}
-
-impl From<String> for Offer {
-    fn from(text: String) -> Self {
-        match text.as_str() {
-            "FreeTrial" | "MS-AZR-0044P" | "FreeTrial_2014-09-01" => Self::FreeTrial,
-            "Imagine" | "MS-AZR-0144P" | "DreamSpark_2015-02-01" => Self::Imagine,
-            "PayAsYouGo" | "MS-AZR-0003P" | "PayAsYouGo_2014-09-01" => Self::PayAsYouGo,
-            _ => Self::Quota(text),
-        }
-    }
-}
-
-impl From<Offer> for String {
-    fn from(offer: Offer) -> Self {
-        match offer {
-            Offer::FreeTrial => "FreeTrial".into(),
-            Offer::Imagine => "Imagine".into(),
-            Offer::PayAsYouGo => "PayAsYouGo".into(),
-            Offer::Quota(id) => id,
-        }
-    }
+    #[error("billingCurrency.exchangeRate must be more than 0")]
+    ExchangeRate,
 }
 
 /// The billing agreement of the account: Microsoft Online Services Program (classic) or Microsoft Customer Agreement.
@@ -92,6 +48,45 @@ pub(crate) struct Credit {
     pub(crate) currency: String,
 }
 
+/// What invoices are in, when that is another currency than the credit's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct BillingCurrency {
+    pub(crate) currency: String,
+    /// How much of it one unit of the credit's currency is worth.
+    pub(crate) exchange_rate: Decimal,
+}
+
+/// How the broker carries out what it accepts for an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Broker {
+    /// From the acceptance until the upgrade is applied or has failed, on the wall clock.
+    pub(crate) operation_seconds: u32,
+    /// How operations end that do not succeed; `None`: they succeed.
+    pub(crate) fails: Option<Failure>,
+    /// What `Retry-After` says; `None`: the header is missing.
+    pub(crate) retry_after_seconds: Option<u32>,
+}
+
+/// How an accepted operation ends without an upgrade.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Failure {
+    pub(crate) code: String,
+    #[serde(default)]
+    pub(crate) status: Unsuccessful,
+}
+
+/// The terminal states but `Succeeded`:
+/// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md>.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Unsuccessful {
+    #[default]
+    Failed,
+    Canceled,
+}
+
 /// An account as declared. Ids are GUIDs in canonical lower case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -100,7 +95,18 @@ pub(crate) struct Settings {
     pub(crate) tenant_id: String,
     pub(crate) display_name: String,
     pub(crate) offer: Offer,
+    /// The quotaId before an upgrade; `None`: the offer's.
+    pub(crate) quota_id: Option<String>,
+    /// The quotaId of the converted account; `None`: that of pay-as-you-go.
+    pub(crate) converted_quota_id: Option<String>,
     pub(crate) agreement: Agreement,
+    /// Accounts with the same owner, a GUID, share a billing account; `None`: it has its own.
+    pub(crate) billing_owner: Option<String>,
+    pub(crate) billing_currency: Option<BillingCurrency>,
+    /// Whether the credit shows in `Microsoft.Consumption`.
+    pub(crate) lots_listed: bool,
+    /// How far the estimated balance lags behind, in billing seconds.
+    pub(crate) balance_lag_seconds: u32,
     pub(crate) credit: Option<Credit>,
     /// Charges per day in the credit's currency; they accrue continuously.
     pub(crate) burn_per_day: Decimal,
@@ -112,7 +118,13 @@ pub(crate) struct Settings {
     pub(crate) grace_days: u32,
     /// Whether the account shows `Warned` in the last day of its benefits.
     pub(crate) warned: bool,
+    /// From `PastDue` to `Warned`, and from there to `Disabled`, while an invoice is not paid.
+    pub(crate) past_due_days: u32,
+    pub(crate) unpaid_warned_days: u32,
+    /// Whether there are resources, which stand in the way of a cancellation.
+    pub(crate) has_resources: bool,
     pub(crate) reject_upgrade: Option<Rejection>,
+    pub(crate) broker: Broker,
 }
 
 impl Settings {
@@ -121,6 +133,7 @@ impl Settings {
         let offer = Offer::from(request["offer"].as_str().unwrap_or("FreeTrial").to_owned());
         let (credit, period_days) = match offer {
             Offer::FreeTrial => (json!({"amount": "200.00", "currency": "USD"}), json!(30)),
+            Offer::Students => (json!({"amount": "100.00", "currency": "USD"}), json!(365)),
             Offer::Imagine => (Value::Null, json!(365)),
             Offer::PayAsYouGo | Offer::Quota(_) => (Value::Null, Value::Null),
         };
@@ -136,6 +149,12 @@ impl Settings {
             "reactivationDelaySeconds": 0,
             "graceDays": 90,
             "warned": false,
+            "lotsListed": true,
+            "balanceLagSeconds": 0,
+            "pastDueDays": 7,
+            "unpaidWarnedDays": 7,
+            "hasResources": false,
+            "broker": {"operationSeconds": 0, "retryAfterSeconds": 15},
         });
         Self::merged(defaults, request)
     }
@@ -150,6 +169,10 @@ impl Settings {
         let mut settings: Self = serde_json::from_value(base)?;
         settings.subscription_id = guid("subscriptionId", &settings.subscription_id)?;
         settings.tenant_id = guid("tenantId", &settings.tenant_id)?;
+        settings.billing_owner = settings.billing_owner.map(|owner| guid("billingOwner", &owner)).transpose()?;
+        if settings.billing_currency.as_ref().is_some_and(|currency| currency.exchange_rate <= Decimal::ZERO) {
+            return Err(Invalid::ExchangeRate);
+        }
         if settings.credit.as_ref().is_some_and(|credit| credit.amount.is_sign_negative()) {
             return Err(Invalid::Negative("credit.amount"));
         }
@@ -169,7 +192,8 @@ pub(crate) fn guid(field: &'static str, value: &str) -> Result<String, Invalid> 
     Ok(id.to_string())
 }
 
-fn merge(base: &mut Value, patch: &Value) {
+/// A JSON merge patch (RFC 7386).
+pub(crate) fn merge(base: &mut Value, patch: &Value) {
     match (base, patch) {
         (Value::Object(base), Value::Object(patch)) => {
             for (key, value) in patch {

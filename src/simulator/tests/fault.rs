@@ -22,6 +22,13 @@ async fn a_read_can_fail_in_every_way() {
     assert_eq!(throttled.headers()["x-ms-ratelimit-remaining-subscription-reads"], "0");
     assert_eq!(refusal(throttled).await, (429, "SubscriptionRequestsThrottled".into()));
 
+    let dated = json!({"throttle": {"retryAfterSeconds": 7, "retryAfterDate": true}});
+    let throttled = read_with(&sim, dated).await.unwrap();
+    let date = throttled.headers()["retry-after"].to_str().unwrap();
+    let date = jiff::fmt::rfc2822::parse(date).unwrap().timestamp();
+    let wait = date.duration_since(Timestamp::now()).as_secs();
+    assert!((1..=7).contains(&wait), "by the wall clock: {date}");
+
     for (status, code) in
         [(500, "InternalServerError"), (502, "BadGateway"), (503, "ServiceUnavailable"), (504, "GatewayTimeout")]
     {
@@ -88,6 +95,69 @@ async fn a_stale_read_shows_the_past() {
     }
     sim.control(Method::DELETE, "/faults", Value::Null).await;
     assert_eq!(sim.billing().await["billingProfileSpendingLimitDetails"][0]["status"], "LimitRemoved");
+}
+
+#[tokio::test]
+async fn every_operation_can_fail_by_its_name() {
+    let sim = Sim::with_account(json!({"agreement": "MCA"})).await;
+    sim.client(json!({"subscriptions": "*", "broker": true, "role": "Contributor", "billing": "Reader"})).await;
+    let profile = sim.billing().await["billingProfileId"].as_str().unwrap().to_owned();
+    let (account, _) = profile.split_once("/billingProfiles").unwrap();
+    let operation = sim.upgrade(KEY).send().await.unwrap().json::<Value>().await.unwrap();
+    let operation = operation["id"].as_str().unwrap().to_owned();
+    let subscription = format!("/subscriptions/{SUB}");
+    for (name, method, path) in [
+        ("tenantList", Method::GET, "/tenants".to_owned()),
+        ("subscriptionList", Method::GET, "/subscriptions".to_owned()),
+        ("subscription", Method::GET, subscription.clone()),
+        ("cancel", Method::POST, format!("{subscription}/providers/Microsoft.Subscription/cancel")),
+        ("rename", Method::POST, format!("{subscription}/providers/Microsoft.Subscription/rename")),
+        ("enable", Method::POST, format!("{subscription}/providers/Microsoft.Subscription/enable")),
+        ("billingProperty", Method::GET, format!("{subscription}/providers/Microsoft.Billing/billingProperty/default")),
+        ("billingAccountList", Method::GET, "/providers/Microsoft.Billing/billingAccounts".to_owned()),
+        ("billingAccount", Method::GET, account.to_owned()),
+        ("billingProfileList", Method::GET, format!("{account}/billingProfiles")),
+        ("billingProfile", Method::GET, profile.clone()),
+        ("billingSubscriptionList", Method::GET, format!("{account}/billingSubscriptions")),
+        ("billingSubscription", Method::GET, format!("{account}/billingSubscriptions/{SUB}")),
+        ("balanceSummary", Method::GET, format!("{profile}/providers/Microsoft.Consumption/credits/balanceSummary")),
+        ("lots", Method::GET, format!("{profile}/providers/Microsoft.Consumption/lots")),
+        ("events", Method::GET, format!("{account}/providers/Microsoft.Consumption/events")),
+        ("operationStatus", Method::GET, format!("/broker{operation}")),
+        ("other", Method::GET, format!("{subscription}/providers/Microsoft.Web/sites")),
+    ] {
+        sim.fault(json!({"operation": name, "kind": {"status": {"code": 503}}, "count": 1})).await;
+        let response = sim.request(method, &path).bearer_auth(&sim.arm).send().await.unwrap();
+        assert_eq!(response.status(), 503, "{name}");
+        let log = sim.control(Method::GET, "/requests", Value::Null).await;
+        let last = log.as_array().unwrap().last().unwrap();
+        assert_eq!(last["operation"], name);
+        let of_account = !["tenantList", "subscriptionList", "billingAccountList"].contains(&name);
+        assert_eq!(last["account"].as_str(), of_account.then_some(SUB), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn billing_can_be_behind_too() {
+    let sim = Sim::with_account(json!({"agreement": "MCA"})).await;
+    sim.client(json!({"subscriptions": "*", "billing": "Reader"})).await;
+    let profile = sim.billing().await["billingProfileId"].as_str().unwrap().to_owned();
+    let balance = format!("{profile}/providers/Microsoft.Consumption/credits/balanceSummary?api-version=2024-08-01");
+    sim.advance(DAY).await;
+    sim.control(Method::POST, &format!("/accounts/{SUB}/spend"), json!({"amount": "150"})).await;
+    let left = async || {
+        let body: Value = sim.read(&balance).send().await.unwrap().json().await.unwrap();
+        body["properties"]["balanceSummary"]["estimatedBalance"]["value"].clone()
+    };
+    sim.fault(json!({"operation": "balanceSummary", "kind": {"stale": {"seconds": 3600}}, "count": 1})).await;
+    assert_eq!((left().await, left().await), (json!(200), json!(50)));
+    sim.control(Method::POST, &format!("/accounts/{SUB}/cancel"), Value::Null).await;
+    sim.fault(json!({"operation": "subscriptionList", "kind": {"stale": {"seconds": 3600}}, "count": 1})).await;
+    let list = async || {
+        let body: Value = sim.read("/subscriptions?api-version=2022-12-01").send().await.unwrap().json().await.unwrap();
+        body["value"][0]["state"].clone()
+    };
+    assert_eq!((list().await, list().await), (json!("Enabled"), json!("Disabled")));
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ async fn a_trial_is_exhausted_upgraded_and_converted() {
     let status: Value = get(&status_url).await.json().await.unwrap();
     assert_eq!((&status["status"], &status["percentComplete"]), (&json!("Succeeded"), &json!(100)));
     assert!(status["endTime"].is_string());
-    assert_eq!(get(&result_url).await.json::<Value>().await.unwrap(), json!({"status": "Converted"}));
+    assert_eq!(get(&result_url).await.json::<Value>().await.unwrap(), json!({"properties": {"status": "Converted"}}));
     let converted = sim.subscription().await;
     assert_eq!(converted["state"], "Enabled");
     assert_eq!(converted["subscriptionPolicies"]["quotaId"], "PayAsYouGo_2014-09-01");
@@ -170,6 +170,9 @@ async fn imagine_may_not_use_other_providers() {
     let path = |namespace| format!("/subscriptions/{SUB}/providers/{namespace}/things?api-version=2024-08-01");
     let ask = async |namespace| refusal(sim.read(&path(namespace)).send().await.unwrap()).await;
     assert_eq!(ask("Microsoft.Consumption").await, (400, "DisallowedProvider".into()));
+    let body: Value = sim.read(&path("Microsoft.Consumption")).send().await.unwrap().json().await.unwrap();
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("The operation is not permitted for namespace 'Microsoft.Consumption'. "), "{message}");
     assert_eq!(ask("Microsoft.Web").await, (404, "InvalidResourceType".into()));
     assert_eq!(sim.billing().await["subscriptionBillingType"], "Free");
     assert_eq!(sim.upgrade(KEY).send().await.unwrap().status(), 202);

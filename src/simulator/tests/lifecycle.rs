@@ -101,11 +101,18 @@ fn other_offers() {
     check("pay-as-you-go", payg, &[], &[(0, "Active Enabled PayAsYouGo Off"), (999, "Active Enabled PayAsYouGo Off")]);
     let unknown = json!({"offer": "Foo_2031-01-01"});
     check("unknown", unknown, &[], &[(0, "Active Enabled Foo Off"), (999, "Active Enabled Foo Off")]);
-    let students = json!({
-        "offer": "AzureForStudents_2018-01-01", "periodDays": 365, "credit": {"amount": "100", "currency": "USD"},
-    });
+    let students = json!({"offer": "AzureForStudents"});
     let active = "TrialActive Enabled AzureForStudents On";
-    check("students", students, &[(5, Spend(100))], &[(4, active), (5, "Disabled Disabled AzureForStudents On")]);
+    let stopped = "Disabled Disabled AzureForStudents On";
+    check("students", students.clone(), &[(5, Spend(100))], &[(4, active), (5, stopped)]);
+    check("students, a year later", students, &[], &[(364, active), (365, stopped)]);
+    let plan = "EnterpriseAgreement_2014-09-01";
+    let azure_plan = json!({"agreement": "MCA", "quotaId": plan, "convertedQuotaId": plan});
+    let seen = [(4, "TrialActive Enabled EnterpriseAgreement On"), (30, "Converted Enabled EnterpriseAgreement Off")];
+    check("Azure plan", azure_plan, &[(5, Upgrade)], &seen);
+    let visual_studio = json!({"offer": "MSDN_2014-09-01", "credit": {"amount": "150", "currency": "USD"}});
+    let seen = [(4, "TrialActive Enabled MSDN On"), (5, "Disabled Disabled MSDN On")];
+    check("Visual Studio", visual_studio, &[(5, Spend(150))], &seen);
 }
 
 #[test]

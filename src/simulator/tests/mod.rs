@@ -1,11 +1,18 @@
 //! The simulator as its clients see it, over TLS. Here is the kit.
 
+mod assertions;
+mod billing;
+mod broker;
 mod control;
+mod described;
 mod fault;
 mod life;
 mod lifecycle;
+mod management;
 mod protocol;
 mod sdk;
+mod state;
+mod subscriptions;
 
 use std::net::Ipv4Addr;
 

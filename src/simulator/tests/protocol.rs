@@ -12,7 +12,7 @@ async fn the_token_endpoint_refuses_as_entra_does() {
         (TENANT, vec![("client_id", "22222222-0000-4a00-9000-000000000001")], 400, "unauthorized_client", 700_016),
         ("72f988bf-0000-4a00-9000-0000000000ab", vec![], 400, "invalid_request", 90_002),
         (TENANT, vec![("scope", "")], 400, "invalid_request", 900_144),
-        (TENANT, vec![("client_secret", "")], 400, "invalid_request", 900_144),
+        (TENANT, vec![("client_secret", "")], 401, "invalid_client", 7_000_216),
         (TENANT, vec![("grant_type", "password")], 400, "unsupported_grant_type", 70_003),
         (TENANT, vec![("scope", "https://management.azure.com/")], 400, "invalid_scope", 1_002_012),
         (TENANT, vec![("scope", "https://vault.azure.net/.default")], 400, "invalid_resource", 500_011),

@@ -1,23 +1,24 @@
 //! The control API: makes and changes accounts, moves the clock, injects faults, tells what really happened. It asks for
 //! no credentials.
 
+pub(crate) mod clients;
+
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::azure::account::{Account, By, Refusal, State as AccountState};
-use super::azure::entra::{Client, Subscriptions};
-use super::azure::settings::{Invalid, Settings, guid};
-use super::clock::VirtualClock;
+use super::azure::account::{Account, By, Refusal};
+use super::azure::settings::{Invalid, Settings, merge};
 use super::faults::Fault;
+use super::state::{self, State as Saved};
 use super::world::{Shared, World};
 
 type Sim = State<Arc<Shared>>;
@@ -25,9 +26,11 @@ type Answer = Result<Response, Refused>;
 
 /// Why a control request is not carried out.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(crate) enum Refused {
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    #[error(transparent)]
+    State(#[from] state::Invalid),
     #[error("{0}")]
     Wrong(String),
     #[error("there is no {0}")]
@@ -39,7 +42,7 @@ enum Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::Invalid(_) | Self::Wrong(_) => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) | Self::State(_) | Self::Wrong(_) => StatusCode::BAD_REQUEST,
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
         };
@@ -54,10 +57,14 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/accounts/{id}/spend", post(spend))
         .route("/accounts/{id}/portal-upgrade", post(portal_upgrade))
         .route("/accounts/{id}/cancel", post(cancel))
-        .route("/clients", post(create_client))
-        .route("/clients/{id}", axum::routing::delete(delete_client))
+        .route("/accounts/{id}/leave-unpaid", post(leave_unpaid))
+        .route("/accounts/{id}/pay", post(pay))
+        .route("/clients", post(clients::create))
+        .route("/clients/{id}", delete(clients::delete))
         .route("/ledger", get(ledger))
         .route("/requests", get(requests))
+        .route("/state", get(show_state).put(set_state).layer(DefaultBodyLimit::disable()))
+        .route("/settings", get(show_settings).post(set_settings))
         .route("/clock", get(show_clock).post(set_clock))
         .route("/faults", post(add_fault).delete(clear_faults))
         .fallback(async || Refused::Missing("such control call; see the simulator's documentation".into()))
@@ -126,6 +133,20 @@ async fn cancel(State(shared): Sim, Path(id): Path<String>) -> Answer {
     })
 }
 
+async fn leave_unpaid(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    change(&shared, &id, |account, now| {
+        let conflict = || Refused::Conflict(format!("account {id} is not pay-as-you-go, or not Enabled"));
+        account.leave_unpaid(now).then_some(()).ok_or_else(conflict)
+    })
+}
+
+async fn pay(State(shared): Sim, Path(id): Path<String>) -> Answer {
+    change(&shared, &id, |account, now| {
+        let conflict = || Refused::Conflict(format!("account {id} has no overdue invoice, or is deleted"));
+        account.pay(now).then_some(()).ok_or_else(conflict)
+    })
+}
+
 async fn portal_upgrade(State(shared): Sim, Path(id): Path<String>) -> Answer {
     let mut world = shared.world();
     let (account, by, now) = (find(&world, &id)?, By::Person(true), world.clock.now());
@@ -139,58 +160,6 @@ async fn portal_upgrade(State(shared): Sim, Path(id): Path<String>) -> Answer {
     })?;
     world.apply_upgrade(account, by, now);
     Ok(Json(truth(&find(&world, &id)?, now)).into_response())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewClient {
-    tenant_id: String,
-    client_id: String,
-    client_secret: String,
-    subscriptions: Readable,
-    #[serde(default)]
-    broker: bool,
-    #[serde(default = "token_lifetime")]
-    token_lifetime_seconds: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Readable {
-    Ids(Vec<String>),
-    All(String),
-}
-
-fn token_lifetime() -> u32 {
-    3599
-}
-
-async fn create_client(State(shared): Sim, Json(new): Json<NewClient>) -> Answer {
-    let subscriptions = match new.subscriptions {
-        Readable::All(star) if star == "*" => Subscriptions::All,
-        Readable::All(_) => return Err(Refused::Wrong("subscriptions must be \"*\" or a list of ids".into())),
-        Readable::Ids(ids) => {
-            Subscriptions::Some(ids.iter().map(|id| guid("subscriptions", id)).collect::<Result<_, _>>()?)
-        }
-    };
-    let client = Client {
-        tenant_id: guid("tenantId", &new.tenant_id)?,
-        id: guid("clientId", &new.client_id)?,
-        secret: new.client_secret,
-        subscriptions,
-        broker: new.broker,
-        token_lifetime_seconds: new.token_lifetime_seconds,
-    };
-    shared.world().clients.insert(client.id.clone(), client);
-    Ok(StatusCode::CREATED.into_response())
-}
-
-async fn delete_client(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    let id = guid("clientId", &id)?;
-    let mut world = shared.world();
-    world.tokens.retain(|_, token| token.client_id != id);
-    let removed = world.clients.remove(&id);
-    removed.map(|_| StatusCode::NO_CONTENT.into_response()).ok_or_else(|| Refused::Missing(format!("client {id}")))
 }
 
 async fn ledger(State(shared): Sim) -> Response {
@@ -210,12 +179,17 @@ async fn requests(State(shared): Sim, Query(of): Query<OfAccount>) -> Response {
     Json(requests.collect::<Vec<_>>()).into_response()
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Clock {
-    billing_time: Timestamp,
-    wall_time: Timestamp,
-    rate: i64,
+async fn show_settings(State(shared): Sim) -> Response {
+    Json(shared.world().settings).into_response()
+}
+
+async fn set_settings(State(shared): Sim, Json(patch): Json<Value>) -> Answer {
+    let mut world = shared.world();
+    let wrong = |error: serde_json::Error| Refused::Wrong(format!("these are no settings: {error}"));
+    let mut settings = serde_json::to_value(world.settings).map_err(wrong)?;
+    merge(&mut settings, &patch);
+    world.settings = serde_json::from_value(settings).map_err(wrong)?;
+    Ok(Json(world.settings).into_response())
 }
 
 #[derive(Deserialize)]
@@ -226,7 +200,7 @@ struct ClockChange {
 }
 
 async fn show_clock(State(shared): Sim) -> Response {
-    clock_body(&shared.world().clock)
+    Json(shared.world().clock.read()).into_response()
 }
 
 async fn set_clock(State(shared): Sim, Json(change): Json<ClockChange>) -> Answer {
@@ -237,12 +211,16 @@ async fn set_clock(State(shared): Sim, Json(change): Json<ClockChange>) -> Answe
         None => {}
     }
     clock.advance(SignedDuration::from_secs(change.advance_seconds.unwrap_or(0).into()));
-    Ok(clock_body(clock))
+    Ok(Json(clock.read()).into_response())
 }
 
-fn clock_body(clock: &VirtualClock) -> Response {
-    let body = Clock { billing_time: clock.now(), wall_time: Timestamp::now(), rate: clock.rate() };
-    Json(body).into_response()
+async fn show_state(State(shared): Sim) -> Response {
+    Json(Saved::of(&shared.world())).into_response()
+}
+
+async fn set_state(State(shared): Sim, text: String) -> Answer {
+    shared.restore(&text)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn add_fault(State(shared): Sim, Json(mut fault): Json<Fault>) -> Answer {
@@ -276,7 +254,7 @@ fn change(shared: &Shared, id: &str, f: impl FnOnce(&mut Account, Timestamp) -> 
 
 fn check_running(account: &Account, now: Timestamp) -> Result<(), Refused> {
     let state = account.at(now).state;
-    if matches!(state, AccountState::Enabled | AccountState::Warned) {
+    if state.is_running() {
         return Ok(());
     }
     Err(Refused::Conflict(format!("account {} is {state:?} already", account.settings.subscription_id)))

@@ -1,0 +1,81 @@
+//! The whole state of a simulator as a document, to go on with later or elsewhere. The log of requests and what is left
+//! in the buckets of the throttling are not in it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::azure::account::Account;
+use super::azure::entra::Token;
+use super::azure::operations::Operations;
+use super::clock::{Reading, VirtualClock};
+use super::control::clients;
+use super::faults::Fault;
+use super::world::{Applied, Settings, World};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct State {
+    settings: Settings,
+    clock: Reading,
+    /// The state of the random numbers, in hexadecimal digits: JSON has no integers of 64 bits.
+    random: String,
+    /// As they were posted.
+    clients: Vec<Value>,
+    tokens: BTreeMap<String, Token>,
+    /// Each account with its past: what it was from when on.
+    accounts: BTreeMap<String, Vec<(Timestamp, Account)>>,
+    operations: Operations,
+    ledger: Vec<Applied>,
+    faults: Vec<Fault>,
+}
+
+/// A document that is no state.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no state of a simulator: {0}")]
+pub(crate) struct Invalid(String);
+
+impl State {
+    pub(crate) fn of(world: &World) -> Self {
+        Self {
+            settings: world.settings,
+            clock: world.clock.read(),
+            random: format!("{:016x}", world.random.get_seed()),
+            clients: world.posted.values().cloned().collect(),
+            tokens: world.tokens.iter().map(|(text, token)| (text.clone(), token.clone())).collect(),
+            accounts: world.accounts().clone(),
+            operations: world.operations.clone(),
+            ledger: world.ledger.clone(),
+            faults: world.faults.clone(),
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+        serde_json::from_str(text).map_err(|error| Invalid(error.to_string()))
+    }
+
+    /// A world that goes on from here, served at `url`.
+    pub(crate) fn world(self, url: String) -> Result<World, Invalid> {
+        let random = u64::from_str_radix(&self.random, 16).map_err(|error| Invalid(format!("random: {error}")))?;
+        let mut world = World::new(url, VirtualClock::from(self.clock), random);
+        for client in self.clients {
+            clients::add(&mut world, client).map_err(|error| Invalid(format!("clients: {error}")))?;
+        }
+        for (id, past) in self.accounts {
+            if past.is_empty() || past.iter().any(|(_, account)| account.settings.subscription_id != id) {
+                return Err(Invalid(format!("accounts: the past of {id} is empty, or about another account")));
+            }
+            for (since, account) in past {
+                world.put_account(account, since);
+            }
+        }
+        world.settings = self.settings;
+        world.tokens = self.tokens.into_iter().collect();
+        world.operations = self.operations;
+        world.ledger = self.ledger;
+        world.faults = self.faults;
+        Ok(world)
+    }
+}
