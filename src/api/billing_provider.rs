@@ -1,6 +1,6 @@
 //! `BillingProvider`: how to read, and where it is possible to upgrade, the accounts of one cloud.
 //!
-//! No URL, host or certificate is in it: whoever may write one must not be able to send the operator's credentials
+//! No URL, host or certificate to trust is in it: whoever may write one must not be able to send the operator's credentials
 //! elsewhere.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -91,7 +91,7 @@ pub struct AzureProvider {
     /// time, and a person upgrades the account in the Azure portal. Broker: the operator asks the endpoint that its
     /// administrator has configured for it.
     pub upgrade_method: UpgradeMethod,
-    /// Who the operator is to Azure: exactly one of workloadIdentity, managedIdentity and secret.
+    /// Who the operator is to Azure: exactly one of workloadIdentity, managedIdentity, certificate and secret.
     pub credentials: AzureCredentials,
 }
 
@@ -127,6 +127,8 @@ pub enum AzureCredentials {
     /// The managed identity of the machine that the operator runs on. Only in namespaces for which the operator's
     /// administrator allows it.
     ManagedIdentity(AzureManagedIdentity),
+    /// A client certificate in a Secret of this namespace, of the type kubernetes.io/tls, as cert-manager makes them.
+    Certificate(AzureCertificate),
     /// A client secret in a Secret of this namespace.
     Secret(AzureSecret),
 }
@@ -152,6 +154,19 @@ pub struct AzureManagedIdentity {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 36), transform = rule(GUID, "must be the client id, a GUID in lower case"))]
     pub client_id: Option<String>,
+}
+
+/// A client certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AzureCertificate {
+    /// The name of the Secret, in this namespace. Its data has the certificate under tls.crt, and its RSA key under
+    /// tls.key.
+    #[schemars(length(min = 1, max = 253), transform = rule(NAME, SECRET))]
+    pub name: String,
+    /// The id of the application (client) that the certificate is registered with, a GUID in lower case.
+    #[schemars(length(max = 36), transform = rule(GUID, "must be the client id, a GUID in lower case"))]
+    pub client_id: String,
 }
 
 /// A client secret.

@@ -31,7 +31,7 @@ pub struct SubscriptionStatus {
     pub account: Option<AccountStatus>,
     /// The offer in force.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
-    pub offer: Option<Offer>,
+    pub offer: Option<OfferInForce>,
     /// What comes with the trial and what is left of it, one item per kind; several credits are summed up.
     #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), transform = map_list("kind"))]
@@ -68,6 +68,27 @@ pub struct AccountStatus {
     /// The Microsoft Entra tenant that the account belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_tenant_id: Option<Text<64>>,
+    /// Where this is known from: the provider's APIs that reported it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Text<64>>,
+    /// When the account was read.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub as_of_time: Option<Time>,
+}
+
+/// The offer that the account is on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OfferInForce {
+    /// Its terms.
+    #[serde(flatten)]
+    pub offer: Offer,
+    /// Where this is known from: the provider's APIs that reported it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Text<64>>,
+    /// When the account was read.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub as_of_time: Option<Time>,
 }
 
 /// Something that comes with a trial and runs out.

@@ -210,6 +210,10 @@ pub struct UpgradeRecordStatus {
         "`sendTime` is set once"
     ),
     transform = rule(
+        "!has(oldSelf.operation) || (has(self.operation) && self.operation == oldSelf.operation)",
+        "`operation` is set once"
+    ),
+    transform = rule(
         "!has(oldSelf.outcome) || oldSelf.outcome == 'Unknown' || \
             (has(self.outcome) && self.outcome == oldSelf.outcome)",
         "a known `outcome` is final"
@@ -226,6 +230,10 @@ pub struct Attempt {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub endpoint: Option<String>,
+    /// Where the provider tells how far the upgrade has come, if it took the request and said where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub operation: Option<String>,
     /// When the request was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub send_time: Option<Time>,

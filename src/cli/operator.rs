@@ -35,6 +35,9 @@ pub struct Args {
     /// How many upgrades may be requested within an hour, over all accounts: what bounds any mistake
     #[arg(long, default_value_t = 20)]
     max_upgrades_per_hour: u32,
+    /// The namespaces, with commas between, whose BillingProviders may use the identity of the operator's own machine
+    #[arg(long, env = "AMBIENT_IDENTITY_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
+    ambient_identity_namespaces: Vec<String>,
     #[command(flatten)]
     azure: AzureArgs,
     #[command(flatten)]
@@ -55,6 +58,9 @@ struct AzureArgs {
     /// The token issuer, if not Microsoft Entra
     #[arg(long)]
     azure_authority_host: Option<Url>,
+    /// The metadata service that gives tokens for managed identities, if not that of the machine (https:// only)
+    #[arg(long)]
+    azure_imds_endpoint: Option<Url>,
     /// Certificates (PEM) to trust beside the system's
     #[arg(long)]
     trust_anchor: Option<PathBuf>,
@@ -72,6 +78,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             upgrades_per_hour: args.max_upgrades_per_hour,
             clock: args.clock.clock(),
         },
+        ambient_identity_namespaces: args.ambient_identity_namespaces.into_iter().collect(),
         azure: args.azure.settings()?,
     };
     Ok(operator::run(config).await?)
@@ -84,6 +91,7 @@ impl AzureArgs {
         Ok(azure::Settings {
             arm_endpoint: self.azure_arm_endpoint,
             authority_host: self.azure_authority_host,
+            imds_endpoint: self.azure_imds_endpoint,
             broker: self.azure_broker_url.zip(self.azure_broker_scope).map(|(url, scope)| azure::Broker { url, scope }),
             trust_anchor_pem: self.trust_anchor.map(read).transpose()?,
         })

@@ -7,9 +7,9 @@ use super::approval::{Approval, Decision as Said};
 use super::desired::{ApprovalMode, Desired, When};
 use super::forecast::{Forecast, forecast};
 use super::inputs::{Inputs, Previous};
-use super::observation::{Acceptance, Lifecycle, Observation};
+use super::observation::{Acceptance, Handoff, Lifecycle, Observation};
 use super::offer::OfferClass;
-use super::provider::{Capabilities, Method, ProviderError};
+use super::provider::{Capabilities, Method, Operation, ProviderError};
 use super::record::{NoMore, Record, RecordState};
 use super::schedule::{Next, next};
 use super::transition::Transition;
@@ -21,6 +21,8 @@ use super::verdict::{Held, NotEligible, Unobserved, Verdict};
 const PROVIDER_MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 /// For how long a status may be believed while no look succeeds.
 const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
+/// For how long a look may be behind.
+const STALE: SignedDuration = SignedDuration::from_hours(1);
 /// How long after the end of the benefits an accepted upgrade may take to convert.
 const CONVERSION_SLACK: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How long an accepted upgrade may take to convert where neither the end of the benefits nor their usual length is known.
@@ -73,7 +75,7 @@ pub struct Plan {
 }
 
 /// What to write into a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// The account shows that an upgrade was accepted.
     Accepted,
@@ -83,20 +85,31 @@ pub enum Note {
     Unresolved(NoMore),
 }
 
-/// What to write into a record whose Subscription is gone, by what the account shows at `wall` (wall clock). It is closed
-/// by observation; nothing is ever asked for on its behalf.
-pub fn orphan(record: &Record, seen: &Observation, wall: Timestamp) -> Option<Note> {
+/// What to write into a record whose Subscription is gone, by what the account shows at `wall` (wall clock) and the provider
+/// says of the `operation`. It is closed by observation; nothing is ever asked for on its behalf.
+pub fn orphan(record: &Record, seen: &Observation, operation: Option<&Operation>, wall: Timestamp) -> Option<Note> {
     if seen.offer.class == OfferClass::PayAsYouGo {
         return (record.state != RecordState::Confirmed).then_some(Note::Confirmed);
     }
     if seen.acceptance == Acceptance::Accepted {
         return may_still_be_accepted(record).then_some(Note::Accepted);
     }
+    if let Some(Operation::Failed { detail }) = operation {
+        return record.is_open().then(|| Note::Unresolved(NoMore::OperationFailed(detail.clone())));
+    }
     let (until, why) = match record.state {
-        RecordState::Accepted => (Record::shown_by(record.settled_at()), NoMore::AnsweredWithSuccess),
+        RecordState::Accepted => (Record::shown_by(record.settled_at(), operation), not_shown(operation)),
         _ => (record.settled_at(), NoMore::NoLongerWanted),
     };
     (record.is_open() && wall >= until).then_some(Note::Unresolved(why))
+}
+
+/// Why an accepted upgrade is no longer waited for.
+fn not_shown(operation: Option<&Operation>) -> NoMore {
+    match operation {
+        Some(Operation::Running(_) | Operation::Unknown { .. }) => NoMore::OperationUnfinished,
+        _ => NoMore::AnsweredWithSuccess,
+    }
 }
 
 /// Whether an accepted upgrade would be news to the record.
@@ -109,6 +122,13 @@ type Ruling = (Verdict, Option<Effect>);
 /// Whether the account is to be looked at in this pass: not while suspended, unless a call may be on its way.
 pub fn wants_look(desired: &Desired, record: Option<&Record>) -> bool {
     !desired.suspend || record.is_some_and(|record| record.is_open() || record.is_unresolved())
+}
+
+/// Where to ask how far an upgrade has come, if the account does not show it and the provider said where.
+pub fn wants_progress<'a>(record: Option<&'a Record>, look: &Observation) -> Option<&'a str> {
+    let shows = look.offer.class == OfferClass::PayAsYouGo || look.acceptance == Acceptance::Accepted;
+    let record = record.filter(|record| record.is_open() && !shows)?;
+    record.last()?.operation.as_deref()
 }
 
 /// The decision on `inputs`.
@@ -153,10 +173,31 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
     if let Some(holder) = holder.min_by_key(|other| (other.created, &other.uid)) {
         return Err(Verdict::AccountConflict(holder.clone())); // 4
     }
+    if let Some(problem) = look.as_ref().ok().and_then(|seen| knows_less(&inputs.previous, seen)) {
+        return Err(not_ready(inputs, &problem)); // 2
+    }
     match look {
-        Ok(observation) => Ok(observation.completed_by(&inputs.desired.trial)),
+        Ok(observation) => {
+            let past = inputs.previous.look.as_ref().map_or(&[][..], |look| &look.benefits);
+            Ok(observation.completed_by(&inputs.desired.trial).remembering(past))
+        }
         Err(error) => Err(Verdict::Unobserved { since: since(&inputs.previous, inputs.now.wall), error }), // 5
     }
+}
+
+/// The permission that is lost since the look that status remembers. What it told may have kept the account from an upgrade,
+/// such as a cancellation, so nothing is decided without it.
+fn knows_less(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
+    let before = previous.look.as_ref()?.source.as_ref()?;
+    let lost = seen.unread.first().filter(|_| before.goes_beyond(&seen.source))?;
+    (seen.offer.class != OfferClass::PayAsYouGo).then(|| ProviderError::Forbidden {
+        permission: lost.permission.clone(),
+        detail: format!(
+            "{} was read before and may not be read any more. Grant it again; to go on without, delete this Subscription \
+             and apply it anew",
+            lost.what
+        ),
+    })
 }
 
 fn not_ready(inputs: &Inputs, problem: &ProviderError) -> Verdict {
@@ -231,6 +272,12 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
     if record.is_unresolved() {
         return Some(unresolved_record(inputs, seen, record)); // 10
     }
+    if record.state == RecordState::Rejected
+        && let Err(why @ NoMore::RefusedSince(_)) = record.allows_another_attempt(endpoint(inputs))
+    {
+        // No Approve would help; only a Retry does.
+        return Some((unresolved(inputs, seen, record, Some(&why)), Some(Effect::Note(Note::Unresolved(why))))); // 10
+    }
     if record.state == RecordState::Confirmed && seen.offer.class == OfferClass::FreeTrial {
         return Some((Verdict::UpgradeContradicted { record: record.name.clone() }, None)); // 11
     }
@@ -239,16 +286,33 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
 
 fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
     let accepted = record.state == RecordState::Accepted;
+    let operation = inputs.operation.as_ref();
     let settled_at = match record.state {
         // It was taken, and one look without it may be a stale one.
-        RecordState::Accepted => Record::shown_by(inputs.previous.verifying_since.unwrap_or(inputs.now.wall)),
+        RecordState::Accepted => {
+            let since = inputs.previous.verifying_since.unwrap_or(inputs.now.wall);
+            match inputs.previous.accepted_since {
+                Some(_) => Record::shown_by(since, operation),
+                // It has never shown: a look that fails now and then must not begin the wait anew.
+                None => {
+                    Record::shown_by(record.settled_at(), operation).max(since.saturating_add(STALE).unwrap_or(since))
+                }
+            }
+        }
         _ => record.settled_at(),
     };
-    let verifying = (Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at, accepted }, None);
+    if let Some(Operation::Failed { detail }) = operation {
+        let why = NoMore::OperationFailed(detail.clone());
+        return (unresolved(inputs, seen, record, Some(&why)), Some(Effect::Note(Note::Unresolved(why))));
+    }
+    let operation = operation.cloned();
+    let verifying = Verdict::VerifyingUpgrade { record: record.name.clone(), settled_at, accepted, operation };
+    let verifying = (verifying, None);
     if inputs.now.wall < settled_at {
         return verifying;
     }
     let why = match record.allows_another_attempt(endpoint(inputs)) {
+        Err(_) if accepted => not_shown(inputs.operation.as_ref()),
         Err(why) => why,
         Ok(()) => match on_the_upgrade(inputs, seen, None, None) {
             (verdict, Some(Effect::Upgrade(plan))) => return (verdict, Some(again(record, plan))),
@@ -259,7 +323,7 @@ fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
             _ => NoMore::NoLongerWanted,
         },
     };
-    (unresolved(inputs, seen, record, Some(why)), Some(Effect::Note(Note::Unresolved(why))))
+    (unresolved(inputs, seen, record, Some(&why)), Some(Effect::Note(Note::Unresolved(why))))
 }
 
 fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
@@ -268,25 +332,31 @@ fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ru
         return stays;
     }
     let (Some(last), Some(transition)) = (record.last(), transition(inputs, seen)) else { return stays };
-    let retry = inputs
+    let mut retries = inputs
         .approvals
         .iter()
         .filter(|said| said.decision == Said::Retry(last.number) && said.covers(&transition.hash, inputs.now.wall))
-        .filter(|said| is_trusted(inputs, said) && !record.has_used_up(&said.uid))
-        .min();
-    match retry.map(|retry| on_the_upgrade(inputs, seen, None, Some(retry))) {
-        Some((verdict, Some(Effect::Upgrade(plan)))) => (verdict, Some(again(record, plan))),
-        _ => stays,
+        .filter(|said| !record.has_used_up(&said.uid))
+        .peekable();
+    if retries.peek().is_none() {
+        return stays;
+    }
+    let Some(retry) = retries.filter(|said| is_trusted(inputs, said)).min() else {
+        return (Verdict::ApprovalPolicyMissing, None);
+    };
+    match on_the_upgrade(inputs, seen, None, Some(retry)) {
+        (verdict, Some(Effect::Upgrade(plan))) => (verdict, Some(again(record, plan))),
+        (held, _) => (Verdict::RetryHeld { record: record.name.clone(), by: Box::new(held) }, None),
     }
 }
 
-fn unresolved(inputs: &Inputs, seen: &Observation, record: &Record, why: Option<NoMore>) -> Verdict {
+fn unresolved(inputs: &Inputs, seen: &Observation, record: &Record, why: Option<&NoMore>) -> Verdict {
     // A Retry helps only where another attempt could be made.
     let can_retry = !matches!(record.state, RecordState::Other(_)) && !record.is_full();
     Verdict::UpgradeUnresolved {
         record: record.name.clone(),
         attempt: record.last().map_or(1, |attempt| attempt.number),
-        why,
+        why: why.map(NoMore::because).or_else(|| record.outcome.clone()),
         hash: transition(inputs, seen).filter(|_| can_retry).map(|transition| transition.hash),
     }
 }
@@ -311,29 +381,34 @@ fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, 
         return (Verdict::Observing, None); // 12
     }
     if let Some(why) = not_eligible(seen) {
-        return (Verdict::NotEligible(why), None); // 13
+        return (ineligible(why, seen), None); // 13
     }
     if let Some(deny) = inputs.approvals.iter().filter(|said| said.decision == Said::Deny).min() {
         return (Verdict::UpgradeDenied(deny.clone()), None); // 14
     }
     let evidence = match shown(&desired.when, inputs.previous.look.as_ref(), seen) {
-        Shown::Unknown(missing) => return (Verdict::BenefitsUnknown(missing), None), // 15
+        Shown::Unknown(missing) => return (Verdict::BenefitsUnknown { missing, unread: seen.unread.clone() }, None), // 15
         Shown::NotYet(not_yet) => return (Verdict::WaitingForExhaustion { not_yet, expected: None }, None), // 16
         Shown::Yes(evidence) => evidence,
     };
-    let Some(transition) = transition(inputs, seen) else { return (Verdict::NotEligible(not_a_trial(seen)), None) };
+    let Some(transition) = transition(inputs, seen) else { return (ineligible(not_a_trial(seen), seen), None) };
     let approval = match approved(inputs, &transition, record, retry) {
         Ok(approval) => approval,
         Err(verdict) => return (verdict, None), // 17
     };
-    if let Ok(Capabilities { method: Method::Portal { url, needs }, .. }) = &inputs.provider {
-        let restricted = seen.lifecycle == Lifecycle::Restricted;
-        return (Verdict::AwaitingPortalUpgrade { url: url.clone(), needs: needs.clone(), restricted }, None); // 18
+    if let Ok(Capabilities { method: Method::Portal, .. }) = &inputs.provider {
+        return match &seen.handoff {
+            Some(Handoff { url, needs }) => {
+                let restricted = seen.lifecycle == Lifecycle::Restricted;
+                (Verdict::AwaitingPortalUpgrade { url: url.clone(), needs: needs.clone(), restricted }, None) // 18
+            }
+            None => (ineligible(not_a_trial(seen), seen), None), // 13
+        };
     }
     let rejected = record.filter(|record| record.state == RecordState::Rejected);
     if let Some(record) = rejected {
         if let Err(why) = record.allows_another_attempt(endpoint(inputs)) {
-            return (unresolved(inputs, seen, record, Some(why)), Some(Effect::Note(Note::Unresolved(why)))); // 19
+            return (unresolved(inputs, seen, record, Some(&why)), Some(Effect::Note(Note::Unresolved(why)))); // 19
         }
         if inputs.now.wall < record.next_after_refusal() {
             return (rejection(record), None); // 19
@@ -358,6 +433,10 @@ fn not_eligible(seen: &Observation) -> Option<NotEligible> {
         return Some(NotEligible::UnclearAcceptance(native.clone()));
     }
     (seen.offer.class != OfferClass::FreeTrial || !seen.eligible).then(|| not_a_trial(seen))
+}
+
+fn ineligible(why: NotEligible, seen: &Observation) -> Verdict {
+    Verdict::NotEligible { why, unread: seen.unread.clone() }
 }
 
 fn not_a_trial(seen: &Observation) -> NotEligible {
@@ -404,7 +483,7 @@ fn transition(inputs: &Inputs, seen: &Observation) -> Option<Transition> {
     let Ok(Capabilities { method, .. }) = &inputs.provider else { return None };
     not_eligible(seen)
         .is_none()
-        .then(|| Transition::new(&inputs.desired.account, &seen.offer, method, &inputs.desired.when))
+        .then(|| Transition::new(&inputs.desired.account, &seen.offer, *method, &inputs.desired.when))
 }
 
 fn endpoint(inputs: &Inputs) -> &str {

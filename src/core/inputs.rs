@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::approval::Approval;
 use super::desired::{Claimant, Desired};
 use super::observation::Observation;
-use super::provider::{Capabilities, ProviderError};
+use super::provider::{Capabilities, Operation, ProviderError};
 use super::record::Record;
 use super::trigger::PastLook;
 
@@ -21,6 +21,8 @@ pub struct Inputs {
     pub provider: Result<Capabilities, ProviderError>,
     /// What this pass's look at the account brought; `None` if none was made.
     pub look: Option<Result<Observation, ProviderError>>,
+    /// How far the open upgrade has come by the provider's word; `None` if it was not asked.
+    pub operation: Option<Operation>,
     /// The other Subscriptions of the same account.
     pub claimants: Vec<Claimant>,
     /// What status remembers.

@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::observation::Unread;
+use super::provider::Operation;
 use super::trigger::{Missing, NotYet};
 use super::verdict::{Held, NotEligible, Unobserved, Verdict};
 
@@ -55,16 +57,25 @@ impl fmt::Display for Verdict {
                 "The upgrade has been accepted since {} and the offer has still not changed, though the benefits should have ended. Ask the provider's billing support; no second request is made.",
                 minute(*since)
             ),
-            Self::VerifyingUpgrade { record, settled_at, accepted } => write!(
-                f,
-                "An upgrade {} (UpgradeRecord {record}); the account is read until it shows it. Until {} nothing else is done.",
-                if *accepted { "was requested and accepted" } else { "may have been requested" },
-                minute(*settled_at)
-            ),
+            Self::VerifyingUpgrade { record, settled_at, accepted, operation } => {
+                let taken = if *accepted { "was requested and accepted" } else { "may have been requested" };
+                write!(f, "An upgrade {taken} (UpgradeRecord {record}); ")?;
+                match operation {
+                    Some(Operation::Running(_)) => f.write_str("the broker is still at it. ")?,
+                    Some(Operation::Succeeded) => f.write_str("the broker says that it is done. ")?,
+                    Some(Operation::Failed { detail }) => write!(f, "the broker says that it failed: {detail}. ")?,
+                    Some(Operation::Unknown { detail, .. }) => {
+                        write!(f, "how far it has come could not be asked of the broker: {detail}. ")?;
+                    }
+                    None => {}
+                }
+                let minute = minute(*settled_at);
+                write!(f, "The account is read until it shows it. Until {minute} nothing else is done.")
+            }
             Self::UpgradeUnresolved { record, attempt, why, hash } => {
                 write!(f, "Whether UpgradeRecord {record} upgraded the account cannot be told")?;
                 if let Some(why) = why {
-                    write!(f, ", because {}", why.because())?;
+                    write!(f, ", because {why}")?;
                 }
                 f.write_str(". Look at the account in the provider's portal; if it is upgraded there, this resolves itself.")?;
                 match hash {
@@ -75,23 +86,34 @@ impl fmt::Display for Verdict {
                     None => Ok(()),
                 }
             }
+            Self::RetryHeld { record, by } => {
+                write!(f, "There is a Retry for UpgradeRecord {record}, and something else keeps the upgrade back: {by}")
+            }
             Self::UpgradeContradicted { record } => write!(
                 f,
                 "UpgradeRecord {record} says that the account was upgraded, yet the account is a trial. Nothing is done until a person has found out why: was the record restored from a backup?"
             ),
             Self::Observing => f.write_str("`when: Never`: the account is observed and never upgraded."),
-            Self::NotEligible(why) => write!(f, "{why}"),
+            // Before the developers are asked, a permission may tell.
+            Self::NotEligible { why: NotEligible::UnknownOffer(native), unread } if !unread.is_empty() => {
+                write!(f, "The account is on the offer `{native}`; what that is cannot be told, so it is never upgraded.")?;
+                tell_unread(f, unread)
+            }
+            Self::NotEligible { why, unread } => {
+                write!(f, "{why}")?;
+                tell_unread(f, unread)
+            }
             Self::UpgradeDenied(deny) => write!(
                 f,
                 "{} has denied the upgrade (UpgradeApproval {}). It stays denied until that object is deleted.",
                 deny.approver, deny.name
             ),
-            Self::BenefitsUnknown(missing) => {
+            Self::BenefitsUnknown { missing, unread } => {
                 f.write_str("When the benefits end is not known: ")?;
                 for (index, missing) in missing.iter().enumerate() {
                     write!(f, "{}{missing}", if index == 0 { "" } else { " " })?;
                 }
-                Ok(())
+                tell_unread(f, unread)
             }
             Self::WaitingForExhaustion { not_yet, expected } => waiting(f, *not_yet, *expected),
             Self::AwaitingApproval { hash } => write!(
@@ -105,7 +127,7 @@ impl fmt::Display for Verdict {
                 if *restricted {
                     f.write_str("The account is restricted until it is upgraded. ")?;
                 }
-                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. It takes {needs}.")
+                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. Needed: {needs}.")
             }
             Self::UpgradeRejected { message, next } => write!(
                 f,
@@ -144,12 +166,22 @@ fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timesta
     }
 }
 
+fn tell_unread(f: &mut fmt::Formatter<'_>, unread: &[Unread]) -> fmt::Result {
+    unread.iter().try_for_each(|unread| write!(f, " {unread}"))
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The credentials may not read {}; more would be known with {}.", self.what, self.permission)
+    }
+}
+
 impl fmt::Display for NotEligible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownOffer(native) => write!(
                 f,
-                "The account is on the offer `{native}`, which this version does not know, so it is never upgraded. Set `when: Never` to only observe it, or report the offer to the operator's developers."
+                "The account is on the offer `{native}`, and nothing tells whether that is a trial, so it is never upgraded. Set `when: Never` to only observe it; if you know it to be a trial, report it to the operator's developers."
             ),
             Self::Offer(offer) => write!(
                 f,
@@ -172,7 +204,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AnyEnd => f.write_str(
-                "the provider reports neither the credit left nor the end of the trial. Declare the end in `spec.trial.endTime` or, for a free trial, its beginning in `spec.trial.startTime`; or let the credentials read more (on Azure the permission Microsoft.Billing/billingProperty/read, in the role Cost Management Reader).",
+                "the provider reports neither the credit left nor the end of the trial. Declare the end in `spec.trial.endTime` or, for a free trial, its beginning in `spec.trial.startTime`.",
             ),
             Self::CreditLeft => f.write_str(
                 "`creditBelow` needs the credit left, which the provider does not report for this account. Remove `creditBelow`, and give `timeLeftSeconds`.",

@@ -44,6 +44,24 @@ pub enum Acceptance {
     Unclear(String),
 }
 
+/// Something that the credentials may not read, so that less is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// What it is, such as "the billing property".
+    pub what: String,
+    /// What to grant, such as a permission and a role that has it.
+    pub permission: String,
+}
+
+/// How a person upgrades an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handoff {
+    /// Where.
+    pub url: String,
+    /// What the person needs: their role, a payment card, a phone.
+    pub needs: String,
+}
+
 /// One look at an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
@@ -59,12 +77,22 @@ pub struct Observation {
     pub benefits: Vec<Benefit>,
     /// How long a trial of this offer lasts by its published terms, to complete a declared start.
     pub trial_length: Option<SignedDuration>,
+    /// Who told of the account's state and offer.
+    pub source: Source,
     /// The tenant or organisation that owns the account.
     pub owner: Option<String>,
     /// The billing time of this look.
     pub observed: Timestamp,
     /// The time by the provider's own clock, where it told.
     pub provider_time: Option<Timestamp>,
+    /// What could not be read for lack of a permission.
+    pub unread: Vec<Unread>,
+    /// What else was odd or could not be read, for people: a sentence each. Nothing is decided on it.
+    pub remarks: Vec<String>,
+    /// Whether the credit left could not be read this time, and may be at another.
+    pub lapsed: bool,
+    /// How a person upgrades the account, where one can.
+    pub handoff: Option<Handoff>,
 }
 
 /// What a user declares about a trial because the provider does not report it: `spec.trial`.
@@ -77,6 +105,9 @@ pub struct DeclaredTrial {
     /// The credit at the start.
     pub credit: Option<super::money::Money>,
 }
+
+/// For how long the credit left is remembered while it cannot be read.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
 impl Observation {
     /// This observation, with the user's declaration where the provider is silent. What a provider reports always wins;
@@ -92,6 +123,23 @@ impl Observation {
         }
         if let Some(credit) = self.benefits.iter_mut().find(|benefit| benefit.kind == BenefitKind::Credit) {
             credit.granted = credit.granted.or(declared.credit);
+        }
+        self
+    }
+
+    /// This observation, with the credit left as it was in `past` if it could not be read this time: for a day, as billing
+    /// data is often as old. It keeps its time, so that it is not taken for a second look at it.
+    #[must_use]
+    pub fn remembering(mut self, past: &[Benefit]) -> Self {
+        let of_credit = |benefit: &&Benefit| benefit.kind == BenefitKind::Credit && benefit.remaining.is_some();
+        let Some(past) = past.iter().find(of_credit).filter(|_| self.lapsed) else { return self };
+        let is_old = self.observed.duration_since(past.as_of) > REMEMBERED;
+        // What is over is not called back by what was left before.
+        let is_off = self.lifecycle == Lifecycle::Restricted;
+        let credit = self.benefits.iter_mut().find(|benefit| benefit.kind == BenefitKind::Credit);
+        let missing = credit.filter(|credit| credit.remaining.is_none() && !is_old);
+        if let Some(credit) = missing.filter(|credit| credit.state != BenefitState::Exhausted || !is_off) {
+            (credit.remaining, credit.as_of, credit.source) = (past.remaining, past.as_of, past.source.clone());
         }
         self
     }

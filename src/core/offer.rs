@@ -124,6 +124,11 @@ impl Source {
         }
     }
 
+    /// Whether this is `other` and more: a look names what it read in the order in which it read it.
+    pub fn goes_beyond(&self, other: &Self) -> bool {
+        self.name().len() > other.name().len() && self.name().starts_with(other.name())
+    }
+
     /// The source that status calls `name`.
     pub fn parse(name: &str) -> Self {
         if name == Self::DECLARED { Self::Declared } else { Self::Provider(name.to_owned()) }

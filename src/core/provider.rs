@@ -7,28 +7,23 @@ use thiserror::Error;
 use super::record::Outcome;
 
 /// How an account is upgraded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// The provider has an interface for it. Repeating the call changes nothing: it declares a desired state.
     Api,
     /// An automation of the organisation's own, which answers one idempotency key with one upgrade for ever.
     Broker,
-    /// Only a person can, at `url`.
-    Portal {
-        /// Where.
-        url: String,
-        /// What the person needs: their role, a payment card, a phone.
-        needs: String,
-    },
+    /// Only a person can, in the provider's portal: [`Handoff`](super::observation::Handoff).
+    Portal,
 }
 
 impl Method {
     /// The name in hashes and messages; never changes.
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Api => "Api",
             Self::Broker => "Broker",
-            Self::Portal { .. } => "PortalHandoff",
+            Self::Portal => "PortalHandoff",
         }
     }
 }
@@ -42,11 +37,32 @@ pub struct Capabilities {
     pub endpoint: String,
 }
 
+/// How far an upgrade has come that the provider took and does not finish at once. It proves nothing about the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It goes on. Ask again after this pause, where the provider gave one.
+    Running(Option<Duration>),
+    /// The provider says that it is done.
+    Succeeded,
+    /// The provider says that it has not upgraded the account and will not.
+    Failed {
+        /// What it said.
+        detail: String,
+    },
+    /// It could not be asked about. That says nothing about the upgrade.
+    Unknown {
+        /// Why not.
+        detail: String,
+        /// How long to wait before asking again, where the provider said so.
+        retry_after: Option<Duration>,
+    },
+}
+
 /// Why a provider did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ProviderError {
     /// Slow down. Reaction: back off; not a failure.
-    #[error("the provider asks to slow down{}", after(.retry_after.as_ref()))]
+    #[error("the provider asks to slow down")]
     Throttled {
         /// How long, where it said.
         retry_after: Option<Duration>,
@@ -115,10 +131,6 @@ pub enum ProviderError {
         /// What is wrong and how to put it right.
         detail: String,
     },
-}
-
-fn after(retry_after: Option<&Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!(" for {} s", wait.as_secs()))
 }
 
 impl ProviderError {

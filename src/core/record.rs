@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::provider::Operation;
+
 /// How long after its creation an intent may be sent.
 pub const SEND_WINDOW: Duration = Duration::from_secs(30);
 /// How long an upgrade call may take, from the first byte to the last.
@@ -13,6 +15,9 @@ const CLOCK_SKEW: Duration = Duration::from_mins(1);
 /// How long a call that was answered with success may take to show. Azure brings a disabled account back within 24
 /// hours: <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-disabled>
 const ACCEPTED_BOUND: Duration = Duration::from_hours(48);
+/// How long an upgrade may take of which the provider says that it goes on, or of which it cannot be asked at the moment.
+/// There may be a person at work behind it.
+const OPERATION_BOUND: Duration = Duration::from_hours(7 * 24);
 /// How many attempts may end without a known outcome before a person must decide.
 const MOST_UNKNOWN: usize = 3;
 /// How many attempts a record may hold.
@@ -120,6 +125,8 @@ pub struct Attempt {
     pub approval_uid: Option<String>,
     /// What the provider said.
     pub message: String,
+    /// Where the provider tells how far it has come, if it took the request and said where.
+    pub operation: Option<String>,
 }
 
 /// An `UpgradeRecord`.
@@ -131,6 +138,8 @@ pub struct Record {
     pub state: RecordState,
     /// Every attempt, the first one included, in order.
     pub attempts: Vec<Attempt>,
+    /// Why it stands where it stands, for people.
+    pub outcome: Option<String>,
 }
 
 impl Record {
@@ -159,9 +168,14 @@ impl Record {
         }
     }
 
-    /// Until when an accepted upgrade that does not show is waited for, if it has not shown since `since` (wall clock).
-    pub fn shown_by(since: Timestamp) -> Timestamp {
-        saturating_add(since, ACCEPTED_BOUND)
+    /// Until when an accepted upgrade that does not show is waited for, if it has not shown since `since` (wall clock) and
+    /// the provider says `operation` of it.
+    pub fn shown_by(since: Timestamp, operation: Option<&Operation>) -> Timestamp {
+        let bound = match operation {
+            None | Some(Operation::Succeeded | Operation::Failed { .. }) => ACCEPTED_BOUND,
+            Some(Operation::Running(_) | Operation::Unknown { .. }) => OPERATION_BOUND,
+        };
+        saturating_add(since, bound)
     }
 
     /// Whether no further attempt fits into it.
@@ -173,7 +187,9 @@ impl Record {
     pub fn allows_another_attempt(&self, endpoint: &str) -> Result<(), NoMore> {
         let unknown = || self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown);
         let accepted = self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted);
-        if accepted || self.state == RecordState::Accepted {
+        if let Some(last) = self.last().filter(|_| accepted && self.state == RecordState::Rejected) {
+            Err(NoMore::RefusedSince(last.message.clone()))
+        } else if accepted || self.state == RecordState::Accepted {
             Err(NoMore::AnsweredWithSuccess)
         } else if unknown().any(|attempt| attempt.endpoint.as_deref() != Some(endpoint)) {
             Err(NoMore::OtherEndpoint)
@@ -209,10 +225,16 @@ impl Record {
 }
 
 /// Why no further attempt is made without a person.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoMore {
-    /// The provider said yes, and the account does not show it.
+    /// The broker said yes, and the account does not show it.
     AnsweredWithSuccess,
+    /// The broker took the request, and said later that it has not upgraded the account.
+    OperationFailed(String),
+    /// The broker took the request, and has not come to an end with it for too long.
+    OperationUnfinished,
+    /// The broker took a request, and did not take the next one.
+    RefusedSince(String),
     /// The upgrade was asked for elsewhere, where it may still happen.
     OtherEndpoint,
     /// The attempts have ended without a known outcome too often.
@@ -223,12 +245,21 @@ pub enum NoMore {
 
 impl NoMore {
     /// The rest of a sentence that begins with "because".
-    pub const fn because(self) -> &'static str {
+    pub fn because(&self) -> String {
         match self {
-            Self::AnsweredWithSuccess => "the provider answered with success and the account does not show it",
-            Self::OtherEndpoint => "the upgrade was asked for at another endpoint, where it may still happen",
-            Self::TooManyAttempts => "too many attempts have ended without a known outcome",
-            Self::NoLongerWanted => "the manifest, the approvals or the account no longer allow an upgrade",
+            Self::AnsweredWithSuccess => "the broker answered with success and the account does not show it".to_owned(),
+            Self::OperationFailed(said) => {
+                format!("the broker took the request and then said `{said}`; put that right first")
+            }
+            Self::OperationUnfinished => "the broker has not said for a week that it is done".to_owned(),
+            Self::RefusedSince(said) => {
+                format!("the broker took an earlier request, and the last one was not taken: {said}")
+            }
+            Self::OtherEndpoint => {
+                "the upgrade was asked for at another endpoint, where it may still happen".to_owned()
+            }
+            Self::TooManyAttempts => "too many attempts have ended without a known outcome".to_owned(),
+            Self::NoLongerWanted => "the manifest, the approvals or the account no longer allow an upgrade".to_owned(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::forecast::Forecast;
 use super::inputs::Inputs;
 use super::observation::Observation;
 use super::offer::BenefitKind;
-use super::provider::ProviderError;
+use super::provider::{Operation, ProviderError};
 use super::record::RecordState;
 use super::trigger::NotYet;
 use super::verdict::{NotEligible, Verdict};
@@ -37,6 +37,11 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The pause where something outside must change first (wall clock).
 const A_WHILE: Duration = Duration::from_mins(1);
+/// The pause between two questions about an operation, unless the provider gives one (wall clock), and between which it is
+/// held: <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md>
+const POLL: Duration = Duration::from_mins(1);
+const SHORTEST_POLL: Duration = Duration::from_secs(1);
+const LONGEST_POLL: Duration = Duration::from_mins(10);
 /// How many times faster than forecast the credit may be used up without a look coming too late.
 const BURST: i64 = 12;
 
@@ -46,10 +51,14 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
     match verdict {
         Verdict::Suspended => Next::OnChange,
         Verdict::ProviderNotReady { stalled: false, .. } => Next::After(Duration::from_secs(15)),
-        Verdict::ProviderNotReady { stalled: true, .. } => Next::After(A_WHILE),
+        Verdict::ProviderNotReady { stalled: true, .. } | Verdict::RetryHeld { .. } => Next::After(A_WHILE),
         Verdict::Unobserved { error: ProviderError::Throttled { retry_after }, .. } => Next::Backoff(*retry_after),
         Verdict::Unobserved { .. } | Verdict::LedgerUnavailable { .. } => Next::Backoff(None),
         Verdict::Upgrading => Next::After(Duration::from_secs(1)),
+        Verdict::VerifyingUpgrade {
+            operation: Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }),
+            ..
+        } => Next::After(poll(pause.unwrap_or(POLL).max(by_age(inputs)))),
         Verdict::VerifyingUpgrade { settled_at, .. } => match &inputs.record {
             // The provider said yes; it may take its time to show.
             Some(record) if record.state == RecordState::Accepted => after(SHORTEST),
@@ -65,21 +74,30 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         }
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
         Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(SignedDuration::from_hours(1)),
-        Verdict::BenefitsUnknown(_) | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
+        Verdict::BenefitsUnknown { .. } | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
             after(until_exhaustion(inputs, seen, forecast))
         }
         Verdict::WaitingForExhaustion { .. } => after(SignedDuration::from_mins(1)),
         Verdict::UpgradeAccepted { end } => after(bounded_by(*end, inputs.now.billing, LONGEST)),
-        Verdict::NotEligible(NotEligible::UnknownState(_) | NotEligible::UnclearAcceptance(_))
+        // Somebody may grant what it names, or it was a hiccup.
+        Verdict::NotEligible { unread, .. } if !unread.is_empty() => after(SignedDuration::from_mins(15)),
+        Verdict::NotEligible { why: NotEligible::UnknownState(_) | NotEligible::UnclearAcceptance(_), .. }
         | Verdict::AwaitingApproval { .. }
         | Verdict::WrongAccount { .. } => after(LONGEST),
         Verdict::AccountClosed
         | Verdict::OfferInPlace(_)
         | Verdict::ConversionOverdue { .. }
         | Verdict::Observing
-        | Verdict::NotEligible(_)
+        | Verdict::NotEligible { .. }
         | Verdict::UpgradeDenied(_) => after(DAY),
     }
+}
+
+/// The shortest pause between two questions about the operation of the last attempt: the longer it takes already, the longer,
+/// whatever the provider says. Each comes with a look at the account.
+fn by_age(inputs: &Inputs) -> Duration {
+    let sent = inputs.record.as_ref().and_then(|record| record.last()?.sent).unwrap_or(inputs.now.wall);
+    Duration::try_from(inputs.now.wall.duration_since(sent)).unwrap_or_default() / 20
 }
 
 /// The pause until the trigger may be met, by credit and by date.
@@ -96,6 +114,11 @@ fn until_exhaustion(inputs: &Inputs, seen: Option<&Observation>, forecast: Optio
         Some(date) if date <= now && now.duration_since(date) < DAY => SHORTEST,
         _ => bounded_by(date, now, by_credit.unwrap_or(LONGEST).clamp(SHORTEST, LONGEST)),
     }
+}
+
+/// The pause before an operation is asked about, where the provider asks for `pause`.
+pub fn poll(pause: Duration) -> Duration {
+    pause.clamp(SHORTEST_POLL, LONGEST_POLL)
 }
 
 /// The pause while it is watched whether an upgrade shows that may be on its way until `settled_at` (both wall clock).

@@ -21,7 +21,7 @@ pub struct Transition {
 
 impl Transition {
     /// The transition of `account` from `from` to pay-as-you-go.
-    pub fn new(account: &AccountId, from: &Offer, method: &Method, when: &When) -> Self {
+    pub fn new(account: &AccountId, from: &Offer, method: Method, when: &When) -> Self {
         let to = OfferClass::PayAsYouGo;
         let fields = [
             account.cloud().name(),
@@ -60,31 +60,21 @@ mod tests {
     fn every_term_is_in_the_hash() {
         let account = |last: u8| AccountId::Azure(uuid::Uuid::from_u128(u128::from(last)));
         let offer = |native: &str| Offer { class: OfferClass::FreeTrial, native: native.to_owned() };
-        let portal = Method::Portal { url: String::new(), needs: String::new() };
         let before =
             |amount| When::BeforeExhaustion(Limits { credit_below: Money::parse(amount, "USD"), time_left: None });
         let hashes = [
-            Transition::new(&account(1), &offer("a"), &Method::Broker, &When::Immediately),
-            Transition::new(&account(2), &offer("a"), &Method::Broker, &When::Immediately),
-            Transition::new(&account(1), &offer("b"), &Method::Broker, &When::Immediately),
-            Transition::new(&account(1), &offer("a"), &portal, &When::Immediately),
-            Transition::new(&account(1), &offer("a"), &Method::Broker, &When::BenefitsExhausted),
-            Transition::new(&account(1), &offer("a"), &Method::Broker, &before("5.00")),
-            Transition::new(&account(1), &offer("a"), &Method::Broker, &before("500")),
+            Transition::new(&account(1), &offer("a"), Method::Broker, &When::Immediately),
+            Transition::new(&account(2), &offer("a"), Method::Broker, &When::Immediately),
+            Transition::new(&account(1), &offer("b"), Method::Broker, &When::Immediately),
+            Transition::new(&account(1), &offer("a"), Method::Portal, &When::Immediately),
+            Transition::new(&account(1), &offer("a"), Method::Broker, &When::BenefitsExhausted),
+            Transition::new(&account(1), &offer("a"), Method::Broker, &before("5.00")),
+            Transition::new(&account(1), &offer("a"), Method::Broker, &before("500")),
         ]
         .map(|transition| transition.hash);
         for (index, hash) in hashes.iter().enumerate() {
             assert_eq!(hash.len(), 32);
             assert!(!hashes[index + 1..].contains(hash), "{hashes:?}");
         }
-    }
-
-    #[test]
-    fn where_the_portal_is_does_not_matter() {
-        let account = AccountId::Azure(uuid::Uuid::nil());
-        let offer = Offer { class: OfferClass::FreeTrial, native: String::new() };
-        let portal = |url: &str| Method::Portal { url: url.to_owned(), needs: String::new() };
-        let of = |url| Transition::new(&account, &offer, &portal(url), &When::Never);
-        assert_eq!(of("https://a.example"), of("https://b.example"));
     }
 }

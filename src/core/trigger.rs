@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::desired::{Limits, When};
 use super::money::Money;
 use super::observation::Observation;
-use super::offer::{Benefit, BenefitKind};
+use super::offer::{Benefit, BenefitKind, Source};
 
 /// What a former pass saw, as status remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,11 @@ pub struct PastLook {
     pub benefits: Vec<Benefit>,
     /// When (billing clock).
     pub observed: Timestamp,
+    /// Whether the account was on a trial, and in a state that this version knows and nobody chose. What a look shows of
+    /// any other account is no evidence.
+    pub eligible: bool,
+    /// Who told of the account's state and offer, where that was remembered.
+    pub source: Option<Source>,
 }
 
 /// Why an upgrade is due.
@@ -112,6 +117,10 @@ enum Reading {
 /// Whether `when` asks for an upgrade, by `previous` and the `observation` just made.
 pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation) -> Shown {
     let limits = match when {
+        // An account that somebody had stopped a moment ago is no trial because one look does not show it.
+        When::Immediately if previous.is_some_and(|past| !past.eligible) => {
+            return Shown::NotYet(NotYet::SecondLook(Cause::Asked));
+        }
         When::Immediately => return Shown::Yes(evidence(Cause::Asked, observation)),
         When::Never => return Shown::NotYet(NotYet::Left),
         When::BenefitsExhausted => None,
@@ -127,7 +136,10 @@ pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation
     };
     match previous {
         Some(past) if went_back(past, observation) => Shown::NotYet(NotYet::WentBack),
-        Some(past) if matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) => {
+        Some(past) if cause == Cause::CreditBelowLimit && is_same_credit(past, observation) => {
+            Shown::NotYet(NotYet::SecondLook(cause))
+        }
+        Some(past) if past.eligible && matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) => {
             Shown::Yes(evidence(cause, observation))
         }
         _ => Shown::NotYet(NotYet::SecondLook(cause)),
@@ -189,6 +201,15 @@ fn went_back(past: &PastLook, observation: &Observation) -> bool {
         || observation.benefits.iter().any(|benefit| {
             past.benefits.iter().any(|former| former.kind == benefit.kind && benefit.as_of < former.as_of)
         })
+}
+
+/// Whether the credit left is remembered from the look before: one reading is not two.
+fn is_same_credit(past: &PastLook, observation: &Observation) -> bool {
+    if !observation.lapsed {
+        return false;
+    }
+    let former = past.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit);
+    observation.benefit(BenefitKind::Credit).zip(former).is_some_and(|(now, former)| now.as_of == former.as_of)
 }
 
 fn evidence(cause: Cause, observation: &Observation) -> Evidence {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::approval::Approval;
 use super::desired::Claimant;
+use super::observation::Unread;
 use super::offer::Offer;
-use super::provider::ProviderError;
-use super::record::NoMore;
+use super::provider::{Operation, ProviderError};
 use super::trigger::{Missing, NotYet};
 
 /// The outcome of a decision: a row of the decision table.
@@ -57,6 +57,8 @@ pub enum Verdict {
         settled_at: Timestamp,
         /// Whether the provider took the request, so far as is known.
         accepted: bool,
+        /// How far it has come by the provider's word, where it was asked.
+        operation: Option<Operation>,
     },
     /// A person must decide.
     UpgradeUnresolved {
@@ -64,10 +66,17 @@ pub enum Verdict {
         record: String,
         /// The attempt that a Retry must name.
         attempt: u32,
-        /// Why, where this pass found out.
-        why: Option<NoMore>,
+        /// Why: the rest of a sentence that begins with "because".
+        why: Option<String>,
         /// The transition to name in a Retry, where there is one.
         hash: Option<String>,
+    },
+    /// A person has said Retry, and something else keeps the upgrade from being asked for again.
+    RetryHeld {
+        /// The record.
+        record: String,
+        /// What keeps it.
+        by: Box<Verdict>,
     },
     /// The ledger says that the account was upgraded, and the account says that it was not.
     UpgradeContradicted {
@@ -77,11 +86,21 @@ pub enum Verdict {
     /// The manifest asks only to look.
     Observing,
     /// There is no way from the offer in force to the desired one.
-    NotEligible(NotEligible),
+    NotEligible {
+        /// Why not.
+        why: NotEligible,
+        /// What might tell more.
+        unread: Vec<Unread>,
+    },
     /// A Deny stands.
     UpgradeDenied(Approval),
     /// What the trigger needs is not known.
-    BenefitsUnknown(Vec<Missing>),
+    BenefitsUnknown {
+        /// What it is.
+        missing: Vec<Missing>,
+        /// What might tell more.
+        unread: Vec<Unread>,
+    },
     /// There is something left to use.
     WaitingForExhaustion {
         /// Why it is not time.
@@ -197,12 +216,12 @@ impl Verdict {
             Self::UpgradeAccepted { .. } => "UpgradeAccepted",
             Self::ConversionOverdue { .. } => "ConversionOverdue",
             Self::VerifyingUpgrade { .. } => "VerifyingUpgrade",
-            Self::UpgradeUnresolved { .. } => "UpgradeUnresolved",
+            Self::UpgradeUnresolved { .. } | Self::RetryHeld { .. } => "UpgradeUnresolved",
             Self::UpgradeContradicted { .. } => "UpgradeContradicted",
             Self::Observing => "Observing",
-            Self::NotEligible(_) => "NotEligible",
+            Self::NotEligible { .. } => "NotEligible",
             Self::UpgradeDenied(_) => "UpgradeDenied",
-            Self::BenefitsUnknown(_) => "BenefitsUnknown",
+            Self::BenefitsUnknown { .. } => "BenefitsUnknown",
             Self::WaitingForExhaustion { .. } => "WaitingForExhaustion",
             Self::AwaitingApproval { .. } => "AwaitingApproval",
             Self::ApprovalPolicyMissing => "ApprovalPolicyMissing",

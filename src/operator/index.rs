@@ -1,12 +1,13 @@
 //! The fleet in memory: for each Subscription just what it takes to find whom a change concerns. Decisions are never made
 //! on it; every pass reads live.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::core::account::AccountId;
+use crate::providers::Sighting;
 use crate::runtime::ObjectKey;
 
 /// What is known of one Subscription.
@@ -41,6 +42,8 @@ pub struct Index {
     approvals: HashMap<ObjectKey, ObjectKey>,
     /// By record: the last moments at which its attempts may have been sent (wall clock).
     requests: BTreeMap<String, Vec<Timestamp>>,
+    /// By BillingProvider: the marks, in its last list, of those accounts that a Subscription of it names.
+    marks: HashMap<ObjectKey, HashMap<AccountId, String>>,
 }
 
 impl Index {
@@ -77,6 +80,28 @@ impl Index {
     /// The Subscriptions in the namespace of `key`. Walks through all of them; for rare events.
     pub fn of_namespace(&self, key: &ObjectKey) -> Vec<ObjectKey> {
         self.subscriptions.keys().filter(|other| other.namespace == key.namespace).cloned().collect()
+    }
+
+    /// Takes in a list of the accounts that `provider` sees, and tells whose Subscriptions are to look because their account
+    /// shows differently than in the list before it. A Subscription that is new since then is told of if it is listed.
+    pub fn put_list(&mut self, provider: &ObjectKey, list: Vec<Sighting>) -> Vec<ObjectKey> {
+        let mut changed = self.of_provider(provider);
+        let account = |key: &ObjectKey| self.subscriptions.get(key).map(|entry| &entry.account);
+        let named: HashSet<_> = changed.iter().filter_map(account).collect();
+        let named = list.into_iter().filter(|seen| named.contains(&seen.account));
+        let marks: HashMap<_, _> = named.map(|seen| (seen.account, seen.mark)).collect();
+        let former = self.marks.get(provider);
+        changed.retain(|key| {
+            let (former, account) = (former, account(key));
+            former.zip(account).is_some_and(|(former, account)| marks.get(account) != former.get(account))
+        });
+        self.marks.insert(provider.clone(), marks);
+        changed
+    }
+
+    /// Forgets the list of `provider`.
+    pub fn remove_list(&mut self, provider: &ObjectKey) {
+        self.marks.remove(provider);
     }
 
     /// Takes in an approval of the Subscription at `subscription`.
@@ -150,6 +175,45 @@ mod tests {
         assert_eq!(index.of_account(&entry(1, 2).account), vec![key.clone()]);
         index.remove(&key);
         assert_eq!(index.of_provider(&entry(1, 1).provider), []);
+    }
+
+    #[test]
+    fn a_list_tells_whose_account_shows_differently() {
+        let (mut index, provider) = (Index::default(), ObjectKey::namespaced("team-a", "azure"));
+        let key = |name| ObjectKey::namespaced("team-a", name);
+        for (account, name) in [(1, "one"), (2, "two"), (3, "three")] {
+            index.put(&key(name), entry(1, account));
+        }
+        let list = |seen: &[(u128, &str)]| {
+            let sighting = |(account, mark): &(u128, &str)| Sighting {
+                account: AccountId::Azure(uuid::Uuid::from_u128(*account)),
+                mark: (*mark).to_owned(),
+            };
+            seen.iter().map(sighting).collect::<Vec<_>>()
+        };
+        assert_eq!(index.put_list(&provider, list(&[(1, "on"), (2, "on")])), [], "there is none before the first");
+        assert_eq!(index.put_list(&provider, list(&[(2, "on"), (1, "on")])), []);
+        assert_eq!(index.put_list(&provider, list(&[(1, "on"), (2, "off"), (9, "on")])), [key("two")]);
+        assert_eq!(index.put_list(&provider, list(&[(1, "on"), (3, "on")])), [key("three"), key("two")]);
+        assert_eq!(index.put_list(&key("other"), list(&[(1, "off")])), []);
+        index.remove_list(&provider);
+        assert_eq!(index.put_list(&provider, list(&[(1, "off")])), []);
+    }
+
+    #[test]
+    fn only_those_accounts_of_a_list_are_kept_that_a_subscription_names() {
+        let mut index = Index::default();
+        let (provider, other) = (entry(1, 1).provider, ObjectKey::namespaced("team-a", "other"));
+        index.put(&ObjectKey::namespaced("team-a", "mine"), entry(1, 1));
+        index.put(&ObjectKey::namespaced("team-a", "theirs"), Entry { provider: other, ..entry(1, 2) });
+        let account = |account| entry(1, account).account;
+        let list = || (1..=20).map(|number| Sighting { account: account(number), mark: "on".to_owned() }).collect();
+        index.put_list(&provider, list());
+        assert_eq!(index.marks[&provider].keys().collect::<Vec<_>>(), [&account(1)]);
+        let new = ObjectKey::namespaced("team-a", "new");
+        index.put(&new, entry(1, 3));
+        assert_eq!(index.put_list(&provider, list()), [new], "what changed before it came is not missed");
+        assert_eq!(index.put_list(&provider, list()), []);
     }
 
     #[test]

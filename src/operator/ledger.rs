@@ -2,7 +2,8 @@
 //!
 //! The create is the lock, across replicas and across Subscriptions of one account. Only the pass whose own random intent
 //! id is in the record may send; everybody else takes the attempt for one that may have been sent. Writes are conditional
-//! and refuse fields that the cluster's CRD does not know, so that nothing is lost in silence.
+//! and refuse fields that the cluster's CRD does not know, so that nothing is lost in silence. An attempt's outcome is
+//! kept even so.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::core::account::AccountId;
 use crate::core::decide::{Note, Plan};
 use crate::core::desired::Claimant;
 use crate::core::provider::ProviderError;
-use crate::core::record::{Attempt, NoMore, Outcome, Record, RecordState, SEND_WINDOW};
+use crate::core::record::{Attempt, Outcome, Record, RecordState, SEND_WINDOW};
 use crate::providers::Accepted;
 
 use super::{FIELD_MANAGER, parse, patch};
@@ -133,6 +134,7 @@ impl Ledger {
             Ok(accepted) => accepted.message.clone(),
             Err(error) => error.to_string(),
         };
+        let mut operation = answer.as_ref().ok().and_then(|accepted| accepted.operation.clone());
         for _ in 0..READ_BACKS {
             let mut status = record.status.clone().unwrap_or_default();
             with_first_attempt(&mut status);
@@ -140,6 +142,7 @@ impl Ledger {
                 attempt.send_time = attempt.send_time.or(Some(sent.into()));
                 attempt.outcome = Some(outcome.name().into());
                 attempt.message = Some(message.as_str().into());
+                attempt.operation.clone_from(&operation);
             }
             let seen_meanwhile = [RecordState::Accepted, RecordState::Confirmed];
             if !seen_meanwhile.contains(&RecordState::parse(status.state.as_deref())) {
@@ -148,7 +151,17 @@ impl Ledger {
             log(&mut status, outcome.name(), &message);
             match self.write(&record, &status).await {
                 Ok(written) => return (outcome, written),
-                Err(error) => warn!(record = record.name_any(), %error, "the outcome of an attempt was not written"),
+                Err(error) => {
+                    warn!(record = record.name_any(), %error, "the outcome of an attempt was not written");
+                    // The outcome matters more than the newest field, without which the account is just observed.
+                    if is_invalid(&error) && operation.take().is_some() {
+                        warn!(
+                            record = record.name_any(),
+                            "it is written without where the provider tells how far the upgrade has come; if the \
+                             CRDs are older than this operator, apply the CRDs of this version"
+                        );
+                    }
+                }
             }
             match self.get(&record.name_any()).await {
                 Ok(Some(current)) => record = current,
@@ -164,7 +177,7 @@ impl Ledger {
     }
 
     /// Writes what the account shows, or that a person must decide, into `record`.
-    pub async fn note(&self, record: &api::UpgradeRecord, note: Note) -> kube::Result<()> {
+    pub async fn note(&self, record: &api::UpgradeRecord, note: &Note) -> kube::Result<()> {
         let mut status = record.status.clone().unwrap_or_default();
         with_first_attempt(&mut status);
         let (state, event, text) = match note {
@@ -172,11 +185,7 @@ impl Ledger {
                 (RecordState::Accepted, "SeenAccepted", "the account shows that an upgrade was accepted".to_owned())
             }
             Note::Confirmed => (RecordState::Confirmed, "Confirmed", confirmation(&parse::record(record))),
-            Note::Unresolved(why) => (
-                RecordState::Unresolved,
-                "Unresolved",
-                format!("a person must decide, because {}", NoMore::because(why)),
-            ),
+            Note::Unresolved(why) => (RecordState::Unresolved, "Unresolved", why.because()),
         };
         status.state = state.name().map(Into::into);
         status.outcome = Some(text.as_str().into());
@@ -239,6 +248,11 @@ impl Ledger {
 /// Whether the API server said no for a reason that has nothing to do with another write.
 fn is_definite_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && !matches!(status.code, 408 | 409 | 429))
+}
+
+/// Whether the API server refused what was written, and not that it was written.
+fn is_invalid(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 422))
 }
 
 fn intent(plan: &Plan) -> api::Intent {
@@ -318,11 +332,12 @@ mod tests {
             sent: Some(now),
             approval_uid: None,
             message: String::new(),
+            operation: None,
         };
         // The last one is the one that has just been answered.
         let outcomes = earlier.iter().copied().chain([Outcome::Unknown]);
         let attempts = (1..).zip(outcomes).map(attempt).collect();
-        Record { name: "up-1".to_owned(), state: RecordState::Unknown, attempts }
+        Record { name: "up-1".to_owned(), state: RecordState::Unknown, attempts, outcome: None }
     }
 
     fn refusal() -> ProviderError {

@@ -24,6 +24,7 @@ struct ByOutcome {
 pub struct Metrics {
     verdicts: Family<ByReason, Counter>,
     reads: Family<ByReason, Counter>,
+    surveys: Family<ByReason, Counter>,
     attempts: Family<ByOutcome, Counter>,
     unwatched: Gauge,
     unwatched_names: Arc<Mutex<BTreeSet<String>>>,
@@ -42,6 +43,7 @@ impl Metrics {
             metrics.verdicts.clone(),
         );
         registry.register("account_reads", "Looks at accounts, by what came of them", metrics.reads.clone());
+        registry.register("surveys", "Checks of credentials, by what came of them", metrics.surveys.clone());
         registry.register("upgrade_attempts", "Upgrades that were requested, by outcome", metrics.attempts.clone());
         registry.register(
             "unwatched_records",
@@ -59,6 +61,11 @@ impl Metrics {
     /// Counts a look at an account.
     pub fn read(&self, reason: &'static str) {
         self.reads.get_or_create(&ByReason { reason }).inc();
+    }
+
+    /// Counts a check of credentials.
+    pub fn survey(&self, reason: &'static str) {
+        self.surveys.get_or_create(&ByReason { reason }).inc();
     }
 
     /// Counts a request for an upgrade.

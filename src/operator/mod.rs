@@ -1,6 +1,7 @@
 //! The operator: passes over Subscriptions, BillingProviders and records, and the ledger of upgrades. Joins `core` (what to
 //! do), `api` (what is written and read), `providers` (the clouds) and `runtime` (the engine).
 
+mod credentials;
 mod index;
 mod ledger;
 mod metrics;

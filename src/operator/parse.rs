@@ -11,8 +11,8 @@ use crate::core::approval::{Approval, Decision};
 use crate::core::desired::{ApprovalMode, Claimant, Desired, Limits, When};
 use crate::core::inputs::Previous;
 use crate::core::money::Money;
-use crate::core::observation::DeclaredTrial;
-use crate::core::offer::{Benefit, BenefitKind, BenefitState, Source};
+use crate::core::observation::{DeclaredTrial, Lifecycle};
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass, Source};
 use crate::core::record::{Attempt, Outcome, Record, RecordState};
 use crate::core::trigger::PastLook;
 
@@ -114,6 +114,8 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
         look: status.last_observed_time.map(|observed| PastLook {
             benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed.timestamp())).collect(),
             observed: observed.timestamp(),
+            eligible: was_eligible(status),
+            source: status.offer.as_ref().and_then(|offer| offer.source.as_deref()).map(Source::parse),
         }),
         burn_per_day: status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day).map(api::Amount::decimal),
         accepted_since: status.upgrade.as_ref().and_then(|upgrade| upgrade.accept_time).map(Timestamp::from),
@@ -124,6 +126,14 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
         verifying_since: since("Reconciling", "True", Some("VerifyingUpgrade")),
         unobserved_since: since("Observed", "False", None),
     }
+}
+
+/// Whether the account that status remembers was one on a trial, in a state that is known and that nobody chose.
+fn was_eligible(status: &api::SubscriptionStatus) -> bool {
+    let works = [Lifecycle::Active, Lifecycle::Warned, Lifecycle::Restricted];
+    let state = status.account.as_ref().and_then(|account| account.lifecycle.as_deref());
+    status.offer.as_ref().is_some_and(|offer| &*offer.offer.class == OfferClass::FreeTrial.name())
+        && works.iter().any(|known| state == Some(known.name()))
 }
 
 /// A benefit as status remembers it; `None` for a kind of another version.
@@ -168,7 +178,12 @@ pub fn record(record: &api::UpgradeRecord) -> Record {
         let first = api::Attempt { number: 1, ..api::Attempt::default() };
         attempts.insert(0, attempt(&first, &record.spec));
     }
-    Record { name: record.name_any(), state: RecordState::parse(status.state.as_deref()), attempts }
+    Record {
+        name: record.name_any(),
+        state: RecordState::parse(status.state.as_deref()),
+        attempts,
+        outcome: status.outcome.as_deref().map(str::to_owned),
+    }
 }
 
 fn attempt(made: &api::Attempt, first: &api::UpgradeRecordSpec) -> Attempt {
@@ -181,5 +196,6 @@ fn attempt(made: &api::Attempt, first: &api::UpgradeRecordSpec) -> Attempt {
         sent: made.send_time.map(Timestamp::from),
         approval_uid: intent.approval.as_ref().map(|approval| approval.uid.clone()),
         message: made.message.as_deref().unwrap_or_default().to_owned(),
+        operation: made.operation.clone(),
     }
 }

@@ -1,23 +1,28 @@
-//! One pass over one BillingProvider: do its credentials work?
+//! One pass over one BillingProvider: do its credentials work, and which accounts do they see?
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::core::DeserializeGuard;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::api;
 use crate::api::conditions::{self, Condition, Statement, Status};
+use crate::clock::BillingClock;
 use crate::core::provider::ProviderError;
+use crate::providers::{Sighting, Survey};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
 use super::{LOOK_DEADLINE, Operator, Work, report};
 
-/// The pause between two checks of credentials that work.
-const WORKING: Duration = Duration::from_hours(1);
-/// The pause between two checks of credentials that do not.
+/// The pause between two checks of credentials that work (billing clock): a change of an account that its Subscription
+/// would see hours later shows in the list by then.
+const WORKING: SignedDuration = SignedDuration::from_mins(5);
+/// The same by the wall clock at least, however fast the billing clock runs.
+const SHORTEST: Duration = Duration::from_secs(5);
+/// The pause between two checks of credentials that do not (wall clock).
 const FAILING: Duration = Duration::from_mins(1);
 
 /// A pass over the BillingProvider at `key`.
@@ -25,14 +30,26 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let api: Api<DeserializeGuard<api::BillingProvider>> = operator.namespaced(key);
     let Some(DeserializeGuard(read)) = api.get_opt(&key.name).await? else {
         operator.providers.forget(key);
+        operator.index().remove_list(key);
         return Ok(Next::OnChange);
     };
     // One that cannot be read is told of by the Subscriptions that use it.
     let Ok(object) = read else { return Ok(Next::OnChange) };
     let works = match operator.providers.get(key).await? {
-        Ok(provider) => provider.client.check(LOOK_DEADLINE).await,
+        Ok(provider) => {
+            provider.pace().await;
+            provider.client.survey(LOOK_DEADLINE).await.map(|survey| (provider.identity, survey))
+        }
         Err(error) => Err(error),
     };
+    if matches!(works, Err(ProviderError::Unauthenticated { .. })) {
+        operator.providers.renew(key); // what was shown may have been kept from before somebody put it right
+    }
+    operator.metrics.survey(works.as_ref().map_or_else(ProviderError::reason, |(_, survey)| survey_reason(survey)));
+    let works = works.map(|(identity, survey)| {
+        hint(operator, key, survey.accounts);
+        format!("The credentials ({identity}) work{}.", survey.seen)
+    });
     let before = object.status.clone().unwrap_or_default();
     let mut after = before.clone();
     let generation = object.metadata.generation.unwrap_or_default();
@@ -49,18 +66,34 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
             report::warning(operator, &object, error.reason(), &error.to_string()).await;
         }
     }
-    Ok(Next::After(pause(&after)))
+    Ok(Next::After(pause(&after, operator.settings.clock)))
 }
 
-/// Says whether the credentials work. What may pass by itself, and what one commit may still bring, is no reason to give up.
-fn say(conditions: &mut Vec<Condition>, works: &Result<(), ProviderError>, generation: i64, now: Timestamp) {
-    let Err(error) = works else {
-        let message = "The credentials work.";
-        let statement = Statement { type_: "Ready", status: Status::True, reason: "CredentialsAccepted", message };
-        conditions::set(conditions, statement, generation, now);
-        conditions::remove(conditions, "Reconciling");
-        conditions::remove(conditions, "Stalled");
-        return;
+const fn survey_reason(survey: &Survey) -> &'static str {
+    if survey.accounts.is_some() { "Listed" } else { "NotListed" }
+}
+
+/// Has those Subscriptions look soon whose account shows differently than before. Nothing else follows from a list.
+fn hint(operator: &Operator, key: &ObjectKey, accounts: Option<Vec<Sighting>>) {
+    let changed = accounts.map(|accounts| operator.index().put_list(key, accounts)).unwrap_or_default();
+    for subscription in changed {
+        debug!(provider = %key, %subscription, "the list shows a change of the account");
+        operator.queue.add(Work::Subscription(subscription));
+    }
+}
+
+/// Says whether the credentials work, and what there is to say of them. What may pass by itself, and what one commit may still
+/// bring, is no reason to give up.
+fn say(conditions: &mut Vec<Condition>, works: &Result<String, ProviderError>, generation: i64, now: Timestamp) {
+    let error = match works {
+        Err(error) => error,
+        Ok(message) => {
+            let statement = Statement { type_: "Ready", status: Status::True, reason: "CredentialsAccepted", message };
+            conditions::set(conditions, statement, generation, now);
+            conditions::remove(conditions, "Reconciling");
+            conditions::remove(conditions, "Stalled");
+            return;
+        }
     };
     let (reason, message) = (error.reason(), error.to_string());
     let passes = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
@@ -105,8 +138,12 @@ fn since(conditions: &[Condition], reason: &str, generation: i64) -> Since {
 const MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 
 /// The pause until the next check after one that ended with `status`.
-pub fn pause(status: &api::BillingProviderStatus) -> Duration {
-    if is_ready(status) == Some(true) { WORKING } else { FAILING }
+pub fn pause(status: &api::BillingProviderStatus, clock: BillingClock) -> Duration {
+    if is_ready(status) != Some(true) {
+        return FAILING;
+    }
+    let due = clock.now().saturating_add(WORKING).unwrap_or(Timestamp::MAX);
+    clock.wall_until(due).max(SHORTEST)
 }
 
 fn is_ready(status: &api::BillingProviderStatus) -> Option<bool> {
@@ -117,7 +154,7 @@ fn is_ready(status: &api::BillingProviderStatus) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn missing() -> Result<(), ProviderError> {
+    fn missing() -> Result<String, ProviderError> {
         Err(ProviderError::Config { detail: "there is no Secret".to_owned() })
     }
 
@@ -126,9 +163,9 @@ mod tests {
     }
 
     /// What kstatus reads, after each of `told`: minute, generation, whether the credentials work.
-    fn read(told: &[(i64, i64, &Result<(), ProviderError>)]) -> Vec<&'static str> {
+    fn read(told: &[(i64, i64, &Result<String, ProviderError>)]) -> Vec<&'static str> {
         let mut conditions = Vec::new();
-        let tell = |&(minute, generation, works): &(i64, i64, &Result<(), ProviderError>)| {
+        let tell = |&(minute, generation, works): &(i64, i64, &Result<String, ProviderError>)| {
             say(&mut conditions, works, generation, at(minute));
             let is = |type_| conditions::find(&conditions, type_).is_some_and(|condition| condition.status == "True");
             match (is("Reconciling"), is("Stalled"), is("Ready")) {
@@ -143,10 +180,21 @@ mod tests {
 
     #[test]
     fn a_missing_secret_is_waited_for_five_minutes_with_each_spec() {
-        let (missing, works) = (missing(), Ok(()));
+        let (missing, works) = (missing(), Ok(String::new()));
         let told = [(0, 1, &missing), (4, 1, &missing), (5, 1, &missing), (60, 1, &missing), (61, 2, &missing)];
         assert_eq!(read(&told), ["InProgress", "InProgress", "Failed", "Failed", "InProgress"]);
         assert_eq!(read(&[(0, 1, &missing), (9, 1, &missing), (10, 1, &works)])[2], "Current");
+    }
+
+    #[test]
+    fn working_credentials_are_checked_by_the_billing_clock_and_not_too_often() {
+        let mut ready = api::BillingProviderStatus::default();
+        assert_eq!(pause(&ready, BillingClock::real()), FAILING);
+        say(&mut ready.conditions, &Ok(String::new()), 1, at(0));
+        let seconds = |clock| pause(&ready, clock).as_secs_f64().round();
+        assert!((seconds(BillingClock::real()) - 300.0).abs() < 1.5);
+        assert!((seconds(BillingClock::scaled(at(0), Timestamp::now(), 10)) - 30.0).abs() < 1.5);
+        assert_eq!(pause(&ready, BillingClock::scaled(at(0), Timestamp::now(), 86_400)), SHORTEST);
     }
 
     #[test]

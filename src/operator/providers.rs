@@ -1,32 +1,35 @@
 //! From a BillingProvider object to the cloud behind it: credentials are read live, and clients are kept for as long as
-//! neither the object nor its Secret changes, so that tokens are not asked for again and again.
+//! neither the object nor what it names changes, so that tokens are not asked for again and again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::Secret;
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt};
 use uuid::Uuid;
 
-use crate::api::{self, AzureCredentials, BillingProviderSpec};
+use crate::api::{self, BillingProviderSpec};
 use crate::core::provider::ProviderError;
 use crate::providers::BillingProvider;
 use crate::providers::azure::{self, Azure};
 use crate::runtime::ObjectKey;
 use crate::runtime::pace::Pace;
 
+use super::credentials::{Missing, Place};
+
 /// How many looks a second the accounts of one BillingProvider get, and how many at once. Azure lets a principal read 25
 /// times a second: <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>;
-/// a look is two reads.
-const LOOKS: (u32, Duration) = (10, Duration::from_millis(100));
+/// of the reads of a look at most three count for the tenant.
+const LOOKS: (u32, Duration) = (8, Duration::from_millis(125));
 
 /// A cloud through one BillingProvider.
 #[derive(Clone)]
 pub struct Provider {
     /// The cloud.
     pub client: Arc<dyn BillingProvider>,
+    /// Who it is used as, for people.
+    pub identity: Arc<str>,
     pace: Arc<Pace>,
 }
 
@@ -54,13 +57,14 @@ const NEW: Duration = Duration::from_mins(1);
 pub struct Providers {
     client: Client,
     azure: azure::Connections,
+    ambient: HashSet<String>,
     kept: Mutex<HashMap<ObjectKey, Kept>>,
 }
 
 impl Providers {
-    /// None made yet.
-    pub fn new(client: Client, azure: azure::Connections) -> Self {
-        Self { client, azure, kept: Mutex::default() }
+    /// None made yet. The namespaces in `ambient` may use the identity of the machine that this process runs on.
+    pub fn new(client: Client, azure: azure::Connections, ambient: HashSet<String>) -> Self {
+        Self { client, azure, ambient, kept: Mutex::default() }
     }
 
     /// Forgets the one at `key`.
@@ -68,12 +72,12 @@ impl Providers {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    /// Has the client of the one at `key` made anew, without the tokens that it keeps, unless that was done just now.
-    pub fn renew(&self, key: &ObjectKey) {
+    /// Has the client of the one at `key` made anew, without the tokens that it keeps, unless it is new or is to be made
+    /// anew already. Returns whether that is news.
+    pub fn renew(&self, key: &ObjectKey) -> bool {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = kept.get_mut(key).filter(|kept| kept.made.elapsed() > NEW) {
-            kept.version = Version::default();
-        }
+        let old = |kept: &&mut Kept| kept.made.elapsed() > NEW && kept.version != Version::default();
+        kept.get_mut(key).filter(old).map(|kept| kept.version = Version::default()).is_some()
     }
 
     /// The cloud through the BillingProvider at `key`, or what is missing.
@@ -105,67 +109,26 @@ impl Providers {
         object: &api::BillingProvider,
         spec: &api::AzureProvider,
     ) -> kube::Result<Result<Provider, ProviderError>> {
-        let AzureCredentials::Secret(reference) = &spec.credentials else {
-            return Ok(Err(ProviderError::Unsupported {
-                detail: "this version supports `credentials.secret` only; workload and managed identities are to come"
-                    .to_owned(),
-            }));
-        };
-        let (secret, version) = match self.secret(key, reference).await? {
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let place = Place { client: &self.client, namespace, ambient: &self.ambient };
+        let found = match place.azure(spec).await {
             Ok(found) => found,
-            Err(error) => return Ok(Err(error)),
+            Err(Missing::Said(error)) => return Ok(Err(error)),
+            Err(Missing::Cluster(error)) => return Err(error),
         };
-        let version = (object.uid(), object.metadata.generation, version);
-        Ok(self.made_once(key, version, || {
-            let guid = |text: &str, field: &str| {
-                Uuid::parse_str(text)
-                    .map_err(|_| ProviderError::Config { detail: format!("`spec.azure.{field}` must be a GUID") })
-            };
-            let client_id = guid(&reference.client_id, "credentials.secret.clientId")?;
-            let credential = azure::Credential::ClientSecret { client_id, secret: azure::Secret::new(secret) };
-            let tenant = guid(&spec.tenant_id, "tenantId")?;
-            let azure = Azure::new(&self.azure, spec_cloud(spec), tenant, credential, spec_method(spec))?;
+        let version = (object.uid(), object.metadata.generation, found.version);
+        Ok(self.made_once(key, version, &found.identity, || {
+            let (cloud, tenant) = (azure_cloud(spec.cloud), guid(&spec.tenant_id, "tenantId")?);
+            let azure = Azure::new(&self.azure, cloud, tenant, found.credential, spec_method(spec))?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
         }))
-    }
-
-    /// The client secret, and the version of the object that it is in.
-    async fn secret(
-        &self,
-        key: &ObjectKey,
-        reference: &api::AzureSecret,
-    ) -> kube::Result<Result<(String, Option<String>), ProviderError>> {
-        let namespace = key.namespace.as_deref().unwrap_or_default();
-        let name = &reference.name;
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = match api.get_opt(name).await {
-            Ok(Some(secret)) => secret,
-            Ok(None) => {
-                return Ok(config(format!("there is no Secret `{name}` in the namespace {namespace}; create it")));
-            }
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                return Ok(Err(ProviderError::Forbidden {
-                    permission: format!("`get` on the Secret `{name}` in the namespace {namespace}"),
-                    detail: "the operator reads only the Secrets that a namespace lets it read: add a Role and a \
-                             RoleBinding for the operator's ServiceAccount there, as in deploy/samples"
-                        .to_owned(),
-                }));
-            }
-            Err(error) => return Err(error),
-        };
-        let entry = reference.key.as_deref().unwrap_or(api::AZURE_SECRET_KEY);
-        let value = secret.data.as_ref().and_then(|data| data.get(entry));
-        let text = value.and_then(|value| String::from_utf8(value.0.clone()).ok());
-        Ok(match text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()) {
-            Some(text) => Ok((text, secret.resource_version())),
-            None => config(format!("the Secret `{name}` in the namespace {namespace} has no text under `{entry}`")),
-        })
     }
 
     fn made_once(
         &self,
         key: &ObjectKey,
         version: Version,
+        identity: &str,
         make: impl FnOnce() -> Result<Arc<dyn BillingProvider>, ProviderError>,
     ) -> Result<Provider, ProviderError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +137,7 @@ impl Providers {
             Some(kept) => Arc::clone(&kept.provider.pace),
             None => Arc::new(Pace::new(LOOKS.0, LOOKS.1)),
         };
-        let provider = Provider { client: make()?, pace };
+        let provider = Provider { client: make()?, identity: identity.into(), pace };
         kept.insert(key.clone(), Kept { version, made: Instant::now(), provider: provider.clone() });
         Ok(provider)
     }
@@ -184,8 +147,14 @@ fn config<T>(detail: String) -> Result<T, ProviderError> {
     Err(ProviderError::Config { detail })
 }
 
-fn spec_cloud(spec: &api::AzureProvider) -> azure::AzureCloud {
-    match spec.cloud {
+/// The GUID in the field `spec.azure.FIELD`.
+pub fn guid(text: &str, field: &str) -> Result<Uuid, ProviderError> {
+    Uuid::parse_str(text).map_err(|_| ProviderError::Config { detail: format!("`spec.azure.{field}` must be a GUID") })
+}
+
+/// The cloud that a BillingProvider names.
+pub fn azure_cloud(cloud: api::AzureCloud) -> azure::AzureCloud {
+    match cloud {
         api::AzureCloud::Public => azure::AzureCloud::Public,
         api::AzureCloud::UsGovernment => azure::AzureCloud::UsGovernment,
         api::AzureCloud::China => azure::AzureCloud::China,
@@ -196,5 +165,43 @@ fn spec_method(spec: &api::AzureProvider) -> azure::UpgradeMethod {
     match spec.upgrade_method {
         api::UpgradeMethod::PortalHandoff => azure::UpgradeMethod::PortalHandoff,
         api::UpgradeMethod::Broker => azure::UpgradeMethod::Broker,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_is_renewed_once_and_not_while_it_is_new() {
+        let _ = rustls::crypto::ring::default_provider().install_default(); // or another test has
+        let cluster = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
+        let azure = azure::Connections::new(azure::Settings::default()).unwrap();
+        let providers = Providers::new(Client::try_from(cluster).unwrap(), azure, HashSet::new());
+        let key = ObjectKey::namespaced("team-a", "azure");
+        assert!(!providers.renew(&key), "there is none");
+        let version = (Some("uid".to_owned()), Some(1), None);
+        let make = || {
+            let machine = azure::Credential::ManagedIdentity { client_id: None };
+            let azure = Azure::new(
+                &providers.azure,
+                azure::AzureCloud::Public,
+                Uuid::nil(),
+                machine,
+                azure::UpgradeMethod::Broker,
+            )?;
+            Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
+        };
+        providers.made_once(&key, version.clone(), "somebody", make).unwrap();
+        assert!(!providers.renew(&key), "its tokens are as new");
+        let age = |providers: &Providers| {
+            let mut kept = providers.kept.lock().unwrap();
+            kept.get_mut(&key).unwrap().made -= 2 * NEW;
+        };
+        age(&providers);
+        assert!(providers.renew(&key));
+        assert!(!providers.renew(&key), "it is to be made anew already");
+        providers.made_once(&key, version, "somebody", make).unwrap();
+        assert!(!providers.renew(&key), "it was made anew");
     }
 }

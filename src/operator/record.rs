@@ -3,27 +3,35 @@
 
 use std::time::Duration;
 
+use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::{Api, ResourceExt};
+use tokio::time::timeout;
 use tracing::info;
 
 use crate::api;
 use crate::api::conditions;
 use crate::core::account::AccountId;
-use crate::core::decide::orphan;
+use crate::core::decide::{orphan, wants_progress};
 use crate::core::observation::Observation;
-use crate::core::record::RecordState;
-use crate::core::schedule::while_verifying;
+use crate::core::provider::Operation;
+use crate::core::record::{Record, RecordState};
+use crate::core::schedule::{poll, while_verifying};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
+use super::providers::Provider;
 use super::{LOOK_DEADLINE, Operator, parse, report};
 
 /// The pause after something was written into a record.
 const SOON: Duration = Duration::from_secs(5);
 /// The pause while nobody can look, or nobody needs to.
 const LATER: Duration = Duration::from_mins(5);
+/// Through how many BillingProviders the account is looked at at once.
+const LOOKS_AT_ONCE: usize = 8;
+/// How long the looks at one account may take together, so that the pass has time to ask about the operation or to tell.
+const LOOKS_DEADLINE: Duration = Duration::from_secs(45);
 
 /// A pass over the record called `name`.
 pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
@@ -44,21 +52,24 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
         return Ok(Next::After(LATER));
     }
     let seen = match &account {
-        Some(account) => look(operator, &stored, account).await?,
+        Some(account) => look(operator, &stored, &record, account).await?,
         None => None,
     };
-    let Some(seen) = seen else {
+    let Some((seen, operation)) = seen else {
         operator.metrics.unwatched(name, true);
         report::warning(operator, &stored, "RecordUnwatched", UNWATCHED).await;
         return Ok(Next::After(LATER));
     };
     operator.metrics.unwatched(name, false);
-    if let Some(note) = orphan(&record, &seen, Timestamp::now()) {
+    if let Some(note) = orphan(&record, &seen, operation.as_ref(), Timestamp::now()) {
         info!(record = name, ?note, "a record whose Subscription is gone was settled by observation");
-        operator.ledger.note(&stored, note).await?;
+        operator.ledger.note(&stored, &note).await?;
         return Ok(Next::After(SOON));
     }
     let clock = operator.settings.clock;
+    if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
+        return Ok(Next::After(pause.map_or(LATER, poll)));
+    }
     Ok(Next::After(match record.state {
         RecordState::Intended | RecordState::Unknown => while_verifying(record.settled_at(), Timestamp::now()),
         // The provider takes its time, by the calendar of billing.
@@ -86,26 +97,55 @@ async fn is_looked_after(operator: &Operator, account: &AccountId) -> kube::Resu
     Ok(false)
 }
 
-/// A look at the account through any BillingProvider of the namespace that asked for the upgrade.
+/// A look at the account through any BillingProvider of the namespace that asked for the upgrade, and how far the upgrade
+/// has come.
 async fn look(
     operator: &Operator,
     stored: &api::UpgradeRecord,
+    record: &Record,
     account: &AccountId,
-) -> kube::Result<Option<Observation>> {
+) -> kube::Result<Option<(Observation, Option<Operation>)>> {
     let namespace = &stored.spec.requester.namespace;
     let api: Api<kube::core::PartialObjectMeta<api::BillingProvider>> =
         Api::namespaced(operator.client.clone(), namespace);
-    for provider in api.list_metadata(&kube::api::ListParams::default()).await?.items {
+    let providers = api.list_metadata(&kube::api::ListParams::default()).await?.items;
+    let mut looks = Vec::new();
+    for provider in providers {
         let key = ObjectKey::namespaced(namespace, &provider.name_any());
-        let Ok(provider) = operator.providers.get(&key).await? else { continue };
-        if provider.client.capabilities(account).is_err() {
-            continue; // of another cloud
-        }
-        provider.pace().await;
-        let clock = operator.settings.clock;
-        if let Ok(seen) = provider.client.observe(account, &|| clock.now(), LOOK_DEADLINE).await {
-            return Ok(Some(seen));
-        }
+        looks.push(look_through(operator, key, account).boxed());
     }
-    Ok(None)
+    // Several at once, so that one that hangs keeps nobody from the others.
+    let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
+    let mut unread = None;
+    let first = async {
+        while let Some(look) = looks.next().await {
+            match look {
+                Ok(Some(found)) => return Some(found),
+                Ok(None) => {}
+                Err(error) => unread = Some(error),
+            }
+        }
+        None
+    };
+    let Some((provider, seen)) = timeout(LOOKS_DEADLINE, first).await.unwrap_or_default() else {
+        return unread.map_or(Ok(None), Err);
+    };
+    let operation = match wants_progress(Some(record), &seen) {
+        Some(operation) => Some(provider.client.progress(account, operation, LOOK_DEADLINE).await),
+        None => None,
+    };
+    Ok(Some((seen, operation)))
+}
+
+/// A look at the account through the BillingProvider at `key`, if that sees it: one of another cloud does not.
+async fn look_through(
+    operator: &Operator,
+    key: ObjectKey,
+    account: &AccountId,
+) -> kube::Result<Option<(Provider, Observation)>> {
+    let Ok(provider) = operator.providers.get(&key).await? else { return Ok(None) };
+    provider.pace().await;
+    let clock = operator.settings.clock;
+    let seen = provider.client.observe(account, &|| clock.now(), LOOK_DEADLINE).await;
+    Ok(seen.ok().map(|seen| (provider, seen)))
 }

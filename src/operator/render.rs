@@ -48,6 +48,8 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
             burn_per_day: forecast.burn_per_day.map(Into::into),
         });
     }
+    // Who has not seen the account learns nothing of its record.
+    let context = Context { record: context.record.filter(|_| decision.seen.is_some()), ..context };
     status.upgrade = progress(&decision.verdict, &status, &context);
     status.next_check_time = context.next_check.map(Into::into);
     state(&mut status, decision, &context);
@@ -66,8 +68,14 @@ fn observed(status: &mut api::SubscriptionStatus, seen: &Observation) {
     status.account = Some(api::AccountStatus {
         lifecycle: Some(seen.lifecycle.name().into()),
         owner_tenant_id: seen.owner.as_deref().map(Into::into),
+        source: Some(seen.source.name().into()),
+        as_of_time: Some(seen.observed.into()),
     });
-    status.offer = Some(offer(seen.offer.class.name(), Some(&seen.offer.native)));
+    status.offer = Some(api::OfferInForce {
+        offer: offer(seen.offer.class.name(), Some(&seen.offer.native)),
+        source: Some(seen.source.name().into()),
+        as_of_time: Some(seen.observed.into()),
+    });
     let mut benefits: Vec<_> = seen.benefits.iter().map(benefit).collect();
     benefits.sort_by(|one, other| one.kind.cmp(&other.kind));
     status.benefits = benefits;
@@ -140,8 +148,14 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
             say("Observed", Status::False, problem.reason(), &message);
         }
         Verdict::WrongAccount { .. } => say("Observed", Status::False, verdict.reason(), &message),
-        _ if decision.seen.is_some() => say("Observed", Status::True, "Observed", LOOKED),
-        _ => {}
+        _ => {
+            if let Some(seen) = &decision.seen {
+                let unread = seen.unread.iter().map(|unread| format!(" {unread}"));
+                let remarks = seen.remarks.iter().map(|remark| format!(" {remark}"));
+                let looked = std::iter::once(LOOKED.to_owned()).chain(unread).chain(remarks).collect::<String>();
+                say("Observed", Status::True, "Observed", &looked);
+            }
+        }
     }
     match verdict.ready() {
         Ready::True => say("Ready", Status::True, verdict.reason(), &message),
@@ -181,16 +195,23 @@ mod tests {
     const GENERATION: i64 = 3;
 
     fn decided(verdict: Verdict) -> Decision {
-        let seen = (!matches!(verdict, Verdict::Suspended | Verdict::Unobserved { .. })).then(|| Observation {
+        let unseen =
+            matches!(verdict, Verdict::Suspended | Verdict::Unobserved { .. } | Verdict::ProviderNotReady { .. });
+        let seen = (!unseen).then(|| Observation {
             lifecycle: crate::core::observation::Lifecycle::Active,
             offer: Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() },
             eligible: true,
             acceptance: crate::core::observation::Acceptance::NotAccepted,
             benefits: Vec::new(),
             trial_length: None,
+            source: crate::core::offer::Source::Provider("subscription".to_owned()),
             owner: None,
             observed: Timestamp::now(),
             provider_time: None,
+            unread: Vec::new(),
+            remarks: Vec::new(),
+            lapsed: false,
+            handoff: None,
         });
         Decision { verdict, seen, effect: None, transition: None, forecast: None, next: Next::OnChange }
     }
@@ -231,8 +252,12 @@ mod tests {
         let fresh = api::SubscriptionStatus { observed_generation: Some(-1), ..Default::default() };
         let not_ready = |stalled| Verdict::ProviderNotReady { problem: down(), stalled };
         let not_seen = |since| Verdict::Unobserved { error: down(), since };
-        let verifying =
-            Verdict::VerifyingUpgrade { record: "up-1".to_owned(), settled_at: Timestamp::now(), accepted: false };
+        let verifying = Verdict::VerifyingUpgrade {
+            record: "up-1".to_owned(),
+            settled_at: Timestamp::now(),
+            accepted: false,
+            operation: None,
+        };
         assert_eq!(kstatus(&fresh), "InProgress");
         for (verdict, expected) in [
             (Verdict::Suspended, "Current"),
@@ -246,7 +271,7 @@ mod tests {
             (verifying, "InProgress"),
             (Verdict::Upgrading, "InProgress"),
             (Verdict::LedgerUnavailable { detail: "403".to_owned() }, "InProgress"),
-            (Verdict::NotEligible(NotEligible::UnknownOffer("x".to_owned())), "Failed"),
+            (Verdict::NotEligible { why: NotEligible::UnknownOffer("x".to_owned()), unread: Vec::new() }, "Failed"),
             (Verdict::AccountClosed, "Failed"),
         ] {
             // Whatever was said before, nothing of it is left to contradict what holds now.
@@ -270,6 +295,37 @@ mod tests {
         let old = api::SubscriptionStatus { observed_generation: Some(GENERATION - 1), ..before };
         let status = after(&old, Verdict::Unobserved { error: down(), since: Unobserved::Lately });
         assert_eq!(kstatus(&status), "InProgress");
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_seen_any_more_stays_as_it_was_seen_last() {
+        let not_eligible =
+            Verdict::NotEligible { why: NotEligible::UnknownState("Disabled".to_owned()), unread: vec![] };
+        for last in [Verdict::AccountClosed, not_eligible] {
+            let before = after(&api::SubscriptionStatus::default(), last);
+            assert!(before.account.is_some() && before.offer.is_some());
+            let permission = "Microsoft.Resources/subscriptions/read".to_owned();
+            let problem = ProviderError::Forbidden { permission, detail: "not visible".to_owned() };
+            let status = after(&before, Verdict::ProviderNotReady { problem, stalled: false });
+            assert_eq!((&status.account, &status.offer), (&before.account, &before.offer));
+            assert_eq!(status.last_observed_time, before.last_observed_time);
+            let observed = conditions::find(&status.conditions, "Observed").unwrap();
+            assert_eq!((observed.status.as_str(), observed.reason.as_str()), ("False", "Forbidden"));
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_said_with_the_look() {
+        let mut decision = decided(waiting());
+        let seen = decision.seen.as_mut().unwrap();
+        seen.remarks = vec!["What is left of the credit is not known: why.".to_owned()];
+        let before = api::SubscriptionStatus::default();
+        let (billing, wall) = (Timestamp::now(), Timestamp::now());
+        let context =
+            Context { before: &before, generation: GENERATION, record: None, next_check: None, billing, wall };
+        let status = status(&decision, context);
+        let observed = conditions::find(&status.conditions, "Observed").unwrap();
+        assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));
     }
 
     #[test]

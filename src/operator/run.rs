@@ -1,5 +1,6 @@
 //! The operator as a process: watches on every replica, passes on the one that holds the lease.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -40,6 +41,8 @@ pub struct Config {
     pub workers: usize,
     /// How to work.
     pub settings: Settings,
+    /// The namespaces that may use the identity of the machine that this process runs on.
+    pub ambient_identity_namespaces: HashSet<String>,
     /// Where Azure is.
     pub azure: azure::Settings,
 }
@@ -71,7 +74,8 @@ pub enum Error {
 
 /// The shortest time between two passes over the same object (wall clock).
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
-/// How long a pass may take: a look and an upgrade call at their deadlines, and the API server's answers.
+/// How long a pass may take: a look, a question about the upgrade and an upgrade call at their deadlines (30, 30 and
+/// 20 s), and the API server's answers.
 const PASS_DEADLINE: Duration = Duration::from_mins(2);
 /// How long running passes may go on after a SIGTERM; below Kubernetes's own 30 s.
 const GRACE: Duration = Duration::from_secs(25);
@@ -93,7 +97,11 @@ pub async fn run(config: Config) -> Result<(), Error> {
     engine::register_watches(&mut registry, &watched);
     let operator = Arc::new(Operator {
         ledger: Ledger::new(client.clone()),
-        providers: Providers::new(client.clone(), azure::Connections::new(config.azure)?),
+        providers: Providers::new(
+            client.clone(),
+            azure::Connections::new(config.azure)?,
+            config.ambient_identity_namespaces,
+        ),
         index: Mutex::new(Index::default()),
         queue: Arc::clone(&queue),
         events: Events::new(client.clone(), "payg-operator.io/operator", &config.pod_name, &engine_metrics),

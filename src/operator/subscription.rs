@@ -15,7 +15,7 @@ use crate::core::decide::{self, Decision, Effect, Plan, decide};
 use crate::core::desired::{Claimant, Desired};
 use crate::core::inputs::{Allowance, Inputs, Now};
 use crate::core::observation::Observation;
-use crate::core::provider::ProviderError;
+use crate::core::provider::{Operation, ProviderError};
 use crate::core::record::{CALL_DEADLINE, Record, RecordState};
 use crate::core::schedule;
 use crate::core::verdict::Verdict;
@@ -74,11 +74,15 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
         }
     };
     let look = observe(operator, key, &read).await;
-    let inputs = inputs(operator, &read, look);
+    let operation = follow(&read, look.as_ref()).await;
+    let inputs = inputs(operator, &read, look, operation);
     let mut decision = decide(&inputs);
     match act(operator, &read, &decision).await? {
         Acted::Nothing => report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await,
-        Acted::Requested(record) => report::subscription(operator, &read.subscription, &decision, Some(&record)).await,
+        Acted::Requested(record, pause) => {
+            decision.next = pause.map_or(decision.next, |pause| schedule::Next::After(schedule::poll(pause)));
+            report::subscription(operator, &read.subscription, &decision, Some(&record)).await
+        }
         // Something has changed meanwhile: what was decided does not hold.
         Acted::Overtaken => Ok(Next::After(Duration::from_secs(1))),
         Acted::Refused(error) => {
@@ -120,6 +124,7 @@ async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<O
                 name: account.upgrade_key().record_name(),
                 state: RecordState::Other("unreadable".to_owned()),
                 attempts: Vec::new(),
+                outcome: None,
             };
             Ok(Some(StoredRecord { stored: None, understood }))
         }
@@ -173,13 +178,27 @@ async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Re
     if matches!(look, Err(ProviderError::Unauthenticated { .. })) {
         // A token that was taken back is not to be used until it expires, and the provider is to say so, too.
         let provider = provider_key(key, &read.subscription);
-        operator.providers.renew(&provider);
-        operator.queue.add(Work::Provider(provider));
+        if operator.providers.renew(&provider) {
+            operator.queue.add(Work::Provider(provider));
+        }
     }
     Some(look)
 }
 
-fn inputs(operator: &Operator, read: &Read, look: Option<Result<Observation, ProviderError>>) -> Inputs {
+/// How far the open upgrade has come by the provider's word, where the account does not show it.
+async fn follow(read: &Read, look: Option<&Result<Observation, ProviderError>>) -> Option<Operation> {
+    let (Ok(provider), Some(Ok(seen))) = (&read.provider, look) else { return None };
+    let record = read.record.as_ref().map(|record| &record.understood);
+    let operation = decide::wants_progress(record, seen)?;
+    Some(provider.client.progress(&read.desired.account, operation, LOOK_DEADLINE).await)
+}
+
+fn inputs(
+    operator: &Operator,
+    read: &Read,
+    look: Option<Result<Observation, ProviderError>>,
+    operation: Option<Operation>,
+) -> Inputs {
     let now = Now { billing: operator.settings.clock.now(), wall: Timestamp::now() };
     Inputs {
         desired: read.desired.clone(),
@@ -189,6 +208,7 @@ fn inputs(operator: &Operator, read: &Read, look: Option<Result<Observation, Pro
             Err(error) => Err(error.clone()),
         },
         look,
+        operation,
         claimants: read.claimants.clone(),
         previous: parse::previous(&read.subscription),
         record: read.record.as_ref().map(|record| record.understood.clone()),
@@ -211,8 +231,8 @@ fn provider_key(key: &ObjectKey, subscription: &api::Subscription) -> ObjectKey 
 enum Acted {
     /// There was nothing to request.
     Nothing,
-    /// The upgrade was requested; the record as it is now.
-    Requested(Record),
+    /// The upgrade was requested; the record as it is now, and how long the provider asks to wait.
+    Requested(Record, Option<Duration>),
     /// Nothing was requested, as somebody or something came in between.
     Overtaken,
     /// Nothing was requested, as the ledger could not be written.
@@ -224,7 +244,7 @@ async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Res
     let stored = read.record.as_ref().and_then(|record| record.stored.as_ref());
     let (again, plan) = match (effect, stored) {
         (Effect::Note(note), Some(stored)) => {
-            operator.ledger.note(stored, *note).await?;
+            operator.ledger.note(stored, note).await?;
             return Ok(Acted::Nothing);
         }
         (Effect::Upgrade(plan), None) => (None, plan),
@@ -237,7 +257,8 @@ async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Res
         Ok(None) => return Ok(Acted::Overtaken),
         Err(error) => return Ok(Acted::Refused(error)),
     };
-    Ok(Acted::Requested(send(operator, &read.desired.account, provider.client.as_ref(), claim, plan).await))
+    let (record, pause) = send(operator, &read.desired.account, provider.client.as_ref(), claim, plan).await;
+    Ok(Acted::Requested(record, pause))
 }
 
 /// Takes the right to send one attempt. One at a time, so that the cap per hour is exact; and only if nobody has changed
@@ -276,14 +297,15 @@ async fn still_holds(operator: &Operator, read: &Read) -> kube::Result<bool> {
     Ok(same && approvals == read.approvals)
 }
 
-/// Sends the attempt that `claim` is the right to, and writes how it ended.
+/// Sends the attempt that `claim` is the right to, and writes how it ended. Returns the record, and how long the provider
+/// asks to wait.
 async fn send(
     operator: &Operator,
     account: &AccountId,
     client: &dyn BillingProvider,
     claim: Claim,
     plan: &Plan,
-) -> Record {
+) -> (Record, Option<Duration>) {
     let sent = Timestamp::now();
     let name = claim.record.name_any();
     info!(%account, record = name, attempt = claim.number, "requesting the upgrade");
@@ -297,5 +319,5 @@ async fn send(
     let (outcome, record) = operator.ledger.close(claim, sent, &answer).await;
     operator.metrics.attempt(outcome.name());
     info!(%account, record = name, outcome = outcome.name(), "the upgrade was requested");
-    parse::record(&record)
+    (parse::record(&record), answer.ok().and_then(|accepted| accepted.retry_after))
 }

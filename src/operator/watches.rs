@@ -102,7 +102,7 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
         Event::Applied(provider) => {
             let status = provider.status.unwrap_or_default();
             let is_new = status.observed_generation != provider.metadata.generation;
-            (ObjectKey::of(&provider.metadata), is_new, provider::pause(&status))
+            (ObjectKey::of(&provider.metadata), is_new, provider::pause(&status, operator.settings.clock))
         }
         Event::Deleted(key) | Event::Invalid { key, .. } => (key, true, Duration::ZERO),
         Event::Synced => return,

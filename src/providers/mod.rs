@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::core::account::AccountId;
 use crate::core::observation::Observation;
-use crate::core::provider::{Capabilities, ProviderError};
+use crate::core::provider::{Capabilities, Operation, ProviderError};
 use crate::core::transition::Transition;
 
 /// A cloud, through the credentials of one `BillingProvider`.
@@ -20,8 +20,9 @@ pub trait BillingProvider: Send + Sync {
     /// How `account` can be upgraded.
     fn capabilities(&self, account: &AccountId) -> Result<Capabilities, ProviderError>;
 
-    /// Whether the credentials work at all; asks for nothing but a token.
-    async fn check(&self, deadline: Duration) -> Result<(), ProviderError>;
+    /// Whether the credentials work at all, and which accounts they see, where the provider lists them. Reads only. What
+    /// it says of an account is a hint to look at it, never a reason to act.
+    async fn survey(&self, deadline: Duration) -> Result<Survey, ProviderError>;
 
     /// Looks at `account`: reads only, and makes sure that the answer is about `account`. `now` tells the billing time.
     async fn observe(
@@ -36,6 +37,28 @@ pub trait BillingProvider: Send + Sync {
     ///
     /// [`ProviderError::outcome`] tells which errors prove that this call has not applied the upgrade.
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError>;
+
+    /// How far an upgrade of `account` has come, by the [`operation`](Accepted::operation) that the provider named when it
+    /// took it. Reads only.
+    async fn progress(&self, account: &AccountId, operation: &str, deadline: Duration) -> Operation;
+}
+
+/// What credentials see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The accounts, where the provider lists them.
+    pub accounts: Option<Vec<Sighting>>,
+    /// What they see, for people: goes on where "The credentials (of somebody) work" ends. May be empty.
+    pub seen: String,
+}
+
+/// An account in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The account.
+    pub account: AccountId,
+    /// A text that changes when there is something new to see on the account.
+    pub mark: String,
 }
 
 /// What an upgrade is asked for with.
@@ -56,4 +79,8 @@ pub struct UpgradeRequest<'a> {
 pub struct Accepted {
     /// What it said, for people.
     pub message: String,
+    /// Where it tells how far the upgrade has come, if it said where.
+    pub operation: Option<String>,
+    /// How long to wait before asking there.
+    pub retry_after: Option<Duration>,
 }

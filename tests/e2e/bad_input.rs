@@ -97,8 +97,20 @@ async fn two_subscriptions_for_one_account_are_one_upgrade() {
 async fn offers_that_cannot_be_upgraded_or_are_unknown_are_left_alone() {
     let world = World::new().await;
     for (name, offer, says) in [
-        ("enterprise", "EnterpriseAgreement_2014-09-01", "There is no upgrade to PayAsYouGo"),
-        ("from-the-future", "FreeLunch_2031-01-01", "`FreeLunch_2031-01-01`, which this version does not know"),
+        ("enterprise", "MonetaryCommitment_2015-05-01", "There is no upgrade to PayAsYouGo"),
+        ("visual-studio", "MSDN_2014-09-01", "There is no upgrade to PayAsYouGo"),
+        ("azure-pass", "AzurePass_2014-09-01", "There is no upgrade to PayAsYouGo"),
+        // Only its billing would tell what it is.
+        (
+            "plan",
+            "EnterpriseAgreement_2014-09-01",
+            "`EnterpriseAgreement_2014-09-01`, and nothing tells whether that is a trial",
+        ),
+        (
+            "from-the-future",
+            "FreeLunch_2031-01-01",
+            "`FreeLunch_2031-01-01`, and nothing tells whether that is a trial",
+        ),
     ] {
         let account = world.account(json!({"offer": offer, "agreement": "MOSP"})).await;
         world.subscribe(name, &account, automatic("Immediately"));

@@ -52,11 +52,24 @@ async fn a_success_that_cannot_be_read_is_no_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_throttled_look_is_only_later() {
+async fn a_look_that_fails_is_only_later() {
     let world = World::new().await;
-    let account = world.account(json!({"periodDays": 1})).await;
-    world.fault("subscription", &account, Some(3), json!({"throttle": {"retryAfterSeconds": 1}})).await;
-    world.subscribe("slowly", &account, automatic("BenefitsExhausted"));
-    world.until("slowly", "OfferInPlace").await;
-    assert_eq!(world.ledger(&account).await.len(), 1);
+    let faults = [
+        ("throttled", json!({"throttle": {"retryAfterSeconds": 1}})),
+        ("failing", json!({"status": {"code": 503}})),
+        ("cut", json!("cut")),
+    ];
+    let mut accounts = Vec::new();
+    for (name, fault) in faults {
+        let account = world.account(json!({"periodDays": 1, "graceDays": 1000})).await;
+        for operation in ["subscription", "billingProperty"] {
+            world.fault(operation, &account, Some(2), fault.clone()).await;
+        }
+        world.subscribe(name, &account, automatic("BenefitsExhausted"));
+        accounts.push((name, account));
+    }
+    for (name, account) in accounts {
+        world.until(name, "OfferInPlace").await;
+        assert_eq!(world.ledger(&account).await.len(), 1, "{name}");
+    }
 }

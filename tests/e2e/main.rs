@@ -3,6 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
 mod bad_input;
+mod identities;
+mod lives;
 mod lost_answers;
+mod offers;
+mod operations;
+mod reads;
 mod stories;
 mod world;

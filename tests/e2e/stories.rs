@@ -27,7 +27,9 @@ async fn a_trial_whose_credit_runs_out_is_upgraded_once() {
     assert_eq!(holding(&waiting), ["Observed", "Ready"], "a healthy trial is settled");
     assert_eq!(waiting["status"]["transition"]["to"]["class"], "PayAsYouGo", "known ahead, so that it can be approved");
     let upgraded = world.until("sandbox", "OfferInPlace").await;
-    assert_eq!(upgraded["status"]["offer"], json!({"class": "PayAsYouGo", "native": "PayAsYouGo_2014-09-01"}));
+    let offer = &upgraded["status"]["offer"];
+    assert_eq!((&offer["class"], &offer["native"]), (&json!("PayAsYouGo"), &json!("PayAsYouGo_2014-09-01")));
+    assert_eq!(offer["source"], "subscription");
     assert_eq!(holding(&upgraded), ["Observed", "Ready", "Upgraded"]);
     assert_eq!(upgraded["status"]["observedGeneration"], upgraded["metadata"]["generation"]);
     let record = assert_upgraded_once(&world, &account).await;
@@ -70,7 +72,7 @@ async fn a_microsoft_imagine_subscription_is_upgraded_at_its_declared_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_immediate_upgrade_leaves_the_benefits_usable_and_then_converts() {
     let world = World::new().await;
-    let account = world.account(json!({"periodDays": 8})).await;
+    let account = world.account(json!({"periodDays": 20})).await;
     world.subscribe("eager", &account, automatic("Immediately"));
     let accepted = world.until("eager", "UpgradeAccepted").await;
     assert_eq!(accepted["status"]["offer"]["class"], "FreeTrial");
@@ -82,7 +84,7 @@ async fn an_immediate_upgrade_leaves_the_benefits_usable_and_then_converts() {
     assert_upgraded_once(&world, &account).await;
 }
 
-fn approver(user: &str) -> Value {
+pub(crate) fn approver(user: &str) -> Value {
     json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "approvers"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "payg-approver"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]})
@@ -165,18 +167,31 @@ async fn what_is_in_place_suspended_or_only_observed_is_never_upgraded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_its_owner_cancelled_is_not_exhausted() {
     let world = World::new().await;
-    let account = world.account(json!({"agreement": "MOSP", "periodDays": 9})).await;
-    let mut cancelled = subscription("cancelled", &account, automatic("BenefitsExhausted"));
-    cancelled["spec"]["trial"] =
-        json!({"endTime": (world.stack.clock.now() + SignedDuration::from_hours(9 * 24)).to_string()});
-    world.apply(&cancelled);
-    world.until("cancelled", "WaitingForExhaustion").await;
-    world.stack.simulator.post(&format!("accounts/{account}/cancel"), &json!({})).await.unwrap();
-    let told = world.until("cancelled", "NotEligible").await;
-    assert!(message(&told).contains("Cancelled"), "{}", message(&told));
-    let end = json!(world.stack.clock.now() + SignedDuration::from_hours(10 * 24));
-    let is_over =
-        async || (world.subscription("cancelled")["status"]["lastObservedTime"].as_str() > end.as_str()).then_some(());
-    world.eventually(60, is_over).await.expect("looks after the declared end");
-    assert_eq!(world.ledger(&account).await, Vec::<Value>::new());
+    let mut accounts = Vec::new();
+    for (name, agreement) in [("classic", "MOSP"), ("modern", "MCA")] {
+        let account = world.account(json!({"agreement": agreement, "periodDays": 15})).await;
+        let mut cancelled = subscription(name, &account, automatic("BenefitsExhausted"));
+        // A customer agreement tells its end itself.
+        if agreement == "MOSP" {
+            let end = world.stack.clock.now() + SignedDuration::from_hours(15 * 24);
+            cancelled["spec"]["trial"] = json!({"endTime": end.to_string()});
+        }
+        world.apply(&cancelled);
+        accounts.push((name, account));
+    }
+    for (name, account) in &accounts {
+        world.until(name, "WaitingForExhaustion").await;
+        world.stack.simulator.post(&format!("accounts/{account}/cancel"), &json!({})).await.unwrap();
+    }
+    for (name, _) in &accounts {
+        let told = world.until(name, "NotEligible").await;
+        assert!(message(&told).contains("Cancelled"), "{name}: {}", message(&told));
+    }
+    let end = json!(world.stack.clock.now() + SignedDuration::from_hours(16 * 24));
+    for (name, account) in &accounts {
+        let is_over =
+            async || (world.subscription(name)["status"]["lastObservedTime"].as_str() > end.as_str()).then_some(());
+        world.eventually(60, is_over).await.expect("looks after the end");
+        assert_eq!((world.ledger(account).await, world.records(account)), (vec![], vec![]), "{name}");
+    }
 }

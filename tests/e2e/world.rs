@@ -21,7 +21,7 @@ static TESTS: AtomicU32 = AtomicU32::new(1);
 pub(crate) struct World {
     pub(crate) stack: &'static Stack,
     pub(crate) namespace: String,
-    number: u32,
+    pub(crate) number: u32,
     accounts: AtomicU32,
 }
 
@@ -32,16 +32,41 @@ impl World {
         Self::on(stack).await
     }
 
+    /// The namespace called `namespace` of the shared stack.
+    pub(crate) async fn named(namespace: &str) -> Self {
+        let (stack, _) = STACK.get_or_init(start).await;
+        Self::called(stack, TESTS.fetch_add(1, Ordering::Relaxed), namespace.to_owned()).await
+    }
+
     /// A namespace of `stack`.
     pub(crate) async fn on(stack: &'static Stack) -> Self {
         let number = TESTS.fetch_add(1, Ordering::Relaxed);
-        let world = Self { stack, namespace: format!("team-{number}"), number, accounts: AtomicU32::new(1) };
+        Self::called(stack, number, format!("team-{number}")).await
+    }
+
+    async fn called(stack: &'static Stack, number: u32, namespace: String) -> Self {
+        let world = Self { stack, namespace, number, accounts: AtomicU32::new(1) };
         world.namespace().await;
         world
     }
 
+    /// What the operator of the shared stack has logged.
+    pub(crate) fn operator_log() -> String {
+        let (_, operator) = STACK.get().unwrap();
+        std::fs::read_to_string(operator.log_path()).unwrap()
+    }
+
+    /// Changes the spec of the BillingProvider called `name` there and back, so that it is looked at now and not in minutes.
+    pub(crate) fn touch(&self, name: &str) {
+        for method in ["Broker", "PortalHandoff"] {
+            let patch = json!({"spec": {"azure": {"upgradeMethod": method}}}).to_string();
+            let patched = ["patch", "billingproviders.payg-operator.io", name, "--type=merge", "-p", &patch];
+            self.kubectl(&patched).unwrap();
+        }
+    }
+
     async fn namespace(&self) {
-        let client = json!({"tenantId": TENANT, "clientId": CLIENT, "clientSecret": "s3cr3t-value", "subscriptions": "*", "broker": true});
+        let client = json!({"tenantId": TENANT, "clientId": CLIENT, "clientSecret": "s3cr3t-value", "subscriptions": "*", "billing": "Reader", "broker": true});
         self.stack.simulator.post("clients", &client).await.unwrap();
         self.stack.kubectl(&["create", "namespace", &self.namespace]).unwrap();
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, "stringData": {"clientSecret": "s3cr3t-value"}});
@@ -56,10 +81,11 @@ impl World {
         self.apply(&provider("azure", "Broker"));
     }
 
-    /// Makes an account in the simulator and returns its id.
+    /// Makes an account in the simulator and returns its id. Days pass in seconds, so its broker is asked every second.
     pub(crate) async fn account(&self, settings: Value) -> String {
         let id = format!("{:08x}-0000-4a00-9000-{:012x}", self.number, self.accounts.fetch_add(1, Ordering::Relaxed));
-        let mut account = json!({"subscriptionId": id, "tenantId": TENANT, "offer": "FreeTrial", "agreement": "MCA"});
+        let mut account = json!({"subscriptionId": id, "tenantId": TENANT, "offer": "FreeTrial", "agreement": "MCA",
+            "broker": {"retryAfterSeconds": 1}});
         account.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         self.stack.simulator.post("accounts", &account).await.unwrap();
         id
@@ -141,6 +167,22 @@ impl World {
         }
     }
 
+    /// What the simulator knows of `account`, whatever it lets a reader see.
+    pub(crate) async fn account_now(&self, account: &str) -> Value {
+        self.stack.simulator.get(&format!("accounts/{account}")).await.unwrap()
+    }
+
+    /// An application of its own with `rights`, for the BillingProvider `azure` to use.
+    pub(crate) async fn application(&self, rights: Value) -> Value {
+        let id = format!("{:08x}-0000-4a00-9000-0000000000cc", self.number);
+        let mut client = json!({"tenantId": TENANT, "clientId": id, "clientSecret": "s3cr3t-value", "subscriptions": "*", "billing": "Reader", "broker": true});
+        client.as_object_mut().unwrap().extend(rights.as_object().unwrap().clone());
+        self.stack.simulator.post("clients", &client).await.unwrap();
+        let mut provider = provider("azure", "Broker");
+        provider["spec"]["azure"]["credentials"]["secret"]["clientId"] = json!(id);
+        provider
+    }
+
     /// The upgrades that were really applied to `account`, in order.
     pub(crate) async fn ledger(&self, account: &str) -> Vec<Value> {
         let ledger = self.stack.simulator.get("ledger").await.unwrap();
@@ -182,9 +224,14 @@ impl World {
     }
 }
 
+/// The one namespace whose BillingProviders may use the identity of the operator's machine.
+pub(crate) const AMBIENT: &str = "platform";
+
 async fn start() -> (Stack, Process) {
     let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
-    let operator = stack.operator("operator-0", &["--max-upgrades-per-hour", "1000"]).await.unwrap();
+    let machine = ["--ambient-identity-namespaces", AMBIENT, "--azure-imds-endpoint", stack.simulator.url()];
+    let arguments = [["--max-upgrades-per-hour", "1000"].as_slice(), &machine].concat();
+    let operator = stack.operator("operator-0", &arguments).await.unwrap();
     (stack, operator)
 }
 
@@ -202,6 +249,12 @@ pub(crate) fn provider(name: &str, method: &str) -> Value {
 pub(crate) fn subscription(name: &str, account: &str, upgrade: Value) -> Value {
     json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription", "metadata": {"name": name},
         "spec": {"providerName": "azure", "account": {"azure": {"subscriptionId": account}}, "offer": "PayAsYouGo", "upgrade": upgrade}})
+}
+
+/// The benefit of `kind` in the status of a Subscription.
+pub(crate) fn benefit<'a>(subscription: &'a Value, kind: &str) -> &'a Value {
+    let benefits = subscription["status"]["benefits"].as_array().map(Vec::as_slice).unwrap_or_default();
+    benefits.iter().find(|benefit| benefit["kind"] == kind).unwrap_or(&Value::Null)
 }
 
 /// The message of the Ready condition.

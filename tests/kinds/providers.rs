@@ -20,7 +20,7 @@ const CLIENT_ID: &str = "must be the client id, a GUID in lower case";
 const SERVICE_ACCOUNT: &str =
     "must be the name of a ServiceAccount in this namespace: lower case letters, digits, hyphens and dots";
 const SECRET: &str = "must be the name of a Secret in this namespace: lower case letters, digits, hyphens and dots";
-const ONE_OF_AZURE: &str = "must have exactly one of `workloadIdentity`, `managedIdentity` and `secret`";
+const ONE_OF_AZURE: &str = "must have exactly one of `workloadIdentity`, `managedIdentity`, `certificate` and `secret`";
 const ONE_OF_AWS: &str = "must have exactly one of `workloadIdentity`, `podIdentity` and `secret`";
 const ROLE_ARN: &str = "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/payg-operator";
 
@@ -82,6 +82,21 @@ pub(crate) fn creations() -> Creations {
         (
             azure_by(json!({"secret": {"name": "client", "clientId": "client"}})),
             Refused("spec.azure.credentials.secret.clientId", CLIENT_ID),
+        ),
+        (azure_by(json!({"certificate": {"name": "client-tls", "clientId": GUID}})), Accepted),
+        (
+            azure_by(json!({"certificate": {"name": "../client-tls", "clientId": GUID}})),
+            Refused("spec.azure.credentials.certificate.name", SECRET),
+        ),
+        (
+            azure_by(json!({"certificate": {"name": "client-tls", "clientId": "client"}})),
+            Refused("spec.azure.credentials.certificate.clientId", CLIENT_ID),
+        ),
+        (
+            azure_by(json!({
+                "certificate": {"name": "client-tls", "clientId": GUID}, "secret": {"name": "client", "clientId": GUID},
+            })),
+            Refused("spec.azure.credentials", ONE_OF_AZURE),
         ),
         (azure_by(json!({})), Refused("spec.azure.credentials", ONE_OF_AZURE)),
         (azure(json!({"credentials": {"managedIdentity": {}}})), Refused("spec.azure.credentials", ONE_OF_AZURE)),

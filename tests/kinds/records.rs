@@ -65,6 +65,7 @@ pub(crate) fn statuses() -> Changes {
     const FINAL: &str = "`state: Confirmed` is final";
     const KEPT: &str = "an attempt must never be removed";
     const SENT_ONCE: &str = "`sendTime` is set once";
+    const NAMED_ONCE: &str = "`operation` is set once";
     const KNOWN: &str = "a known `outcome` is final";
     let attempts = |attempts| json!({"attempts": attempts});
     let first = || json!([{"number": 1, "sendTime": "2026-11-23T12:00:01Z", "outcome": "Unknown"}]);
@@ -73,6 +74,8 @@ pub(crate) fn statuses() -> Changes {
         {"number": 2, "intent": intent("2026-11-23T13:00:30Z")},
     ]);
     let rejected = || json!([{"number": 1, "outcome": "Rejected"}]);
+    let taken = |operation| json!([{"number": 1, "outcome": "Accepted", "operation": operation}]);
+    let [here, elsewhere] = ["https://broker.example/1", "https://elsewhere.example/1"].map(Value::from);
     vec![
         (json!({}), json!({"state": "AStateOfANewerVersion"}), Accepted),
         (json!({"state": "Unknown"}), json!({"state": "Accepted"}), Accepted),
@@ -89,6 +92,13 @@ pub(crate) fn statuses() -> Changes {
             Refused("status.attempts[0]", SENT_ONCE),
         ),
         (attempts(first()), attempts(json!([{"number": 1}])), Refused("status.attempts[0]", SENT_ONCE)),
+        (
+            attempts(first()),
+            attempts(json!([{"number": 1, "sendTime": "2026-11-23T12:00:01Z", "operation": here}])),
+            Accepted,
+        ),
+        (attempts(taken(&here)), attempts(taken(&elsewhere)), Refused("status.attempts[0]", NAMED_ONCE)),
+        (attempts(taken(&here)), attempts(taken(&Value::Null)), Refused("status.attempts[0]", NAMED_ONCE)),
         (
             attempts(rejected()),
             attempts(json!([{"number": 1, "outcome": "Accepted"}])),

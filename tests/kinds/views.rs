@@ -9,8 +9,8 @@ use kube::{
 };
 use payg_operator::api::{
     AccountStatus, Amount, Attempt, Benefit, BillingProvider, BillingProviderStatus, Evidence, Forecast, Intent, Offer,
-    RecordApproval, Subscription, SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress, UpgradeRecord,
-    UpgradeRecordStatus,
+    OfferInForce, RecordApproval, Subscription, SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress,
+    UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
 };
 use rust_decimal::Decimal;
@@ -47,8 +47,16 @@ fn subscription_status() -> SubscriptionStatus {
     SubscriptionStatus {
         observed_generation: Some(1),
         conditions: ready("WaitingForExhaustion", "142.69 USD are left."),
-        account: Some(AccountStatus { lifecycle: Some("Active".into()), owner_tenant_id: Some(GUID.into()) }),
-        offer: Some(offer("FreeTrial", "FreeTrial_2014-09-01")),
+        account: Some(AccountStatus {
+            lifecycle: Some("Active".into()),
+            owner_tenant_id: Some(GUID.into()),
+            ..AccountStatus::default()
+        }),
+        offer: Some(OfferInForce {
+            offer: offer("FreeTrial", "FreeTrial_2014-09-01"),
+            source: Some("subscription".into()),
+            as_of_time: None,
+        }),
         benefits: vec![
             Benefit {
                 kind: "Credit".into(),
@@ -104,6 +112,7 @@ fn record_status() -> UpgradeRecordStatus {
     UpgradeRecordStatus {
         state: Some("Accepted".into()),
         attempts: vec![Attempt {
+            operation: None,
             number: 1,
             intent: Some(intent),
             endpoint: Some("https://broker.example".to_owned()),

@@ -62,6 +62,82 @@ async fn a_leader_killed_in_mid_request_is_replaced_and_nothing_is_asked_twice()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_the_broker_is_at_is_followed_by_the_next_leader() {
+    let (_alone, stack) = alone().await;
+    let world = World::on(stack).await;
+    let mut leader = stack.operator("leader", &[]).await.unwrap();
+    // Longer than it takes until a lease that nobody gave back is over.
+    let broker = json!({"operationSeconds": 75, "retryAfterSeconds": 1});
+    let account = world.account(json!({"periodDays": 1, "graceDays": 1000, "broker": broker})).await;
+    world.subscribe("slow", &account, automatic("BenefitsExhausted"));
+    world.until("slow", "VerifyingUpgrade").await;
+    leader.kill().unwrap();
+    let polls = async || {
+        let requests = world.requests(&account).await;
+        requests.iter().filter(|request| request["operation"] == "operationStatus").count()
+    };
+    let before = polls().await;
+    let next = stack.operator("next", &[]).await.unwrap();
+    world.until_within(180, "slow", "OfferInPlace").await;
+    assert!(polls().await > before, "it goes on from the record");
+    assert_eq!(upgrade_requests(&world.requests(&account).await), 1);
+    assert_eq!(world.ledger(&account).await.len(), 1);
+    stop(next).await;
+}
+
+/// What a record's status may hold by the CRDs in the cluster: whether an attempt may name its operation.
+fn attempts_may_name_an_operation(stack: &Stack) -> bool {
+    let record = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeRecord", "metadata": {"name": "probe"},
+        "status": {"attempts": [{"number": 1, "operation": "https://broker.example/1"}]}});
+    let probe = stack.control_plane.dir().join("probe.json");
+    std::fs::write(&probe, record.to_string()).unwrap();
+    let probe = ["create", "--dry-run=server", "--validate=strict", "-f", probe.to_str().unwrap()];
+    let complaint = stack.try_kubectl(&probe).unwrap().stderr;
+    !String::from_utf8_lossy(&complaint).contains("unknown field \"status.attempts[0].operation\"")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_is_kept_also_where_the_crd_is_older_than_the_operator() {
+    const CRD: &str = "upgraderecords.payg-operator.io";
+    let (_alone, stack) = alone().await;
+    let world = World::on(stack).await;
+    let mut new: Value = serde_json::from_str(&stack.kubectl(&["get", "crd", CRD, "-o", "json"]).unwrap()).unwrap();
+    new["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+    let replace = |crd: &Value| {
+        let file = stack.control_plane.dir().join("crd.json");
+        std::fs::write(&file, crd.to_string()).unwrap();
+        stack.kubectl(&["replace", "-f", file.to_str().unwrap()]).unwrap();
+    };
+    let mut older = new.clone();
+    let status = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/attempts/items";
+    let attempt = older.pointer_mut(status).unwrap();
+    attempt["properties"].as_object_mut().unwrap().remove("operation").unwrap();
+    let rules = attempt["x-kubernetes-validations"].as_array_mut().unwrap();
+    rules.retain(|rule| !rule["rule"].as_str().unwrap().contains("operation"));
+    replace(&older);
+    let in_force = async || (!attempts_may_name_an_operation(stack)).then_some(());
+    world.eventually(30, in_force).await.expect("the older CRD");
+
+    let operator = stack.operator("newer", &[]).await.unwrap();
+    let broker = json!({"operationSeconds": 2, "retryAfterSeconds": 1});
+    let account = world.account(json!({"periodDays": 1, "graceDays": 1000, "broker": broker})).await;
+    world.subscribe("slow", &account, automatic("BenefitsExhausted"));
+    let confirmed =
+        async || world.records(&account).into_iter().find(|record| record["status"]["state"] == "Confirmed");
+    let record = world.eventually(60, confirmed).await;
+    let log = operator.log_tail(1000);
+    stop(operator).await;
+    replace(&new);
+    let in_force = async || attempts_may_name_an_operation(stack).then_some(());
+    world.eventually(30, in_force).await.expect("the new CRD");
+
+    let record = record.expect("a record that is closed");
+    assert_eq!(record["status"]["attempts"][0]["outcome"], "Accepted", "{record:#}");
+    assert_eq!(upgrade_requests(&world.requests(&account).await), 1);
+    assert!(log.contains("apply the CRDs of this version"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_leader_hands_over_at_once() {
     let (_alone, stack) = alone().await;
     let world = World::on(stack).await;

@@ -35,7 +35,7 @@ pub async fn make_client(stack: &Stack) -> Result<(), Error> {
         return Err("the sample of a BillingProvider has no Secret".into());
     };
     let client = json!({"tenantId": azure.tenant_id, "clientId": secret.client_id, "clientSecret": SECRET,
-        "subscriptions": "*", "broker": true});
+        "subscriptions": "*", "billing": "Reader", "broker": true});
     stack.simulator.post("clients", &client).await?;
     Ok(())
 }
@@ -51,7 +51,8 @@ pub async fn make(stack: &Stack) -> Result<Made, Error> {
         let manifest: api::Subscription = read(&samples.join(format!("{}.yaml", story.name)))?;
         let api::Account::Azure(account) = manifest.spec.account else { return Err(NOT_AZURE.into()) };
         let mut settings = json!({"subscriptionId": account.subscription_id, "tenantId": tenant, "startTime": start,
-            "displayName": story.name, "reactivationDelaySeconds": REACTIVATION_SECONDS});
+            "displayName": story.name, "reactivationDelaySeconds": REACTIVATION_SECONDS,
+            "broker": {"retryAfterSeconds": 1}}); // a day
         if let (Value::Object(settings), Value::Object(own)) = (&mut settings, (story.account)(start)) {
             settings.extend(own);
         }
@@ -79,6 +80,9 @@ fn copy_samples(stack: &Stack, start: Timestamp) -> Result<PathBuf, Error> {
         fs::create_dir_all(&copies)?;
         for entry in fs::read_dir(&samples)? {
             let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                continue; // other ways to sign in: kubectl does not look into folders either
+            }
             fs::write(copies.join(entry.file_name()), filled_in(&fs::read_to_string(entry.path())?, start))?;
         }
         Ok(())

@@ -52,7 +52,7 @@ pub fn ready(subscription: &api::Subscription) -> Option<&Condition> {
 
 /// The class of the offer in force.
 pub fn offer(subscription: &api::Subscription) -> &str {
-    subscription.status.as_ref().and_then(|status| status.offer.as_ref()).map_or("-", |offer| &offer.class)
+    subscription.status.as_ref().and_then(|status| status.offer.as_ref()).map_or("-", |offer| &offer.offer.class)
 }
 
 /// A date as the table shows it.
@@ -64,7 +64,7 @@ pub fn day(time: Timestamp) -> String {
 fn credit(status: &api::SubscriptionStatus) -> Option<String> {
     let credit = status.benefits.iter().find(|benefit| &*benefit.kind == "Credit")?;
     let money = |amount: api::Amount| {
-        format!("{} {}", amount.decimal().normalize(), credit.currency.as_deref().unwrap_or_default())
+        format!("{} {}", amount.decimal().round_dp(2).normalize(), credit.currency.as_deref().unwrap_or_default())
     };
     match (credit.remaining, credit.granted) {
         _ if &*credit.state == "Exhausted" => Some("spent".to_owned()),

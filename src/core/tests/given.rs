@@ -8,7 +8,7 @@ use crate::core::approval::{Approval, Decision as Said};
 use crate::core::desired::{ApprovalMode, Claimant, Desired, When};
 use crate::core::inputs::{Allowance, Inputs, Now, Previous};
 use crate::core::money::Money;
-use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
+use crate::core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
 use crate::core::provider::{Capabilities, Method};
 use crate::core::record::{Attempt, Outcome, Record, RecordState};
@@ -67,9 +67,14 @@ pub(super) fn spent() -> Observation {
         acceptance: Acceptance::NotAccepted,
         benefits: vec![credit("0"), period(ago(-240))],
         trial_length: Some(SignedDuration::from_hours(30 * 24)),
+        source: Source::Provider("subscription".to_owned()),
         owner: None,
         observed: now(),
         provider_time: Some(now()),
+        unread: Vec::new(),
+        remarks: Vec::new(),
+        lapsed: false,
+        handoff: Some(Handoff { url: "https://portal.example".to_owned(), needs: "a card".to_owned() }),
     }
 }
 
@@ -93,11 +98,14 @@ pub(super) fn due() -> Inputs {
         subject,
         provider: Ok(Capabilities { method: Method::Broker, endpoint: ENDPOINT.to_owned() }),
         look: Some(Ok(spent())),
+        operation: None,
         claimants: Vec::new(),
         previous: Previous {
             look: Some(PastLook {
                 benefits: spent().benefits.into_iter().map(|seen| Benefit { as_of: ago(1), ..seen }).collect(),
                 observed: ago(1),
+                eligible: true,
+                source: Some(spent().source),
             }),
             ..Previous::default()
         },
@@ -121,7 +129,7 @@ impl Inputs {
     pub(super) fn hash(&self) -> String {
         let Some(Ok(seen)) = &self.look else { panic!("no look") };
         let Ok(Capabilities { method, .. }) = &self.provider else { panic!("no provider") };
-        Transition::new(&self.desired.account, &seen.offer, method, &self.desired.when).hash
+        Transition::new(&self.desired.account, &seen.offer, *method, &self.desired.when).hash
     }
 }
 
@@ -150,6 +158,8 @@ pub(super) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record
             sent: Some(ago(hours)),
             approval_uid: None,
             message: "PaymentMethodRequired: add a card".to_owned(),
+            operation: None,
         }],
+        outcome: None,
     }
 }

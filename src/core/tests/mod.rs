@@ -1,5 +1,9 @@
 //! The decision, tested from outside: a table with a case for each row, and properties over arbitrary inputs.
 
 mod given;
+mod less;
+mod messages;
+mod operations;
 mod properties;
+mod remembered;
 mod table;

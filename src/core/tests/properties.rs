@@ -1,5 +1,7 @@
 //! What holds whatever the inputs are.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use proptest::collection::vec;
 use proptest::option;
@@ -13,7 +15,7 @@ use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::inputs::{Allowance, Inputs};
 use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
-use crate::core::provider::{Capabilities, Method, ProviderError};
+use crate::core::provider::{Capabilities, Method, Operation, ProviderError};
 use crate::core::record::{Attempt, Outcome, Record, RecordState};
 use crate::core::trigger::PastLook;
 use crate::core::verdict::{Progress, Ready, Verdict};
@@ -61,17 +63,17 @@ fn any_seen() -> impl Strategy<Value = Observation> {
         1 => Just(Acceptance::Accepted),
         1 => Just(Acceptance::Unclear("CurrentPeriodOff".to_owned())),
     ];
-    (lifecycle, class, acceptance, any_benefits(), prop::bool::weighted(0.9), option::of(-60_i64..60)).prop_map(
-        |(lifecycle, class, acceptance, benefits, eligible, skew)| Observation {
+    (lifecycle, class, acceptance, any_benefits(), prop::bool::weighted(0.9), option::of(-60_i64..60), any::<bool>())
+        .prop_map(|(lifecycle, class, acceptance, benefits, eligible, skew, lapsed)| Observation {
             lifecycle,
             offer: Offer { class, native: "native".to_owned() },
             eligible,
             acceptance,
             benefits,
             provider_time: skew.map(ago),
+            lapsed,
             ..spent()
-        },
-    )
+        })
 }
 
 fn any_error() -> impl Strategy<Value = ProviderError> {
@@ -92,8 +94,7 @@ fn any_error() -> impl Strategy<Value = ProviderError> {
 }
 
 fn any_provider() -> impl Strategy<Value = Result<Capabilities, ProviderError>> {
-    let portal = || Method::Portal { url: "https://portal.example".to_owned(), needs: String::new() };
-    let method = prop_oneof![4 => Just(Method::Broker), 1 => Just(Method::Api), 1 => Just(portal())];
+    let method = prop_oneof![4 => Just(Method::Broker), 1 => Just(Method::Api), 1 => Just(Method::Portal)];
     let capabilities = method.prop_map(|method| Capabilities { method, endpoint: ENDPOINT.to_owned() });
     prop_oneof![9 => capabilities.prop_map(Ok), 1 => any_error().prop_map(Err)]
 }
@@ -134,6 +135,15 @@ fn any_record() -> impl Strategy<Value = Record> {
     })
 }
 
+fn any_operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        (0_u64..9999).prop_map(|seconds| Operation::Running(Some(Duration::from_secs(seconds)))),
+        Just(Operation::Succeeded),
+        Just(Operation::Failed { detail: "PaymentMethodRequired".to_owned() }),
+        Just(Operation::Unknown { detail: "no answer".to_owned(), retry_after: None }),
+    ]
+}
+
 fn any_claimant() -> impl Strategy<Value = Claimant> {
     (any::<bool>(), 998_i64..1003, "[a-c]").prop_map(|(has_observed, age, letter)| Claimant {
         uid: format!("other-{letter}"),
@@ -155,6 +165,7 @@ prop_compose! {
         claimants in vec(any_claimant(), 0..3),
         record in option::weighted(0.3, any_record()),
         said in vec((prop_oneof![6 => Just(Said::Approve), 1 => Just(Said::Deny), 3 => (1_u32..4).prop_map(Said::Retry)], -2_i64..3, prop::bool::weighted(0.8)), 0..3),
+        operation in option::of(any_operation()),
         approvals_trusted in prop::bool::weighted(0.8),
         allowance in (prop::bool::weighted(0.1), 0_u32..3, 0_u32..3),
     ) -> Inputs {
@@ -163,6 +174,7 @@ prop_compose! {
             look: look.clone(),
             claimants,
             record,
+            operation,
             approvals_trusted_since: approvals_trusted.then(|| ago(9)),
             allowance: Allowance { dry_run: allowance.0, per_hour: allowance.1 + 1, last_hour: allowance.2 },
             ..due()
@@ -171,7 +183,7 @@ prop_compose! {
         inputs.desired.approval = if manual { ApprovalMode::Manual } else { ApprovalMode::Automatic };
         inputs.desired.trial = DeclaredTrial { end: declared.map(ago), ..DeclaredTrial::default() };
         inputs.desired.suspend = suspend;
-        inputs.previous.look = past.map(|(benefits, hours)| PastLook { benefits, observed: ago(hours) });
+        inputs.previous.look = past.map(|(benefits, hours)| PastLook { benefits, observed: ago(hours), eligible: hours != 4, source: None });
         let hash = match (&inputs.look, &inputs.provider) {
             (Some(Ok(_)), Ok(_)) => inputs.hash(),
             _ => "0".repeat(32),
@@ -346,6 +358,6 @@ fn told(verdict: &Verdict) -> Verdicts {
 fn arbitrary_inputs_are_upgraded_now_and_then() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let strategy = any_inputs();
-    let asked = (0..4000).filter(|_| asked(&strategy.new_tree(&mut runner).unwrap().current()).is_some()).count();
-    assert!(asked > 50, "only {asked} of 4000");
+    let asked = (0..8000).filter(|_| asked(&strategy.new_tree(&mut runner).unwrap().current()).is_some()).count();
+    assert!(asked > 50, "only {asked} of 8000");
 }

@@ -173,6 +173,18 @@ fn row_08_accepted() {
         on.previous.accepted_since = Some(ago(300));
     };
     assert_eq!(idle(overdue), row("ConversionOverdue", FAILED));
+    // A disabled account comes back within 24 hours, which is nothing to call a person for.
+    let comes_back = |hours| {
+        move |on: &mut Inputs| {
+            on.seen().lifecycle = Lifecycle::Restricted;
+            on.seen().acceptance = Acceptance::Accepted;
+            on.seen().benefits = vec![period(ago(hours))];
+            on.previous.accepted_since = Some(ago(hours));
+        }
+    };
+    assert_eq!(idle(comes_back(24)), row("UpgradeAccepted", CURRENT));
+    assert_eq!(idle(comes_back(72)), row("UpgradeAccepted", CURRENT));
+    assert_eq!(idle(comes_back(73)), row("ConversionOverdue", FAILED));
 }
 
 #[test]
@@ -185,7 +197,7 @@ fn row_09_open_record() {
     }
     let accepted = |hours| {
         move |on: &mut Inputs| {
-            on.record = Some(record(RecordState::Accepted, Outcome::Accepted, 999));
+            on.record = Some(record(RecordState::Accepted, Outcome::Accepted, hours));
             on.previous.verifying_since = Some(ago(hours));
         }
     };
@@ -241,15 +253,15 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
 fn a_record_whose_subscription_is_gone_is_closed_by_observation_alone() {
     let settled = |state: RecordState, hours: i64| record(state, Outcome::Unknown, hours);
     let mut seen = spent();
-    assert_eq!(orphan(&settled(RecordState::Intended, 0), &seen, now()), None);
+    assert_eq!(orphan(&settled(RecordState::Intended, 0), &seen, None, now()), None);
     let gives_up = Some(Note::Unresolved(NoMore::NoLongerWanted));
-    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, now()), gives_up);
-    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, now()), None);
+    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, None, now()), gives_up);
+    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, None, now()), None);
     seen.acceptance = Acceptance::Accepted;
-    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, now()), Some(Note::Accepted));
-    assert_eq!(orphan(&settled(RecordState::Accepted, 99), &seen, now()), None, "it is on its way");
+    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, None, now()), Some(Note::Accepted));
+    assert_eq!(orphan(&settled(RecordState::Accepted, 99), &seen, None, now()), None, "it is on its way");
     seen.offer = pay_as_you_go();
-    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, now()), Some(Note::Confirmed));
+    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, None, now()), Some(Note::Confirmed));
 }
 
 #[test]
@@ -266,7 +278,12 @@ fn row_10_unresolved_record() {
     };
     assert!(matches!(ruled(retry(1, true)).3, Some(Effect::Again { number: 2, .. })));
     assert_eq!(idle(retry(2, true)), row("UpgradeUnresolved", FAILED), "it is about another attempt");
-    assert_eq!(idle(retry(1, false)), row("UpgradeUnresolved", FAILED), "it may be forged");
+    assert_eq!(idle(retry(1, false)), row("ApprovalPolicyMissing", FAILED), "it may be forged");
+    let capped = |on: &mut Inputs| {
+        retry(1, true)(on);
+        on.allowance.last_hour = 10;
+    };
+    assert_eq!(idle(capped), row("UpgradeUnresolved", FAILED), "what holds a Retry back is said");
     let used = |on: &mut Inputs| {
         retry(1, true)(on);
         on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Retry(1)".to_owned());
@@ -416,8 +433,7 @@ fn row_17_awaiting_approval() {
 #[test]
 fn row_18_portal() {
     let portal = |on: &mut Inputs| {
-        let method = Method::Portal { url: "https://portal.example".to_owned(), needs: "a card".to_owned() };
-        on.provider = Ok(Capabilities { method, endpoint: String::new() });
+        on.provider = Ok(Capabilities { method: Method::Portal, endpoint: String::new() });
     };
     assert_eq!(idle(portal), row("AwaitingPortalUpgrade", FAILED), "the machines are off");
     let active = |on: &mut Inputs| {
@@ -488,7 +504,8 @@ fn before_exhaustion_whichever_limit_comes_first() {
             let limits = Limits { credit_below: Some(money("5")), time_left: Some(SignedDuration::from_hours(24)) };
             on.desired.when = When::BeforeExhaustion(limits);
             on.seen().benefits = vec![credit(left), period(ago(-hours))];
-            on.previous.look = Some(PastLook { benefits: on.seen().benefits.clone(), observed: now() });
+            let benefits = on.seen().benefits.clone();
+            on.previous.look = Some(PastLook { benefits, observed: now(), eligible: true, source: None });
         }
     };
     assert_eq!(idle(before("5", 48)), row("WaitingForExhaustion", CURRENT));

@@ -6,11 +6,14 @@ use reqwest::header::ACCEPT_LANGUAGE;
 use reqwest::{RequestBuilder, StatusCode};
 use uuid::Uuid;
 
-use super::http::{Answer, exchange};
+use super::http::{Answer, LARGEST_BODY, exchange_up_to};
+use super::limits::{Limits, Scope};
 use super::wire::{Billing, BillingProperty, Subscription};
+use crate::core::observation::Unread;
 use crate::core::provider::ProviderError;
 
-const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
+pub(super) const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
+const READ_BILLING: &str = "Microsoft.Billing/billingProperty/read, as in the role Cost Management Reader";
 
 /// What Azure Resource Manager says when an account has no billing to read: an offer with few services, a cloud without
 /// this version, a provider that is not registered.
@@ -22,103 +25,159 @@ const NO_BILLING: [&str; 5] = [
     "MissingSubscriptionRegistration",
 ];
 
-/// Azure Resource Manager, for one account and with one token.
+/// Azure Resource Manager, with one token, for one look.
 #[derive(Clone, Copy)]
 pub(super) struct Arm<'a> {
     pub(super) client: &'a reqwest::Client,
     pub(super) endpoint: &'a str,
     pub(super) token: &'a Secret,
-    pub(super) id: Uuid,
+    pub(super) limits: &'a Limits,
+    /// The same for all requests of the look.
+    pub(super) correlation: Uuid,
+}
+
+/// What came of a read that not everybody may make, and for which not every account has something.
+#[derive(Debug)]
+pub(super) enum Seen<T> {
+    /// It was read.
+    Yes(T),
+    /// There is nothing to read.
+    Nothing,
+    /// The credentials may not read it.
+    Denied(Unread),
 }
 
 impl Arm<'_> {
-    /// The subscription, and the answer that it was in.
-    pub(super) async fn subscription(&self) -> Result<(Subscription, Answer), ProviderError> {
-        let answer = self.get("?api-version=2022-12-01").await?;
+    /// The subscription `id`, and the answer that it was in.
+    pub(super) async fn subscription(&self, id: Uuid) -> Result<(Subscription, Answer), ProviderError> {
+        let read = self.read(Scope::Subscription(id), format!("Azure subscription {id}"));
+        let answer = read.get(&format!("/subscriptions/{id}?api-version=2022-12-01")).await?;
         match answer.status {
             StatusCode::OK => {
-                let subscription: Subscription = answer.json().map_err(|what| self.odd(&what))?;
-                self.is_ours(&subscription.id)?;
+                let subscription: Subscription = read.json(&answer)?;
+                read.is_about(id, &subscription.id, &answer)?;
                 Ok((subscription, answer))
             }
             // It may exist: <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found>
-            StatusCode::NOT_FOUND if answer.error().is_some() => Err(ProviderError::Forbidden {
-                permission: READ_SUBSCRIPTION.to_owned(),
-                detail: format!(
-                    "Azure subscription {} is not visible to these credentials, which does not mean that it is deleted: \
-                     check the id and tenantId, and grant the application Reader on the subscription",
-                    self.id
-                ),
-            }),
-            _ => Err(self.refused(&answer, READ_SUBSCRIPTION)),
+            StatusCode::NOT_FOUND if answer.error().is_some() => {
+                read.log(&answer);
+                Err(ProviderError::Forbidden {
+                    permission: READ_SUBSCRIPTION.to_owned(),
+                    detail: format!(
+                        "Azure subscription {id} is not visible to these credentials, which does not mean that it is \
+                         deleted: check the id and tenantId, and grant the application Reader on the subscription"
+                    ),
+                })
+            }
+            _ => Err(read.refused(&answer, READ_SUBSCRIPTION)),
         }
     }
 
-    /// The billing of the subscription; `None` where it is not for these credentials or not there, so that less is known.
-    pub(super) async fn billing(&self) -> Result<Option<Billing>, ProviderError> {
-        let path = "/providers/Microsoft.Billing/billingProperty/default?api-version=2024-04-01";
-        let answer = self.get(path).await?;
-        if answer.status == StatusCode::OK {
-            let property: BillingProperty = answer.json().map_err(|what| self.odd(&what))?;
-            let mut segments = property.id.split('/').skip(1);
-            return match (segments.next(), segments.next()) {
-                (Some(kind), Some(id)) if kind.eq_ignore_ascii_case("subscriptions") => {
-                    self.is_ours(id)?;
-                    Ok(Some(property.properties))
-                }
-                _ => Err(self.odd("the billing property has the id of something else")),
-            };
+    /// The billing of the subscription `id`.
+    pub(super) async fn billing(&self, id: Uuid) -> Result<Seen<Billing>, ProviderError> {
+        let read = self.read(Scope::BillingProperty(id), format!("the billing property of Azure subscription {id}"));
+        let path = format!("/subscriptions/{id}/providers/Microsoft.Billing/billingProperty/default");
+        let answer = read.get(&format!("{path}?api-version=2024-04-01")).await?;
+        if answer.status != StatusCode::OK {
+            return read.nothing(
+                &answer,
+                Unread { what: "the billing property".to_owned(), permission: READ_BILLING.to_owned() },
+            );
         }
-        let error = answer.error();
-        let no_billing = match answer.status.as_u16() {
-            // The same token has just been good for the subscription, so that 401 is about billing too.
-            401 | 403 | 404 => error.is_some(),
-            400 | 409 => error.as_ref().is_some_and(|error| NO_BILLING.contains(&error.code.as_str())),
-            _ => false,
-        };
-        if !no_billing {
-            return Err(self.refused(&answer, "Microsoft.Billing/billingProperty/read"));
+        let property: BillingProperty = read.json(&answer)?;
+        let mut segments = property.id.split('/').skip(1);
+        match (segments.next(), segments.next()) {
+            (Some(kind), Some(found)) if kind.eq_ignore_ascii_case("subscriptions") => {
+                read.is_about(id, found, &answer)?;
+                Ok(Seen::Yes(property.properties))
+            }
+            _ => Err(read.odd(&answer, "the billing property has the id of something else")),
         }
-        let said = error.map(|error| error.text()).unwrap_or_default();
-        tracing::debug!(
-            subscription = %self.id,
-            said,
-            "the billing property cannot be read; Microsoft.Billing/billingProperty/read, as in Cost Management Reader, \
-             would tell more"
-        );
-        Ok(None)
     }
 
-    async fn get(&self, path: &str) -> Result<Answer, ProviderError> {
-        let url = format!("{}/subscriptions/{}{path}", self.endpoint, self.id);
-        let request = with_headers(self.client.get(url), self.token);
-        exchange(request).await.map_err(|lost| lost.of_read(&self.what()))
+    /// A read of `what`.
+    pub(super) fn read(&self, scope: Scope, what: String) -> Read<'_> {
+        Read { arm: self, scope, what }
+    }
+}
+
+/// The read of one thing.
+pub(super) struct Read<'a> {
+    arm: &'a Arm<'a>,
+    scope: Scope,
+    what: String,
+}
+
+impl Read<'_> {
+    /// The answer at `path` of Azure Resource Manager.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, ProviderError> {
+        self.get_url(&format!("{}{path}", self.arm.endpoint), LARGEST_BODY).await
+    }
+
+    /// The answer at `url`, which must be Azure Resource Manager's: it gets the token. It may have `largest` bytes.
+    pub(super) async fn get_url(&self, url: &str, largest: usize) -> Result<Answer, ProviderError> {
+        self.arm.limits.pass(self.scope).await?;
+        let request = with_headers(self.arm.client.get(url), self.arm.token)
+            .header("x-ms-correlation-request-id", self.arm.correlation.to_string());
+        let answer = exchange_up_to(largest, request).await.map_err(|lost| lost.of_read(&self.what()))?;
+        self.arm.limits.learn(self.scope, &answer);
+        Ok(answer)
+    }
+
+    /// What the answer holds.
+    pub(super) fn json<T: serde::de::DeserializeOwned>(&self, answer: &Answer) -> Result<T, ProviderError> {
+        answer.json().map_err(|what| self.odd(answer, &what))
     }
 
     /// Whether the answer is about the account that was asked for.
-    fn is_ours(&self, id: &str) -> Result<(), ProviderError> {
-        match Uuid::try_parse(id) {
-            Ok(found) if found == self.id => Ok(()),
+    fn is_about(&self, id: Uuid, found: &str, answer: &Answer) -> Result<(), ProviderError> {
+        match Uuid::try_parse(found) {
+            Ok(found) if found == id => Ok(()),
             Ok(found) => {
-                let found = format!("Azure subscription {found}, not {} which was asked for", self.id);
+                self.log(answer);
+                let found = format!("Azure subscription {found}, not {id} which was asked for");
                 Err(ProviderError::WrongAccount { found })
             }
-            Err(_) => Err(self.odd("the answer has no subscription id")),
+            Err(_) => Err(self.odd(answer, "the answer has no subscription id")),
         }
     }
 
     fn what(&self) -> String {
-        format!("reading Azure subscription {} at {}", self.id, self.endpoint)
+        format!("reading {} at {}", self.what, self.arm.endpoint)
     }
 
-    fn odd(&self, what: &str) -> ProviderError {
+    /// Logs what Azure's support finds a request by. Errors do not tell it: it differs each time, and a status would be
+    /// written anew at every look that fails.
+    fn log(&self, answer: &Answer) {
+        let (status, correlation, request) = (answer.status.as_u16(), self.arm.correlation, answer.request_id());
+        tracing::info!(status, %correlation, request, "{}: no answer to go by", self.what());
+    }
+
+    /// The error of an answer that breaks the protocol.
+    pub(super) fn odd(&self, answer: &Answer, what: &str) -> ProviderError {
+        self.log(answer);
         ProviderError::Protocol { detail: format!("{}: {what}", self.what()) }
     }
 
+    /// What is known less, if the answer says no more than that there is nothing for these credentials.
+    pub(super) fn nothing<T>(&self, answer: &Answer, unread: Unread) -> Result<Seen<T>, ProviderError> {
+        let error = answer.error();
+        let seen = match answer.status.as_u16() {
+            // The same token has just been good for the subscription, so that 401 is about billing too.
+            401 | 403 | 404 if error.is_some() => Seen::Denied(unread),
+            400 | 409 if error.as_ref().is_some_and(|error| NO_BILLING.contains(&error.code.as_str())) => Seen::Nothing,
+            _ => return Err(self.refused(answer, &unread.permission)),
+        };
+        let said = error.map(|error| error.text()).unwrap_or_default();
+        tracing::debug!(said, "{}: there is nothing for these credentials", self.what());
+        Ok(seen)
+    }
+
     /// The error of an answer that is not a success.
-    fn refused(&self, answer: &Answer, permission: &str) -> ProviderError {
+    pub(super) fn refused(&self, answer: &Answer, permission: &str) -> ProviderError {
         let status = answer.status;
         let detail = |text: &str| format!("{}: HTTP {status} {text}", self.what());
+        self.log(answer);
         if status == StatusCode::TOO_MANY_REQUESTS {
             return ProviderError::Throttled { retry_after: answer.retry_after() };
         }
@@ -127,8 +186,8 @@ impl Arm<'_> {
         }
         // Anything on the way may answer like this too, but not in Azure Resource Manager's words.
         let Some(error) = answer.error().filter(|_| status.is_client_error()) else {
-            return self
-                .odd(&format!("HTTP {status} is not an answer of Azure Resource Manager; redirects are not followed"));
+            let what = format!("HTTP {status} is not an answer of Azure Resource Manager; redirects are not followed");
+            return self.odd(answer, &what);
         };
         match status {
             StatusCode::UNAUTHORIZED => ProviderError::Unauthenticated { detail: detail(&error.text()) },

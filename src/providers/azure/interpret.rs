@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::credit::Credit;
+use super::http::excerpt;
+use super::remaining::{Remaining, remaining};
 use super::terms::{Terms, Trial, current_limit, terms};
-use super::wire::{Billing, SpendingLimit, Subscription, date};
-use crate::core::money::{Currency, Money};
+use super::wire::{Billing, SpendingLimit, Subscription, date, money};
+use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, Source};
 
@@ -16,34 +19,76 @@ pub(super) struct Look {
     pub(super) provider_time: Option<Timestamp>,
 }
 
-/// What `subscription`, and `billing` where it may be read, say about the account.
-pub(super) fn observation(subscription: &Subscription, billing: Option<&Billing>, look: Look) -> Observation {
+/// What `subscription`, and `billing` and `credit` where they may be read, say about the account.
+pub(super) fn observation(
+    subscription: &Subscription,
+    billing: Option<&Billing>,
+    credit: &Credit,
+    look: Look,
+) -> Observation {
     let quota = &subscription.policies.quota_id;
     let terms = terms(quota, billing);
     let trial = terms.trial();
+    let detail = trial.zip(billing).and_then(|(trial, billing)| current(trial, billing));
+    let left = remaining(credit, detail.and_then(granted));
     Observation {
-        lifecycle: lifecycle(&subscription.state, billing, look.observed),
+        lifecycle: lifecycle(&subscription.state, billing.filter(|_| trial.is_some())),
         offer: Offer { class: terms.class(), native: quota.clone() },
         eligible: trial.is_some(),
         acceptance: trial.map_or(Acceptance::NotAccepted, |trial| acceptance(trial, subscription, billing)),
-        benefits: trial.map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, look.observed)),
-        trial_length: trial.map(Trial::length),
+        benefits: trial.map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, &left, look.observed)),
+        trial_length: trial.and_then(Trial::length),
+        source: Source::Provider(read(billing).to_owned()),
         owner: subscription.tenant_id.clone(),
         observed: look.observed,
         provider_time: look.provider_time,
+        unread: Vec::new(),
+        remarks: left.remark.into_iter().collect(),
+        lapsed: credit.lapsed,
+        handoff: None,
     }
 }
 
-/// The states are those of <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
-fn lifecycle(state: &str, billing: Option<&Billing>, observed: Timestamp) -> Lifecycle {
-    // Who cancelled an account, or was stopped for abuse, did not use up a trial: an upgrade would bring the account back.
-    let stopped = ["Cancelled", "SuspiciousActivity", "PolicyViolation", "Transferred"]
-        .into_iter()
-        .find(|reason| billing.is_some_and(|billing| is_reason(billing, reason, observed)));
-    match (state, stopped) {
-        ("Disabled" | "Warned", Some(reason)) => Lifecycle::Unknown(format!("{state} ({reason})")),
-        (state, _) => by_state(state),
+/// What the offer was read from.
+fn read(billing: Option<&Billing>) -> &'static str {
+    match billing {
+        None => "subscription",
+        Some(billing) if billing.completed => "subscription, billingProperty, billingProfile",
+        Some(_) => "subscription, billingProperty",
     }
+}
+
+/// Words by which billing says, of the account or of its billing profile, that somebody stopped it.
+const STOPPED: [&str; 7] =
+    ["Cancelled", "Suspended", "Deleted", "Transferred", "SuspiciousActivity", "UnusualActivity", "PolicyViolation"];
+/// Words by which billing says of an account that is not enabled that nobody stopped it.
+const NOT_STOPPED: [&str; 9] = [
+    "None",
+    "Active",
+    "AutoRenew",
+    "Disabled",
+    "Expired",
+    "Expiring",
+    "SpendingLimitExpired",
+    "SpendingLimitReached",
+    "Warned",
+];
+
+/// The states are those of <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
+fn lifecycle(state: &str, billing: Option<&Billing>) -> Lifecycle {
+    match (by_state(state), billing.and_then(|billing| stopped(state, billing))) {
+        (Lifecycle::Closed, _) | (_, None) => by_state(state),
+        (_, Some(word)) => Lifecycle::Unknown(format!("{state} ({})", excerpt(word))),
+    }
+}
+
+/// The word by which billing says that somebody stopped the account, whatever date is with it. Who cancelled an account, or
+/// was stopped for abuse, did not use up a trial: an upgrade would bring the account back. Of an account that does not work,
+/// a word that is not understood may say so too.
+fn stopped<'a>(state: &str, billing: &'a Billing) -> Option<&'a str> {
+    let details = billing.status_details.iter().flatten().filter_map(|detail| detail.reason.as_deref());
+    let mut words = details.chain(billing.profile_reason.as_deref()).chain(billing.status.as_deref());
+    words.find(|word| STOPPED.contains(word) || (state != "Enabled" && !word.is_empty() && !NOT_STOPPED.contains(word)))
 }
 
 fn by_state(state: &str) -> Lifecycle {
@@ -59,16 +104,19 @@ fn by_state(state: &str) -> Lifecycle {
 /// An upgrade is accepted by the removal of the spending limit; the offer changes when the benefits end:
 /// <https://learn.microsoft.com/azure/cost-management-billing/manage/spending-limit>
 fn acceptance(trial: Trial, subscription: &Subscription, billing: Option<&Billing>) -> Acceptance {
-    let detail = billing.and_then(|billing| current(trial, billing));
-    if detail.is_some_and(|detail| detail.status.as_deref() == Some("LimitRemoved")) {
+    let status = billing.and_then(|billing| current(trial, billing)).and_then(|detail| detail.status.as_deref());
+    if status == Some("LimitRemoved") {
         return Acceptance::Accepted;
     }
     let policies = &subscription.policies;
     // On the Azure plan the limit is one of the billing profile; the subscription's own says nothing there.
-    let of_profile = billing
-        .filter(|_| Terms::is_azure_plan(&policies.quota_id))
-        .and_then(|billing| billing.spending_limit.as_deref());
-    match of_profile.or(policies.spending_limit.as_deref()) {
+    let limit = if Terms::is_azure_plan(&policies.quota_id) {
+        let has_one = status.filter(|status| ["Active", "LimitReached", "Expired"].contains(status));
+        billing.and_then(|billing| billing.spending_limit.as_deref()).or(has_one.map(|_| "On"))
+    } else {
+        policies.spending_limit.as_deref()
+    };
+    match limit {
         Some("On") => Acceptance::NotAccepted,
         // An offer without credit needs no limit, so that its absence there proves nothing.
         Some("Off") if trial != Trial::Imagine => Acceptance::Accepted,
@@ -81,79 +129,99 @@ fn current(trial: Trial, billing: &Billing) -> Option<&SpendingLimit> {
     current_limit(billing).filter(|limit| Trial::of_limit(limit) == Some(trial))
 }
 
-fn benefits(trial: Trial, subscription: &Subscription, billing: Option<&Billing>, observed: Timestamp) -> Vec<Benefit> {
-    let source = Source::Provider(billing.map_or("subscription", |_| "billingProperty").to_owned());
-    let unknown = |kind| Benefit::unknown(kind, observed, source.clone());
-    if trial == Trial::Imagine {
-        return vec![unknown(BenefitKind::FreeServices)]; // which the portal alone shows
-    }
+fn benefits(
+    trial: Trial,
+    subscription: &Subscription,
+    billing: Option<&Billing>,
+    left: &Remaining,
+    observed: Timestamp,
+) -> Vec<Benefit> {
     let detail = billing.and_then(|billing| current(trial, billing));
-    let end = detail.and_then(end);
+    let source = match billing {
+        None => "subscription",
+        Some(billing) if billing.by_profile => "billingProfile",
+        Some(_) => "billingProperty",
+    };
+    let unknown = |kind, source: &str| Benefit::unknown(kind, observed, Source::Provider(source.to_owned()));
+    if !trial.has_credit() {
+        return vec![unknown(BenefitKind::FreeServices, source)]; // which the portal alone shows
+    }
+    let reasons = reasons(&subscription.state, billing, observed);
+    let end = detail.and_then(end).or(left.end);
     // While the account works, a provider that still calls the trial active is right about its end, not we.
     let goes_on =
         subscription.state == "Enabled" && detail.is_some_and(|detail| detail.status.as_deref() == Some("Active"));
     let has_ended = end.is_some_and(|end| end <= observed);
     let period =
-        if has_ended && goes_on { BenefitState::Unknown } else { period_state(billing, detail, end, observed) };
+        if has_ended && goes_on { BenefitState::Unknown } else { period_state(&reasons, detail, end, observed) };
+    let credit = credit_state(&reasons, detail);
+    // The balance is an estimate that lags behind: once the account is off because the limit is reached, what seems to be
+    // left is old news. While the account works, it contradicts.
+    let is_off = credit == BenefitState::Exhausted && subscription.state == "Disabled";
+    let remaining = left.left.filter(|left| !is_off || left.amount.is_zero());
+    let by_lots = left.end.is_some() && detail.and_then(self::end).is_none();
     vec![
         Benefit {
-            state: credit_state(billing, detail, observed),
-            granted: detail.and_then(granted),
-            ..unknown(BenefitKind::Credit)
+            state: credit,
+            granted: detail.and_then(granted).or(left.granted),
+            remaining,
+            ..unknown(BenefitKind::Credit, remaining.map_or(source, |_| "balanceSummary"))
         },
-        Benefit { state: period, end, ..unknown(BenefitKind::Period) },
+        Benefit { state: period, end, ..unknown(BenefitKind::Period, if by_lots { "lots" } else { source }) },
     ]
 }
 
-/// A disabled account alone is not exhaustion: its owner may have cancelled it.
-fn credit_state(billing: Option<&Billing>, detail: Option<&SpendingLimit>, observed: Timestamp) -> BenefitState {
-    let spent = billing.is_some_and(|billing| {
-        billing.profile_reason.as_deref() == Some("SpendingLimitReached")
-            || is_reason(billing, "SpendingLimitReached", observed)
-    });
+/// A disabled account alone is not exhaustion: its owner may have cancelled it. Nor is a reason alone: of an account that
+/// works it is old news.
+fn credit_state(reasons: &[&str], detail: Option<&SpendingLimit>) -> BenefitState {
+    let spent = reasons.contains(&"SpendingLimitReached");
     match detail.and_then(|detail| detail.status.as_deref()) {
         Some("LimitReached") => BenefitState::Exhausted,
         Some("Active") if !spent => BenefitState::Active,
-        Some("Active") => BenefitState::Unknown,
-        _ if spent => BenefitState::Exhausted,
+        None if spent => BenefitState::Exhausted,
         _ => BenefitState::Unknown,
     }
 }
 
+/// The reason `Expired` ends nothing by itself: Microsoft also uses the word for accounts that were cancelled,
+/// <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
 fn period_state(
-    billing: Option<&Billing>,
+    reasons: &[&str],
     detail: Option<&SpendingLimit>,
     end: Option<Timestamp>,
     observed: Timestamp,
 ) -> BenefitState {
-    let over = billing.is_some_and(|billing| {
-        billing.profile_reason.as_deref() == Some("SpendingLimitExpired")
-            || is_reason(billing, "SpendingLimitExpired", observed)
-            || is_reason(billing, "Expired", observed)
-    });
+    let over = reasons.contains(&"SpendingLimitExpired");
     match detail.and_then(|detail| detail.status.as_deref()) {
         _ if end.is_some_and(|end| end <= observed) => BenefitState::Exhausted,
         Some("Expired") => BenefitState::Exhausted,
-        Some("Active") if over => BenefitState::Unknown,
-        _ if over => BenefitState::Exhausted,
+        None if over => BenefitState::Exhausted,
+        _ if over || reasons.contains(&"Expired") => BenefitState::Unknown,
         Some("Active") => BenefitState::Active,
         _ if end.is_some() => BenefitState::Active,
         _ => BenefitState::Unknown,
     }
 }
 
-/// Whether the account's billing state has `reason`, and has it already.
-fn is_reason(billing: &Billing, reason: &str, observed: Timestamp) -> bool {
-    let in_force = |since: Option<&str>| since.is_none() || date(since).is_some_and(|since| since <= observed);
-    let mut details = billing.status_details.iter().flatten();
-    details.any(|detail| detail.reason.as_deref() == Some(reason) && in_force(detail.effective_date.as_deref()))
+/// Why the account does not work: the reason of its billing profile, and the last of its own that is in force. None of an
+/// account that works.
+fn reasons<'a>(state: &str, billing: Option<&'a Billing>, observed: Timestamp) -> Vec<&'a str> {
+    let Some(billing) = billing.filter(|_| state != "Enabled") else { return Vec::new() };
+    let details = billing.status_details.iter().flatten();
+    let in_force: Vec<_> = details
+        .filter_map(|detail| Some((detail.effective_date.as_deref(), detail.reason.as_deref()?)))
+        .map(|(since, reason)| (since, date(since), reason))
+        .filter(|(text, since, _)| text.is_none() || since.is_some_and(|since| since <= observed))
+        .collect();
+    let last = in_force.iter().map(|(_, since, _)| *since).max();
+    let mut own = in_force.iter().filter(|(_, since, _)| Some(*since) == last).map(|(.., reason)| *reason);
+    // Which of two at the same time counts is not known.
+    let own = own.next().filter(|first| own.all(|reason| reason == *first));
+    own.into_iter().chain(billing.profile_reason.as_deref()).collect()
 }
 
 fn granted(detail: &SpendingLimit) -> Option<Money> {
-    let digits = detail.amount.as_deref()?.get();
-    let amount = Decimal::from_str_exact(digits).or_else(|_| Decimal::from_scientific(digits)).ok()?;
-    let money = Money::new(amount, Currency::parse(detail.currency.as_deref()?)?)?;
-    (money.amount > Decimal::ZERO).then_some(money)
+    money(detail.amount.as_deref(), detail.currency.as_deref()).filter(|money| money.amount > Decimal::ZERO)
 }
 
 fn end(detail: &SpendingLimit) -> Option<Timestamp> {

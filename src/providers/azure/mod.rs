@@ -1,12 +1,20 @@
 //! Microsoft Azure. An account is a subscription. It is read by Azure Resource Manager, from the subscription and from its
-//! billing property. Azure has no public interface for the upgrade: a person makes it in the portal, or an
-//! organisation's own broker does.
+//! billing property, and under a Microsoft Customer Agreement from its billing profile. Azure has no public interface for the
+//! upgrade: a person makes it in the portal, or an organisation's own broker does.
 
 mod arm;
+mod assertion;
 mod broker;
+mod certificate;
+mod credit;
 mod http;
+mod imds;
 mod interpret;
+mod limits;
+mod list;
+mod look;
 mod portal;
+mod remaining;
 mod settings;
 mod terms;
 #[cfg(test)]
@@ -23,16 +31,18 @@ use uuid::Uuid;
 
 pub use azure_core::credentials::Secret;
 
+pub use self::assertion::Assertions;
+pub use self::certificate::Certificate;
 pub use self::settings::{AzureCloud, Broker, Connections, Settings};
 pub use self::token::Credential;
 
 use self::arm::Arm;
-use self::interpret::Look;
+use self::limits::Limits;
 use self::token::Tokens;
-use super::{Accepted, BillingProvider, UpgradeRequest};
+use super::{Accepted, BillingProvider, Survey, UpgradeRequest};
 use crate::core::account::AccountId;
 use crate::core::observation::Observation;
-use crate::core::provider::{Capabilities, Method, ProviderError};
+use crate::core::provider::{Capabilities, Method, Operation, ProviderError};
 
 /// How accounts are upgraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +60,7 @@ pub struct Azure {
     tenant: Uuid,
     tokens: Tokens,
     method: UpgradeMethod,
+    limits: Limits,
 }
 
 impl Azure {
@@ -61,39 +72,48 @@ impl Azure {
         credential: Credential,
         method: UpgradeMethod,
     ) -> Result<Self, ProviderError> {
-        let tokens = Tokens::new(&connections.tokens, connections.authority(cloud), tenant, credential)?;
-        Ok(Self { connections: connections.clone(), cloud, tenant, tokens, method })
+        let tokens = Tokens::new(connections, connections.authority(cloud), tenant, credential)?;
+        Ok(Self { connections: connections.clone(), cloud, tenant, tokens, method, limits: Limits::default() })
     }
 
-    async fn look(&self, id: Uuid, now: &(dyn Fn() -> Timestamp + Sync)) -> Result<Observation, ProviderError> {
+    async fn look(
+        &self,
+        id: Uuid,
+        now: &(dyn Fn() -> Timestamp + Sync),
+        deadline: Duration,
+    ) -> Result<Observation, ProviderError> {
         let token = self.tokens.get(self.cloud.scope()).await?;
         let endpoint = self.connections.arm(self.cloud);
-        let arm = Arm { client: &self.connections.reads, endpoint: &endpoint, token: &token, id };
-        let (subscription, answer) = arm.subscription().await?;
-        let look = Look { observed: now(), provider_time: answer.date() };
-        let ambiguous = terms::depend_on_billing(&subscription.policies.quota_id);
-        let billing = if ambiguous { arm.billing().await? } else { None };
-        Ok(interpret::observation(&subscription, billing.as_ref(), look))
+        let (seen, trial) = look::at(&self.arm(&endpoint, &token), id, now, deadline).await?;
+        let handoff = trial.map(|trial| portal::handoff(self.cloud, self.tenant, id, trial, &seen.lifecycle));
+        Ok(Observation { handoff, ..seen })
+    }
+
+    fn arm<'a>(&'a self, endpoint: &'a str, token: &'a Secret) -> Arm<'a> {
+        let (client, limits) = (&self.connections.reads, &self.limits);
+        Arm { client, endpoint, token, limits, correlation: Uuid::new_v4() }
     }
 }
 
 #[async_trait]
 impl BillingProvider for Azure {
     fn capabilities(&self, account: &AccountId) -> Result<Capabilities, ProviderError> {
-        let id = subscription_id(account)?;
+        subscription_id(account)?;
         Ok(match self.method {
-            UpgradeMethod::PortalHandoff => Capabilities {
-                method: portal::handoff(self.cloud, self.tenant, id),
-                endpoint: self.cloud.portal().to_owned(),
-            },
+            UpgradeMethod::PortalHandoff => {
+                Capabilities { method: Method::Portal, endpoint: self.cloud.portal().to_owned() }
+            }
             UpgradeMethod::Broker => {
                 Capabilities { method: Method::Broker, endpoint: self.connections.broker()?.url.to_string() }
             }
         })
     }
 
-    async fn check(&self, deadline: Duration) -> Result<(), ProviderError> {
-        within(deadline, self.tokens.get(self.cloud.scope())).await.map(|_| ())
+    async fn survey(&self, deadline: Duration) -> Result<Survey, ProviderError> {
+        let began = Instant::now();
+        let token = within(deadline, self.tokens.get(self.cloud.scope())).await?;
+        let endpoint = self.connections.arm(self.cloud);
+        list::survey(&self.arm(&endpoint, &token), deadline.saturating_sub(began.elapsed())).await
     }
 
     async fn observe(
@@ -102,7 +122,7 @@ impl BillingProvider for Azure {
         now: &(dyn Fn() -> Timestamp + Sync),
         deadline: Duration,
     ) -> Result<Observation, ProviderError> {
-        within(deadline, self.look(subscription_id(account)?, now)).await
+        within(deadline, self.look(subscription_id(account)?, now, deadline)).await
     }
 
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError> {
@@ -114,9 +134,22 @@ impl BillingProvider for Azure {
         let broker = self.connections.broker()?;
         // The token first, and in half of the time: it must not push the call itself to the edge of its deadline.
         let token = within(request.deadline / 2, self.tokens.get(&broker.scope)).await.map_err(not_sent)?;
-        let url = broker.url.as_str().trim_end_matches('/');
-        let call = broker::Call { client: &self.connections.upgrades, url, token: &token, id, request };
+        let client = &self.connections.upgrades;
+        let call = broker::request::Call { client, broker: &broker.url, token: &token, id, request };
         call.send(request.deadline.saturating_sub(began.elapsed())).await
+    }
+
+    async fn progress(&self, _account: &AccountId, operation: &str, deadline: Duration) -> Operation {
+        let broker = match self.connections.broker() {
+            Ok(broker) => broker,
+            Err(error) => return Operation::Unknown { detail: error.to_string(), retry_after: None },
+        };
+        let token = self.tokens.get(&broker.scope);
+        let read = broker::operation::read(&self.connections.reads, &broker.url, token, operation);
+        timeout(deadline, read).await.unwrap_or_else(|_| {
+            let detail = format!("the broker has not answered in {} s", deadline.as_secs_f32());
+            Operation::Unknown { detail, retry_after: None }
+        })
     }
 }
 

@@ -46,6 +46,16 @@ impl AzureCloud {
         }
     }
 
+    /// What a token of another issuer must be for to be taken by Microsoft Entra:
+    /// <https://learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity>
+    pub const fn exchange_audience(self) -> &'static str {
+        match self {
+            Self::Public => "api://AzureADTokenExchange",
+            Self::UsGovernment => "api://AzureADTokenExchangeUSGov",
+            Self::China => "api://AzureADTokenExchangeChina",
+        }
+    }
+
     /// Where people go.
     pub(super) const fn portal(self) -> &'static str {
         match self {
@@ -56,6 +66,10 @@ impl AzureCloud {
     }
 }
 
+/// The metadata service of a machine in Azure. It has no TLS, and its address leads to the machine's own host only:
+/// <https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service>
+pub(super) const IMDS: &str = "http://169.254.169.254";
+
 /// The operator's configuration for Azure. By default every cloud is where Microsoft runs it, and there is no broker.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -63,6 +77,8 @@ pub struct Settings {
     pub arm_endpoint: Option<Url>,
     /// The token issuer of every cloud, instead of Microsoft Entra: `https://` only.
     pub authority_host: Option<Url>,
+    /// The metadata service that gives tokens for managed identities, instead of the machine's: `https://` only.
+    pub imds_endpoint: Option<Url>,
     /// The organisation's automation for upgrades.
     pub broker: Option<Broker>,
     /// Certificates (PEM) to trust in addition to the system's.
@@ -87,6 +103,9 @@ pub struct Connections {
     settings: Settings,
     /// For tokens, so that a slow Azure Resource Manager does not keep tokens from being fetched.
     pub(super) tokens: reqwest::Client,
+    /// For tokens of the metadata service. Where that is the machine's own, it is the only one that may do without TLS, and
+    /// trusts nobody with it.
+    pub(super) imds: reqwest::Client,
     /// For reads.
     pub(super) reads: reqwest::Client,
     /// For upgrades.
@@ -99,19 +118,26 @@ impl Connections {
     /// # Panics
     ///
     /// If the process has no default rustls crypto provider: install one first.
-    pub fn new(settings: Settings) -> Result<Self, ProviderError> {
+    pub fn new(mut settings: Settings) -> Result<Self, ProviderError> {
+        settings.imds_endpoint = settings.imds_endpoint.filter(|url| url.as_str().trim_end_matches('/') != IMDS);
         let broker = settings.broker.as_ref().map(|broker| &broker.url);
         let urls = [
             ("Azure Resource Manager", settings.arm_endpoint.as_ref()),
             ("the Azure authority host", settings.authority_host.as_ref()),
             ("the Azure broker", broker),
+            ("the Azure metadata service", settings.imds_endpoint.as_ref()),
         ];
         for (what, url) in urls {
             url.map_or(Ok(()), |url| check(what, url))?;
         }
         let build = |builder: reqwest::ClientBuilder| builder.build().map_err(|error| refused(&error));
+        let tokens = build(client(&settings)?)?;
         Ok(Self {
-            tokens: build(client(&settings)?)?,
+            imds: match settings.imds_endpoint {
+                Some(_) => tokens.clone(),
+                None => build(builder().tls_certs_only([]))?,
+            },
+            tokens,
             reads: build(client(&settings)?)?,
             // A request on a connection that was kept open may be lost, or be sent again by the pool when the server closes
             // it: every upgrade has a connection of its own, and nothing below us sends it twice.
@@ -130,6 +156,11 @@ impl Connections {
         address(self.settings.authority_host.as_ref(), cloud.authority())
     }
 
+    /// The metadata service.
+    pub(super) fn imds(&self) -> String {
+        address(self.settings.imds_endpoint.as_ref(), IMDS)
+    }
+
     /// The broker.
     pub(super) fn broker(&self) -> Result<&Broker, ProviderError> {
         self.settings.broker.as_ref().ok_or_else(|| ProviderError::Config {
@@ -140,14 +171,16 @@ impl Connections {
     }
 }
 
-fn client(settings: &Settings) -> Result<reqwest::ClientBuilder, ProviderError> {
-    Ok(reqwest::Client::builder()
+fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
         .user_agent(concat!("payg-operator/", env!("CARGO_PKG_VERSION")))
-        .https_only(true)
         .redirect(reqwest::redirect::Policy::none()) // a token must not follow a redirect to somebody else
         .no_proxy() // nor an environment variable
         .connect_timeout(CONNECT_TIMEOUT)
-        .tls_certs_merge(anchors(settings.trust_anchor_pem.as_deref())?))
+}
+
+fn client(settings: &Settings) -> Result<reqwest::ClientBuilder, ProviderError> {
+    Ok(builder().https_only(true).tls_certs_merge(anchors(settings.trust_anchor_pem.as_deref())?))
 }
 
 fn anchors(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ProviderError> {

@@ -24,13 +24,19 @@ pub(super) enum Trial {
 
 impl Trial {
     /// How long it lasts by the published terms: 30 days <https://azure.microsoft.com/pricing/offers/ms-azr-0044p/>, 12
-    /// months <https://azure.microsoft.com/pricing/offers/ms-azr-0170p/>,
-    /// <https://azure.microsoft.com/pricing/offers/ms-azr-0144p/>.
-    pub(super) const fn length(self) -> SignedDuration {
+    /// months <https://azure.microsoft.com/pricing/offers/ms-azr-0170p/>. Free services without a credit are not used up by
+    /// the time that has passed: <https://azure.microsoft.com/pricing/offers/ms-azr-0144p/>.
+    pub(super) const fn length(self) -> Option<SignedDuration> {
         match self {
-            Self::Free => SignedDuration::from_hours(30 * 24),
-            Self::Students | Self::Imagine => SignedDuration::from_hours(365 * 24),
+            Self::Free => Some(SignedDuration::from_hours(30 * 24)),
+            Self::Students => Some(SignedDuration::from_hours(365 * 24)),
+            Self::Imagine => None,
         }
+    }
+
+    /// Whether there is an amount to spend.
+    pub(super) const fn has_credit(self) -> bool {
+        !matches!(self, Self::Imagine)
     }
 
     /// The trial that a spending limit is of.
@@ -83,26 +89,37 @@ pub(super) fn depend_on_billing(quota: &str) -> bool {
     Terms::is_azure_plan(quota) || of_quota(quota).trial().is_some()
 }
 
+/// Whether the account is under a Microsoft Customer Agreement.
+pub(super) fn is_customer_agreement(billing: &Billing) -> bool {
+    billing.agreement.as_deref() == Some("MicrosoftCustomerAgreement")
+}
+
 /// The terms of an account with this `quota` id and `billing`.
 pub(super) fn terms(quota: &str, billing: Option<&Billing>) -> Terms {
     let by_quota = of_quota(quota);
-    let customer_agreement = billing
-        .filter(|billing| billing.agreement.as_deref() == Some("MicrosoftCustomerAgreement"))
-        .filter(|_| depend_on_billing(quota));
-    let Some(billing) = customer_agreement else { return by_quota };
-    let trial = current_limit(billing).and_then(Trial::of_limit);
-    match (billing.kind.as_deref(), trial) {
-        (Some("Paid"), _) => Terms::PayAsYouGo,
-        (Some("Free"), Some(trial)) => Terms::Trial(trial),
-        _ if Terms::is_azure_plan(quota) => Terms::Unknown,
+    let Some(billing) = billing.filter(|_| depend_on_billing(quota)) else { return by_quota };
+    match billing.agreement.as_deref() {
+        Some("EnterpriseAgreement") if Terms::is_azure_plan(quota) => Terms::Commitment,
+        Some("MicrosoftPartnerAgreement") if Terms::is_azure_plan(quota) => Terms::Other,
+        Some("MicrosoftCustomerAgreement") => {
+            match (billing.kind.as_deref(), current_limit(billing).and_then(Trial::of_limit)) {
+                (Some("Paid"), _) => Terms::PayAsYouGo,
+                (Some("Free"), Some(trial)) => Terms::Trial(trial),
+                _ => by_quota,
+            }
+        }
         _ => by_quota,
     }
 }
 
-/// The spending limit in force: of those of trials the one that began last. Azure for Students is renewed every year.
+/// The spending limit in force: of those of trials the one that began last. Azure for Students is renewed every year. Of two
+/// that began at the same time and are not in the same state it is not known.
 pub(super) fn current_limit(billing: &Billing) -> Option<&SpendingLimit> {
-    let limits = billing.limits.iter().flatten();
-    limits.filter(|limit| Trial::of_limit(limit).is_some()).max_by_key(|limit| date(limit.start_date.as_deref()))
+    let began = |limit: &SpendingLimit| date(limit.start_date.as_deref());
+    let limits = || billing.limits.iter().flatten().filter(|limit| Trial::of_limit(limit).is_some());
+    let last = limits().max_by_key(|limit| began(limit))?;
+    let state = |limit: &SpendingLimit| (Trial::of_limit(limit), limit.status.clone(), limit.end_date.clone());
+    limits().all(|limit| began(limit) != began(last) || state(limit) == state(last)).then_some(last)
 }
 
 fn of_quota(quota: &str) -> Terms {
@@ -111,7 +128,7 @@ fn of_quota(quota: &str) -> Terms {
         "AzureForStudents_2018-01-01" => Terms::Trial(Trial::Students),
         "DreamSpark_2015-02-01" => Terms::Trial(Trial::Imagine),
         "PayAsYouGo_2014-09-01" => Terms::PayAsYouGo,
-        AZURE_PLAN | "LegacyMonetaryCommitment_2014-09-01" | "MonetaryCommitment_2015-05-01" => Terms::Commitment,
+        "LegacyMonetaryCommitment_2014-09-01" | "MonetaryCommitment_2015-05-01" => Terms::Commitment,
         "AAD_2015-09-01"
         | "AzureDynamics_2014-09-01"
         | "AzureInOpen_2014-09-01"
@@ -130,6 +147,7 @@ fn of_quota(quota: &str) -> Terms {
         | "MSDNDevTest_2014-09-01"
         | "MSDN_2014-09-01"
         | "Sponsored_2016-01-01" => Terms::Other,
+        // Also the Azure plan: without its billing it may be anything from free to a commitment.
         _ => Terms::Unknown,
     }
 }

@@ -1,21 +1,32 @@
 //! Tokens of Microsoft Entra. `azure_identity` makes the request, caches the token and renews it five minutes before it
 //! expires. It gets its answers through a transport of ours, because it loses the status of an error without JSON, and
 //! panics on a lifetime that no calendar holds; so it sees only tokens, and no text of an answer reaches an error.
+//!
+//! Whom it asks for them, and with what, is up to the [`Credential`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{Secret, TokenCredential};
-use azure_core::error::ErrorKind;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport};
-use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
+use azure_identity::{
+    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId,
+};
 use reqwest::StatusCode;
 use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::assertion::{Assertions, Claims, carried};
+use super::certificate::{Certificate, Signer};
 use super::http::{Answer, exchange};
+use super::imds::{self, Imds};
+use super::settings::Connections;
 use crate::core::provider::ProviderError;
 
 /// What the operator proves to Microsoft Entra with who it is.
@@ -28,50 +39,131 @@ pub enum Credential {
         /// The secret's value. Its `Debug` does not show it.
         secret: Secret,
     },
+    /// Tokens by which another issuer, such as a Kubernetes cluster, says who somebody is. The application trusts them.
+    Federated {
+        /// The id of the application (client), or of a user-assigned managed identity.
+        client_id: Uuid,
+        /// The tokens.
+        assertions: Assertions,
+    },
+    /// A certificate that is registered with the application.
+    Certificate {
+        /// The id of the application (client).
+        client_id: Uuid,
+        /// The certificate and its key.
+        certificate: Certificate,
+    },
+    /// An identity of the machine that this process runs on.
+    ManagedIdentity {
+        /// The id of a user-assigned one; without it, the system-assigned one.
+        client_id: Option<Uuid>,
+    },
 }
 
 /// Where tokens come from, and the tokens that came.
 pub(super) struct Tokens {
     credential: Arc<dyn TokenCredential>,
-    authority: String,
+    issuer: String,
+    /// The last failure that passes by itself, and until when nothing is asked.
+    failed: Mutex<Option<(Instant, ProviderError)>>,
 }
 
+/// For how long a failure answers for the issuer where that does not say how long to wait.
+const PAUSE: Duration = Duration::from_secs(5);
+
 impl Tokens {
-    /// The tokens that `authority` issues for `credential` of `tenant`, over `client`.
+    /// The tokens that `authority`, or the metadata service, issues for `credential` of `tenant`.
     pub(super) fn new(
-        client: &reqwest::Client,
+        connections: &Connections,
         authority: String,
         tenant: Uuid,
         credential: Credential,
     ) -> Result<Self, ProviderError> {
         let mut custom = CustomConfiguration::default();
         custom.authority_host.clone_from(&authority);
-        let client_options = ClientOptions {
-            cloud: Some(Arc::new(CloudConfiguration::Custom(custom))),
-            // Whoever asks for a token backs off; a retry in here would use up the deadline unseen.
-            retry: RetryOptions::none(),
-            transport: Some(Transport::new(Arc::new(Checked { client: client.clone(), authority: authority.clone() }))),
-            ..ClientOptions::default()
+        let checked = Checked { client: connections.tokens.clone(), authority: authority.clone() };
+        let client_options =
+            ClientOptions { cloud: Some(Arc::new(CloudConfiguration::Custom(custom))), ..options(Arc::new(checked)) };
+        let audience = format!("{authority}/{tenant}/oauth2/v2.0/token");
+        let tenant = tenant.to_string();
+        let asserting = ClientAssertionCredentialOptions { client_options: client_options.clone() };
+        let credential: azure_core::Result<Arc<dyn TokenCredential>> = match credential {
+            Credential::ClientSecret { client_id, secret } => {
+                let options = ClientSecretCredentialOptions { client_options };
+                ClientSecretCredential::new(&tenant, client_id.to_string(), secret, Some(options)).map(|made| made as _)
+            }
+            Credential::Federated { client_id, assertions } => {
+                ClientAssertionCredential::new(tenant, client_id.to_string(), assertions, Some(asserting))
+                    .map(|made| made as _)
+            }
+            Credential::Certificate { client_id, certificate } => {
+                let signer = Signer::new(&certificate, client_id, audience)?;
+                ClientAssertionCredential::new(tenant, client_id.to_string(), signer, Some(asserting))
+                    .map(|made| made as _)
+            }
+            Credential::ManagedIdentity { client_id } => return Self::of_machine(connections, client_id),
         };
-        let Credential::ClientSecret { client_id, secret } = credential;
-        let options = ClientSecretCredentialOptions { client_options };
-        let credential = ClientSecretCredential::new(&tenant.to_string(), client_id.to_string(), secret, Some(options))
-            .map_err(|error| ProviderError::Config {
-                detail: format!("the Azure credentials are not usable: {error}"),
-            })?;
-        Ok(Self { credential, authority })
+        let credential = credential.map_err(|error| ProviderError::Config {
+            detail: format!("the Azure credentials are not usable: {error}"),
+        })?;
+        Ok(Self { credential, issuer: authority, failed: Mutex::default() })
     }
 
-    /// A token for `scope` that is valid for five minutes at least.
+    /// The tokens for an identity of the machine.
+    fn of_machine(connections: &Connections, client_id: Option<Uuid>) -> Result<Self, ProviderError> {
+        let issuer = connections.imds();
+        let imds = Imds { client: connections.imds.clone(), endpoint: issuer.clone() };
+        let options = ManagedIdentityCredentialOptions {
+            user_assigned_id: client_id.map(|id| UserAssignedId::ClientId(id.to_string())),
+            client_options: options(Arc::new(imds)),
+        };
+        let credential = ManagedIdentityCredential::new(Some(options)).map_err(|_| imds::diverted())?;
+        Ok(Self { credential, issuer, failed: Mutex::default() })
+    }
+
+    /// A token for `scope` that is valid for five minutes at least. All accounts wait for one request: where it fails, they
+    /// need not fail one after the other, nor ask an issuer that wants a pause.
     pub(super) async fn get(&self, scope: &str) -> Result<Secret, ProviderError> {
+        let mut failed = self.failed.lock().await;
+        if let Some((until, error)) = &*failed {
+            let left = until.saturating_duration_since(Instant::now());
+            if !left.is_zero() {
+                return Err(match error {
+                    ProviderError::Throttled { .. } => ProviderError::Throttled { retry_after: Some(left) },
+                    other => other.clone(),
+                });
+            }
+        }
+        let result = self.ask(scope).await;
+        *failed = match &result {
+            Err(error @ ProviderError::Throttled { retry_after }) => {
+                Some((Instant::now() + retry_after.unwrap_or(PAUSE), error.clone()))
+            }
+            Err(error @ ProviderError::Transient { .. }) => Some((Instant::now() + PAUSE, error.clone())),
+            _ => None,
+        };
+        result
+    }
+
+    async fn ask(&self, scope: &str) -> Result<Secret, ProviderError> {
         match self.credential.get_token(&[scope], None).await {
             Ok(token) => Ok(token.token),
-            Err(error) => Err(ours(&error).unwrap_or_else(|| odd(&self.authority, "no token came of it"))),
+            Err(error) => Err(ours(&error).unwrap_or_else(|| odd(&self.issuer, "no token came of it"))),
         }
     }
 }
 
-/// The error that [`Checked`] put in, beneath what `azure_identity` and `azure_core` put around it.
+/// With `transport`. Whoever asks for a token backs off; a retry in here would use up the deadline unseen. (For managed
+/// identities `azure_identity` sets retries of its own, which are for statuses and connections, and sees neither.)
+fn options(transport: Arc<dyn HttpClient>) -> ClientOptions {
+    ClientOptions {
+        retry: RetryOptions::none(),
+        transport: Some(Transport::new(transport)),
+        ..ClientOptions::default()
+    }
+}
+
+/// The error that a transport or an assertion put in, beneath what `azure_identity` and `azure_core` put around it.
 fn ours(error: &azure_core::Error) -> Option<ProviderError> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -93,10 +185,8 @@ struct Checked {
 #[async_trait]
 impl HttpClient for Checked {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        match self.exchange(request).await {
-            Ok(body) => Ok(AsyncRawResponse::from_bytes(azure_core::http::StatusCode::Ok, Headers::default(), body)),
-            Err(error) => Err(azure_core::Error::new(ErrorKind::Other, error)),
-        }
+        let body = self.exchange(request).await.map_err(carried)?;
+        Ok(AsyncRawResponse::from_bytes(azure_core::http::StatusCode::Ok, Headers::default(), body))
     }
 }
 
@@ -109,9 +199,10 @@ impl Checked {
         let ours = headers.fold(self.client.post(request.url().clone()), |ours, (name, value)| {
             ours.header(name.as_str(), value.as_str())
         });
+        let shown = Claims::of_request(&body);
         let answer =
             exchange(ours.body(body)).await.map_err(|lost| lost.of_read(&format!("a token of {}", self.authority)))?;
-        check(&self.authority, answer)
+        check(&self.authority, answer, shown.as_ref())
     }
 }
 
@@ -131,13 +222,16 @@ struct Refused {
     error_codes: Vec<u32>,
 }
 
-fn check(authority: &str, answer: Answer) -> Result<Vec<u8>, ProviderError> {
+/// Whether a text can be a token: nothing in it breaks a header.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn check(authority: &str, answer: Answer, shown: Option<&Claims>) -> Result<Vec<u8>, ProviderError> {
     let detail = |what: &str| format!("a token of {authority}: {what}");
     match answer.status {
         StatusCode::OK => match answer.json::<Granted>() {
-            Ok(token)
-                if !token.access_token.is_empty() && token.access_token.bytes().all(|byte| byte.is_ascii_graphic()) =>
-            {
+            Ok(token) if is_token(&token.access_token) => {
                 tracing::debug!(authority, seconds = token.expires_in, "got a token");
                 Ok(answer.body)
             }
@@ -149,7 +243,7 @@ fn check(authority: &str, answer: Answer) -> Result<Vec<u8>, ProviderError> {
         }
         status if status.is_client_error() => Err(answer.json().map_or_else(
             |_| odd(authority, &format!("the answer is HTTP {status} and not from a token issuer")),
-            |refused: Refused| unauthenticated(authority, &refused),
+            |refused: Refused| unauthenticated(authority, &refused, shown),
         )),
         status => Err(odd(authority, &format!("the answer is HTTP {status}, and redirects are not followed"))),
     }
@@ -161,11 +255,30 @@ fn odd(authority: &str, what: &str) -> ProviderError {
 
 /// Only codes are repeated: what is in a description is not known. The codes are those of
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
-fn unauthenticated(authority: &str, refused: &Refused) -> ProviderError {
+fn unauthenticated(authority: &str, refused: &Refused, shown: Option<&Claims>) -> ProviderError {
     let code = refused.error_codes.first().copied();
     let hint = match code {
         Some(7_000_215) => "the client secret is wrong: put its value, not its id, into the Secret".to_owned(),
         Some(7_000_222) => "the client secret has expired: make a new one and put its value into the Secret".to_owned(),
+        Some(70_021 | 70_025 | 700_211 | 700_212 | 700_213 | 7_002_137 | 7_002_138) => {
+            let trusted = shown.map_or_else(|| "what was shown".to_owned(), Claims::to_trust);
+            format!(
+                "the application does not trust this ServiceAccount: give it a federated credential with exactly {trusted}"
+            )
+        }
+        Some(50_013 | 50_166 | 90_061 | 5_000_811) => {
+            "Microsoft Entra cannot verify the token of the ServiceAccount: the cluster's issuer and its keys must be \
+             public, and the keys RSA"
+                .to_owned()
+        }
+        Some(700_024) => {
+            "what was shown is not valid at this time: check the clocks of the operator's machine and of the API server"
+                .to_owned()
+        }
+        Some(700_027) => {
+            "the application does not know this certificate: register tls.crt with it, and again after each renewal"
+                .to_owned()
+        }
         Some(700_016) => "the tenant has no such application: check clientId and tenantId".to_owned(),
         Some(90_002 | 900_023) => "there is no such tenant: check tenantId and cloud".to_owned(),
         Some(7_000_112) => "the application is disabled: enable it in Microsoft Entra".to_owned(),
@@ -174,7 +287,7 @@ fn unauthenticated(authority: &str, refused: &Refused) -> ProviderError {
             "the tenant does not know what the token is for: check the scope in the operator's configuration".to_owned()
         }
         Some(code) => format!("see https://login.microsoftonline.com/error?code={code}"),
-        None => "check clientId, tenantId and the Secret".to_owned(),
+        None => "check clientId, tenantId and the credentials".to_owned(),
     };
     // The name of an OAuth error is a word; anything else is not repeated.
     let word = refused.error.len() <= 40 && refused.error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');

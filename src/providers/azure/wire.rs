@@ -1,8 +1,13 @@
 //! What Azure answers, as far as it is read. States and kinds are texts here: Azure adds values to them without notice.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::core::money::{Currency, Money};
 
 /// `GET /subscriptions/{id}`, version 2022-12-01:
 /// <https://learn.microsoft.com/rest/api/resources/subscriptions/get>
@@ -39,6 +44,9 @@ pub(super) struct BillingProperty {
 pub(super) struct Billing {
     #[serde(rename = "billingAccountAgreementType")]
     pub(super) agreement: Option<String>,
+    /// The resource id of the billing profile.
+    #[serde(rename = "billingProfileId")]
+    pub(super) profile_id: Option<String>,
     /// Of the billing profile.
     #[serde(rename = "billingProfileSpendingLimit")]
     pub(super) spending_limit: Option<String>,
@@ -47,12 +55,112 @@ pub(super) struct Billing {
     /// Why the billing profile is in its state.
     #[serde(rename = "billingProfileStatusReasonCode")]
     pub(super) profile_reason: Option<String>,
+    /// The state of the subscription by its billing.
+    #[serde(rename = "subscriptionBillingStatus")]
+    pub(super) status: Option<String>,
     /// Why the subscription is in its billing state.
     #[serde(rename = "subscriptionBillingStatusDetails")]
     pub(super) status_details: Option<Vec<StatusDetail>>,
     /// Whether the subscription is `Free` or `Paid`.
     #[serde(rename = "subscriptionBillingType")]
     pub(super) kind: Option<String>,
+    /// Whether the billing profile itself was read too.
+    #[serde(skip)]
+    pub(super) completed: bool,
+    /// Whether the limits were read from it.
+    #[serde(skip)]
+    pub(super) by_profile: bool,
+}
+
+impl Billing {
+    /// Takes from the billing profile what the billing property does not say.
+    pub(super) fn complete(&mut self, profile: ProfileProperties) {
+        self.completed = true;
+        if self.limits.as_ref().is_none_or(Vec::is_empty) {
+            self.limits = profile.limits;
+            self.by_profile = true;
+        }
+        self.spending_limit = self.spending_limit.take().or(profile.spending_limit);
+        self.profile_reason = self.profile_reason.take().or(profile.reason);
+    }
+}
+
+/// A billing profile, version 2024-04-01: <https://learn.microsoft.com/rest/api/billing/billing-profiles/get>
+#[derive(Debug, Deserialize)]
+pub(super) struct BillingProfile {
+    pub(super) id: String,
+    pub(super) properties: ProfileProperties,
+}
+
+/// What a billing profile says of its credit.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProfileProperties {
+    pub(super) spending_limit: Option<String>,
+    #[serde(rename = "spendingLimitDetails")]
+    pub(super) limits: Option<Vec<SpendingLimit>>,
+    #[serde(rename = "statusReasonCode")]
+    pub(super) reason: Option<String>,
+}
+
+/// `GET {billing profile}/providers/Microsoft.Consumption/credits/balanceSummary`, version 2024-08-01:
+/// <https://learn.microsoft.com/rest/api/consumption/credits/get>
+#[derive(Debug, Deserialize)]
+pub(super) struct BalanceSummary {
+    pub(super) id: Option<String>,
+    pub(super) properties: Balance,
+}
+
+/// How much of all credits of a billing profile is left.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Balance {
+    #[serde(rename = "balanceSummary")]
+    pub(super) summary: Option<Balances>,
+    pub(super) credit_currency: Option<String>,
+}
+
+/// The balance with what was used since the last invoice, in the currency of the credit.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Balances {
+    pub(super) estimated_balance: Option<Amount>,
+}
+
+/// An amount of money.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Amount {
+    pub(super) currency: Option<String>,
+    /// The digits as they were sent.
+    pub(super) value: Option<Box<RawValue>>,
+}
+
+/// A credit among those of a billing profile, version 2024-08-01:
+/// <https://learn.microsoft.com/rest/api/consumption/lots/list-by-billing-profile>
+#[derive(Debug, Deserialize)]
+pub(super) struct Lot {
+    pub(super) properties: LotProperties,
+}
+
+/// What a lot says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LotProperties {
+    pub(super) original_amount: Option<Amount>,
+    pub(super) source: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) start_date: Option<String>,
+    pub(super) expiration_date: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page {
+    /// Entries as they were sent.
+    pub(super) value: Vec<Box<RawValue>>,
+    /// Where the next page is; null or empty at the end.
+    pub(super) next_link: Option<String>,
 }
 
 /// A credit, and how far it is used.
@@ -81,6 +189,22 @@ pub(super) struct StatusDetail {
 const FIRST_DAY: Timestamp = Timestamp::constant(1_264_982_400, 0);
 /// 2100-01-01. No date of a trial is after it. A date that is not set may arrive as year 9999.
 const LAST_DAY: Timestamp = Timestamp::constant(4_102_444_800, 0);
+
+/// The money that `digits` and `currency` spell, exactly: what rounding would make nothing of is unknown.
+pub(super) fn money(digits: Option<&RawValue>, currency: Option<&str>) -> Option<Money> {
+    let digits = digits?.get();
+    let amount = Decimal::from_str_exact(digits).or_else(|_| Decimal::from_scientific(digits)).ok()?;
+    let is_nothing = digits.split(['e', 'E']).next()?.bytes().all(|digit| !(b'1'..=b'9').contains(&digit));
+    Money::new(amount, Currency::parse(currency?)?).filter(|money| !money.amount.is_zero() || is_nothing)
+}
+
+/// The date of a lot: older versions write it as in the United States, without a zone.
+pub(super) fn lot_date(text: Option<&str>) -> Option<Timestamp> {
+    date(text).or_else(|| {
+        let time = DateTime::strptime("%m/%d/%Y %H:%M:%S", text?).ok()?;
+        TimeZone::UTC.to_timestamp(time).ok().filter(|date| (FIRST_DAY..LAST_DAY).contains(date))
+    })
+}
 
 /// The date that `text` spells, if it can be one of a trial.
 pub(super) fn date(text: Option<&str>) -> Option<Timestamp> {

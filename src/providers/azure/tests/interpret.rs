@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::super::credit::Credit;
 use super::super::interpret::{Look, observation};
 use super::super::wire::{BillingProperty, Subscription};
 use super::{ID, time};
@@ -8,8 +9,8 @@ use crate::core::observation::{Acceptance, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
 use crate::core::trigger::{PastLook, Shown, shown};
 
-const PLAN: &str = "EnterpriseAgreement_2014-09-01";
-const NOW: &str = "2025-01-20T00:00:00Z";
+pub(super) const PLAN: &str = "EnterpriseAgreement_2014-09-01";
+pub(super) const NOW: &str = "2025-01-20T00:00:00Z";
 
 /// What the account looks like on [`NOW`].
 fn seen(state: &str, quota: &str, limit: Option<&str>, billing: Option<Value>) -> Observation {
@@ -19,7 +20,7 @@ fn seen(state: &str, quota: &str, limit: Option<&str>, billing: Option<Value>) -
     let billing = billing.map(|properties| json!({"id": "", "properties": properties}).to_string());
     let billing: Option<BillingProperty> = billing.map(|billing| serde_json::from_str(&billing).unwrap());
     let look = Look { observed: time(NOW), provider_time: None };
-    observation(&subscription, billing.map(|billing| billing.properties).as_ref(), look)
+    observation(&subscription, billing.map(|billing| billing.properties).as_ref(), &Credit::default(), look)
 }
 
 fn of_quota(quota: &str) -> Observation {
@@ -27,7 +28,7 @@ fn of_quota(quota: &str) -> Observation {
 }
 
 /// The billing of a free account under a Microsoft Customer Agreement whose credit is in `status`.
-fn free(status: &str) -> Value {
+pub(super) fn free(status: &str) -> Value {
     json!({
         "billingAccountAgreementType": "MicrosoftCustomerAgreement",
         "billingProfileSpendingLimit": "On",
@@ -40,7 +41,7 @@ fn free(status: &str) -> Value {
 }
 
 /// `value` with `new` at `path`; null takes away.
-fn with(mut value: Value, path: &str, new: Value) -> Value {
+pub(super) fn with(mut value: Value, path: &str, new: Value) -> Value {
     let (parent, key) = path.rsplit_once('/').unwrap();
     value.pointer_mut(parent).unwrap()[key] = new;
     value
@@ -84,7 +85,7 @@ fn quota_ids_become_offers() {
         ("AzureForStudents_2018-01-01", FreeTrial),
         ("DreamSpark_2015-02-01", FreeTrial),
         ("PayAsYouGo_2014-09-01", PayAsYouGo),
-        (PLAN, Commitment),
+        (PLAN, Unknown), // its billing tells
         ("MonetaryCommitment_2015-05-01", Commitment),
         ("LegacyMonetaryCommitment_2014-09-01", Commitment),
         ("LightweightTrial_2016-09-01", Other),
@@ -132,7 +133,10 @@ fn only_billing_tells_a_free_account_on_the_azure_plan() {
         (PLAN, kind("Benefit"), Unknown),
         (PLAN, json!({"billingAccountAgreementType": "MicrosoftCustomerAgreement"}), Unknown),
         (PLAN, agreement("EnterpriseAgreement"), Commitment),
-        (PLAN, json!({}), Commitment),
+        (PLAN, agreement("MicrosoftPartnerAgreement"), Other),
+        (PLAN, agreement("MicrosoftOnlineServicesProgram"), Unknown),
+        (PLAN, agreement("New"), Unknown),
+        (PLAN, json!({}), Unknown),
         (free_trial, free("Active"), FreeTrial),
         (free_trial, kind("Paid"), PayAsYouGo),
         (
@@ -154,6 +158,7 @@ fn an_upgrade_is_accepted_when_the_limit_is_gone() {
     let unclear = |text: &str| Acceptance::Unclear(text.to_owned());
     let (on, off) = (Acceptance::NotAccepted, Acceptance::Accepted);
     let profile = |limit: Value| Some(with(free("Active"), "/billingProfileSpendingLimit", limit));
+    let untold = |status: &str| Some(with(free(status), "/billingProfileSpendingLimit", json!(null)));
     let (trial, students, imagine) = ("FreeTrial_2014-09-01", "AzureForStudents_2018-01-01", "DreamSpark_2015-02-01");
     for (quota, limit, billing, acceptance) in [
         (trial, Some("On"), None, on.clone()),
@@ -172,11 +177,15 @@ fn an_upgrade_is_accepted_when_the_limit_is_gone() {
         (PLAN, Some("Off"), profile(json!("On")), on.clone()),
         (PLAN, Some("Off"), profile(json!("Off")), off.clone()),
         (PLAN, Some("On"), profile(json!("New")), unclear("New")),
-        (PLAN, Some("On"), profile(json!(null)), on.clone()),
+        // Where the profile's is not told, the state of the trial's limit tells that there is one.
+        (PLAN, Some("Off"), profile(json!(null)), on.clone()),
+        (PLAN, Some("Off"), untold("LimitReached"), on.clone()),
+        (PLAN, Some("Off"), untold("Expired"), on.clone()),
+        (PLAN, Some("Off"), untold("New"), unclear("no spending limit is reported")),
         (PLAN, Some("Off"), Some(free("LimitRemoved")), off),
         // Only a trial can be upgraded.
         ("Sponsored_2016-01-01", Some("Off"), None, on.clone()),
-        (PLAN, Some("Off"), None, on.clone()),
+        (PLAN, Some("Off"), None, on.clone()), // nor what is not known to be one
         ("PayAsYouGo_2014-09-01", Some("Off"), None, on),
     ] {
         let seen = seen("Enabled", quota, limit, billing.clone());
@@ -190,6 +199,13 @@ fn only_a_word_of_the_provider_exhausts() {
     let reason = |reason: &str, since: Value| {
         Some(json!({"subscriptionBillingStatusDetails": [{"reason": reason, "effectiveDate": since}]}))
     };
+    let reasons = |reasons: &[(&str, &str)]| {
+        let details = reasons.iter().map(|(reason, since)| json!({"reason": reason, "effectiveDate": since}));
+        Some(json!({"subscriptionBillingStatusDetails": details.collect::<Vec<_>>()}))
+    };
+    let both = |billing: Value, reason: &str| {
+        Some(with(billing, "/subscriptionBillingStatusDetails", json!([{"reason": reason, "effectiveDate": null}])))
+    };
     let profile = |reason: &str| Some(json!({"billingProfileStatusReasonCode": reason}));
     for (billing, credit, period) in [
         // A disabled account alone is not exhausted.
@@ -200,7 +216,29 @@ fn only_a_word_of_the_provider_exhausts() {
         (reason("SpendingLimitReached", json!(null)), Exhausted, Unknown),
         (reason("SpendingLimitReached", json!("2025-01-21T00:00:00Z")), Unknown, Unknown),
         (reason("SpendingLimitReached", json!("0001-01-01T00:00:00Z")), Unknown, Unknown),
-        (reason("Expired", json!("2025-01-19T00:00:00Z")), Unknown, Exhausted),
+        // It may mean that the account was cancelled.
+        (reason("Expired", json!("2025-01-19T00:00:00Z")), Unknown, Unknown),
+        (both(limit("endDate", json!("2025-01-19T00:00:00Z")), "Expired"), Active, Exhausted),
+        (both(limit("endDate", json!("2025-01-21T00:00:00Z")), "Expired"), Active, Unknown),
+        (both(limit("status", json!("New")), "SpendingLimitReached"), Unknown, Active),
+        (both(limit("status", json!("Expired")), "SpendingLimitReached"), Unknown, Exhausted),
+        (both(limit("status", json!(null)), "SpendingLimitReached"), Exhausted, Active),
+        // Of several the last one counts.
+        (
+            reasons(&[("SpendingLimitReached", "2024-01-19T00:00:00Z"), ("None", "2025-01-19T00:00:00Z")]),
+            Unknown,
+            Unknown,
+        ),
+        (
+            reasons(&[("SpendingLimitReached", "2025-01-19T00:00:00Z"), ("None", "2024-01-19T00:00:00Z")]),
+            Exhausted,
+            Unknown,
+        ),
+        (
+            reasons(&[("SpendingLimitReached", "2025-01-19T00:00:00Z"), ("None", "2025-01-19T00:00:00Z")]),
+            Unknown,
+            Unknown,
+        ),
         (reason("Cancelled", json!("2025-01-19T00:00:00Z")), Unknown, Unknown),
         (reason("PastDue", json!(null)), Unknown, Unknown),
         (reason("", json!(null)), Unknown, Unknown),
@@ -228,17 +266,62 @@ fn only_a_word_of_the_provider_exhausts() {
     }
 }
 
+/// While the account works, they are of last year's credit.
+#[test]
+fn no_reason_exhausts_an_account_that_works() {
+    let details =
+        json!([{"reason": "SpendingLimitReached", "effectiveDate": "2024-01-19T00:00:00Z"}, {"reason": "Expired"}]);
+    for billing in [
+        json!({"subscriptionBillingStatusDetails": details}),
+        json!({"billingProfileStatusReasonCode": "SpendingLimitReached"}),
+        json!({"billingProfileStatusReasonCode": "SpendingLimitExpired"}),
+    ] {
+        let seen = seen("Enabled", "AzureForStudents_2018-01-01", Some("On"), Some(billing.clone()));
+        assert!(seen.benefits.iter().all(|benefit| benefit.state == BenefitState::Unknown), "{billing}");
+    }
+}
+
 #[test]
 fn what_somebody_stopped_is_in_no_state_to_be_upgraded() {
-    let stopped = |reason: &str, since: &str| json!({"subscriptionBillingStatusDetails": [{"reason": reason, "effectiveDate": since}]});
-    for reason in ["Cancelled", "SuspiciousActivity", "PolicyViolation", "Transferred"] {
-        let billing = Some(stopped(reason, "2025-01-19T00:00:00Z"));
-        let seen = seen("Disabled", "FreeTrial_2014-09-01", Some("On"), billing);
-        assert_eq!(seen.lifecycle, Lifecycle::Unknown(format!("Disabled ({reason})")));
+    let lifecycle =
+        |state: &str, billing: Value| seen(state, "FreeTrial_2014-09-01", Some("On"), Some(billing)).lifecycle;
+    let stopped = |state: &str, reason: &str| Lifecycle::Unknown(format!("{state} ({reason})"));
+    let since = |reason: &str, since: Value| json!({"subscriptionBillingStatusDetails": [{"reason": reason, "effectiveDate": since}]});
+    // An odd date proves nothing, and one to come changes nothing.
+    for date in
+        [json!("2025-01-19T00:00:00Z"), json!("0001-01-01T00:00:00Z"), json!("2025-01-21T00:00:00Z"), json!(null)]
+    {
+        for reason in ["Cancelled", "SuspiciousActivity", "PolicyViolation", "Transferred"] {
+            for state in ["Disabled", "Warned", "PastDue", "Enabled"] {
+                assert_eq!(lifecycle(state, since(reason, date.clone())), stopped(state, reason), "{date}");
+            }
+        }
+        // A reason that is not known may be one of these, if the account does not work.
+        for reason in ["PastDue", "Other", "New"] {
+            assert_eq!(lifecycle("Disabled", since(reason, date.clone())), stopped("Disabled", reason), "{date}");
+            assert_eq!(lifecycle("Enabled", since(reason, date.clone())), Lifecycle::Active);
+        }
+        for reason in ["None", "SpendingLimitReached", "Expired", ""] {
+            assert_eq!(lifecycle("Disabled", since(reason, date.clone())), Lifecycle::Restricted, "{reason}");
+        }
+        assert_eq!(lifecycle("Deleted", since("Cancelled", date)), Lifecycle::Closed);
     }
-    let to_come = Some(stopped("Cancelled", "2025-01-21T00:00:00Z"));
-    let seen = seen("Disabled", "FreeTrial_2014-09-01", Some("On"), to_come);
-    assert_eq!(seen.lifecycle, Lifecycle::Restricted);
+    for (path, word) in [
+        ("billingProfileStatusReasonCode", "UnusualActivity"),
+        ("billingProfileStatusReasonCode", "New"),
+        ("subscriptionBillingStatus", "Cancelled"),
+        ("subscriptionBillingStatus", "Suspended"),
+    ] {
+        assert_eq!(lifecycle("Disabled", json!({path: word})), stopped("Disabled", word));
+    }
+    let one_of_two =
+        json!({"subscriptionBillingStatusDetails": [{"reason": "SpendingLimitReached"}, {"reason": "Cancelled"}]});
+    assert_eq!(lifecycle("Disabled", one_of_two), stopped("Disabled", "Cancelled"));
+    assert_eq!(lifecycle("Disabled", json!({"subscriptionBillingStatus": "Disabled"})), Lifecycle::Restricted);
+    // What is paid for already is in the state that it is in.
+    let paid = with(free("Active"), "/subscriptionBillingType", json!("Paid"));
+    let unpaid = with(paid, "/billingProfileStatusReasonCode", json!("PastDue"));
+    assert_eq!(seen("Warned", PLAN, None, Some(unpaid)).lifecycle, Lifecycle::Warned);
 }
 
 #[test]
@@ -293,7 +376,7 @@ fn amounts_are_decimals_or_unknown() {
         let subscription = json!({"subscriptionId": ID, "state": "Enabled", "subscriptionPolicies": {"quotaId": PLAN}});
         let subscription: Subscription = serde_json::from_value(subscription).unwrap();
         let look = Look { observed: time(NOW), provider_time: None };
-        let seen = observation(&subscription, Some(&property.properties), look);
+        let seen = observation(&subscription, Some(&property.properties), &Credit::default(), look);
         let credit = benefit(&seen, BenefitKind::Credit);
         assert_eq!(credit.granted.map(|money| money.to_string()).as_deref(), granted, "{digits}");
         assert_eq!(credit.state, BenefitState::Active, "{digits}");
@@ -308,14 +391,15 @@ fn amounts_are_decimals_or_unknown() {
 fn each_trial_has_its_benefits_and_its_length() {
     use BenefitKind::{Credit, FreeServices, Period};
     for (quota, kinds, days) in [
-        ("FreeTrial_2014-09-01", vec![Credit, Period], 30),
-        ("AzureForStudents_2018-01-01", vec![Credit, Period], 365),
-        ("DreamSpark_2015-02-01", vec![FreeServices], 365),
+        ("FreeTrial_2014-09-01", vec![Credit, Period], Some(30)),
+        ("AzureForStudents_2018-01-01", vec![Credit, Period], Some(365)),
+        // Free services are not used up by time, so that a declared beginning tells no end.
+        ("DreamSpark_2015-02-01", vec![FreeServices], None),
     ] {
         let seen = of_quota(quota);
         assert_eq!(seen.benefits.iter().map(|benefit| benefit.kind).collect::<Vec<_>>(), kinds);
         assert!(seen.benefits.iter().all(|benefit| benefit.state == BenefitState::Unknown));
-        assert_eq!(seen.trial_length, Some(SignedDuration::from_hours(days * 24)));
+        assert_eq!(seen.trial_length, days.map(|days| SignedDuration::from_hours(days * 24)));
     }
     assert_eq!(of_quota("PayAsYouGo_2014-09-01").trial_length, None);
 }
@@ -336,13 +420,29 @@ fn the_latest_of_several_limits_counts() {
     assert_eq!((period.state, period.end), (BenefitState::Active, Some(time("2026-01-10T00:00:00Z"))));
 }
 
+#[test]
+fn which_of_two_limits_of_the_same_time_counts_is_not_known() {
+    let mut other = free("LimitReached")["billingProfileSpendingLimitDetails"][0].clone();
+    for start in [json!("2025-01-02T00:00:00Z"), json!(null)] {
+        other["startDate"] = start.clone();
+        for first in [0, 1] {
+            let mut billing = limit("startDate", start.clone());
+            billing["billingProfileSpendingLimitDetails"].as_array_mut().unwrap().insert(first, other.clone());
+            assert_eq!(states(Some(billing)), (BenefitState::Unknown, BenefitState::Unknown), "{start} {first}");
+        }
+        let twice = json!([other, other]);
+        let billing = with(free("Active"), "/billingProfileSpendingLimitDetails", twice);
+        assert_eq!(states(Some(billing)).0, BenefitState::Exhausted, "the same twice is no doubt");
+    }
+}
+
 /// From the answer to the decision.
 #[test]
 fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
     use crate::core::desired::When;
     for (billing, met) in [(free("LimitReached"), true), (free("Active"), false), (free("Expired"), false)] {
         let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));
-        let past = PastLook { benefits: seen.benefits.clone(), observed: seen.observed };
+        let past = PastLook { benefits: seen.benefits.clone(), observed: seen.observed, eligible: true, source: None };
         let shown = shown(&When::BenefitsExhausted, Some(&past), &seen);
         // `Expired` before the end that is reported with it is a contradiction.
         assert_eq!(matches!(shown, Shown::Yes(_)), met, "{billing}: {shown:?}");

@@ -1,7 +1,15 @@
 //! The provider against a server of its own that answers byte by byte what a test tells it to.
 
+mod answers;
+mod credit;
+mod described;
+mod identities;
 mod interpret;
+mod list;
+mod operations;
+mod properties;
 mod reads;
+mod remaining;
 mod server;
 mod tokens;
 mod upgrades;
@@ -14,6 +22,7 @@ use uuid::Uuid;
 use self::server::Server;
 use super::{Azure, AzureCloud, Broker, Connections, Credential, Settings, UpgradeMethod};
 use crate::core::account::AccountId;
+use crate::core::provider::ProviderError;
 
 const ID: &str = "6f1a3c1e-0000-4a00-9000-00000000f7ee";
 const TENANT: Uuid = Uuid::from_u128(0x72f9_88bf_0000_4a00_9000_0000_0000_00aa);
@@ -37,6 +46,7 @@ fn settings(server: &Server) -> Settings {
     Settings {
         arm_endpoint: Some(server.url("/")),
         authority_host: Some(server.url("")),
+        imds_endpoint: Some(server.url("/")),
         broker: Some(Broker { url: server.url("/broker/"), scope: "api://broker/.default".to_owned() }),
         trust_anchor_pem: Some(server.certificate.clone().into_bytes()),
     }
@@ -46,4 +56,11 @@ fn azure(settings: Settings, method: UpgradeMethod) -> Azure {
     let credential = Credential::ClientSecret { client_id: CLIENT, secret: SECRET.into() };
     let connections = Connections::new(settings).unwrap();
     Azure::new(&connections, AzureCloud::Public, TENANT, credential, method).unwrap()
+}
+
+impl Azure {
+    /// Asks for a token, and for nothing else.
+    async fn check(&self, deadline: Duration) -> Result<(), ProviderError> {
+        super::within(deadline, self.tokens.get(self.cloud.scope())).await.map(|_| ())
+    }
 }

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::server::{Reply, Request, Server, error, json, reply};
@@ -59,8 +60,76 @@ async fn an_account_is_read_from_two_answers() {
         assert_eq!(request.header("accept-language"), Some("en-US"));
         assert_eq!(request.header("x-ms-return-client-request-id"), Some("true"));
     }
-    let id = |index: usize| requests[index].header("x-ms-client-request-id").unwrap();
-    assert_ne!(id(0), id(1));
+    let id = |index: usize, name: &str| requests[index].header(name).unwrap();
+    assert_ne!(id(0, "x-ms-client-request-id"), id(1, "x-ms-client-request-id"), "one for each request");
+    assert_eq!(id(0, "x-ms-correlation-request-id"), id(1, "x-ms-correlation-request-id"), "one for the look");
+    assert_eq!(seen.unread, []);
+}
+
+#[tokio::test]
+async fn an_azure_plan_whose_billing_tells_too_little_is_remarked_on() {
+    let plan = SUBSCRIPTION.replace("FreeTrial_2014-09-01", "EnterpriseAgreement_2014-09-01");
+    for (billing, remarked, unread) in [
+        (json(200, BILLING), true, 0),
+        (error(400, "NoRegisteredProviderFound"), true, 0),
+        (json(200, &BILLING.replace("MicrosoftOnlineServicesProgram", "EnterpriseAgreement")), false, 0),
+        // There a permission would tell.
+        (error(403, "AuthorizationFailed"), false, 1),
+    ] {
+        let (seen, _) = look(json(200, &plan), billing).await;
+        let seen = seen.unwrap();
+        assert_eq!(seen.unread.len(), unread, "{seen:?}");
+        assert_eq!(seen.remarks.iter().any(|remark| remark.contains("whether it is a trial")), remarked, "{seen:?}");
+    }
+    let (seen, _) =
+        look(json(200, &SUBSCRIPTION.replace("FreeTrial_2014-09-01", "New_2031-01-01")), json(200, BILLING)).await;
+    assert_eq!(seen.unwrap().remarks, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_same_trouble_is_told_in_the_same_words_each_time() {
+    let id = "0c4ab9f2-1c27-4f3a-9b0e-1a2b3c4d5e6f";
+    let head = |id: &str| format!("content-type: application/json\r\nx-ms-request-id: {id}\r\n");
+    let body = |code: &str| format!(r#"{{"error":{{"code":"{code}","message":"it said why"}}}}"#);
+    let another = SUBSCRIPTION.replace("6F1A3C1E", "6F1A3C1F");
+    for (status, body) in [
+        (200, "{".to_owned()),
+        (200, another),
+        (302, String::new()),
+        (400, body("BadRequest")),
+        (401, body("InvalidAuthenticationToken")),
+        (403, body("AuthorizationFailed")),
+        (404, body("SubscriptionNotFound")),
+        (503, body("ServerTimeout")),
+    ] {
+        let asked = AtomicUsize::new(0);
+        let server = Server::start(move |_| {
+            let id = if asked.fetch_add(1, Ordering::Relaxed) == 0 { id } else { "0c4ab9f2; call 555-0100" };
+            reply(status, &head(id), &body)
+        })
+        .await;
+        let first = observe(&server).await.unwrap_err().to_string();
+        let second = observe(&server).await.unwrap_err().to_string();
+        assert_eq!(first, second, "{status}: a status would be written at every look");
+        assert!(!first.contains(id) && !first.contains("555-0100"), "{status}: {first}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_request_to_slow_down_nothing_is_asked_until_it_is_over() {
+    let other = AccountId::parse("azure", "6f1a3c1e-0000-4a00-9000-000000000002").unwrap();
+    let server = Server::start(|_| reply(429, "retry-after: 100\r\n", "")).await;
+    let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
+    azure.observe(&account(), &|| time(NOW), DEADLINE).await.unwrap_err();
+    // Each subscription is counted by itself, and so is the list.
+    for (account, requests) in [(account(), 1), (other, 2)] {
+        let error = azure.observe(&account, &|| time(NOW), DEADLINE).await.unwrap_err();
+        let ProviderError::Throttled { retry_after: Some(left) } = error else { panic!("{error}") };
+        assert!((90..=100).contains(&left.as_secs()), "{left:?}");
+        assert_eq!(server.requests().len(), requests);
+    }
+    azure.survey(DEADLINE).await.unwrap();
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -133,29 +202,48 @@ async fn a_pause_is_read_in_both_its_forms() {
         ("retry-after: Sun, 02 Feb 2025 03:04:00 GMT\r\n", Some(0)),
         ("retry-after: 99999999999999999\r\n", Some(3600)),
         ("retry-after: 99999999999999999999999\r\n", None),
+        ("retry-after-ms: 1500\r\nretry-after: 17\r\n", Some(1)),
+        ("x-ms-retry-after-ms: 2500\r\n", Some(2)),
+        ("retry-after-ms: soon\r\nretry-after: 17\r\n", Some(17)),
+        ("retry-after-ms: 99999999999999999\r\n", Some(3600)),
+        ("x-ms-ratelimit-microsoft.consumption-retry-after: 9\r\n", Some(9)),
         ("retry-after: soon\r\n", None),
         ("retry-after: -5\r\n", None),
         ("", None),
     ] {
         let (seen, _) = look(reply(429, header, ""), Reply::Nothing).await;
-        let retry_after = seconds.map(Duration::from_secs);
-        assert_eq!(seen.unwrap_err(), ProviderError::Throttled { retry_after }, "{header}");
+        let ProviderError::Throttled { retry_after } = seen.unwrap_err() else { panic!("{header}") };
+        assert_eq!(retry_after.map(|pause| pause.as_secs()), seconds, "{header}");
     }
 }
 
 #[tokio::test]
 async fn where_the_billing_cannot_be_read_less_is_known() {
-    for answer in [
-        error(401, "NoClaims"),
-        error(403, "AuthorizationFailed"),
-        error(404, "NotFound"),
-        error(400, "DisallowedProvider"),
-        error(400, "NoRegisteredProviderFound"),
-        error(409, "MissingSubscriptionRegistration"),
+    for (answer, denied) in [
+        (error(401, "NoClaims"), true),
+        (error(403, "AuthorizationFailed"), true),
+        (error(404, "NotFound"), true),
+        // There is nothing to grant.
+        (error(400, "DisallowedProvider"), false),
+        (error(400, "DisallowedOperation"), false),
+        (error(400, "InvalidResourceType"), false),
+        (error(400, "NoRegisteredProviderFound"), false),
+        (error(409, "MissingSubscriptionRegistration"), false),
     ] {
-        let (seen, _) = look(json(200, SUBSCRIPTION), answer).await;
-        let credit = seen.unwrap().benefit(BenefitKind::Credit).unwrap().clone();
+        let (seen, _) = look(json(200, SUBSCRIPTION), answer.clone()).await;
+        let seen = seen.unwrap();
+        let credit = seen.benefit(BenefitKind::Credit).unwrap();
         assert_eq!((credit.state, credit.source.name()), (BenefitState::Unknown, "subscription"));
+        assert_eq!(!seen.unread.is_empty(), denied, "{answer:?}");
+        let told = seen.unread.iter().all(|unread| {
+            unread.permission == "Microsoft.Billing/billingProperty/read, as in the role Cost Management Reader"
+        });
+        assert!(told, "{:?}", seen.unread);
+        // The Azure plan may be a free account, or anything else.
+        let plan = SUBSCRIPTION.replace("FreeTrial_2014-09-01", "EnterpriseAgreement_2014-09-01");
+        let (seen, _) = look(json(200, &plan), answer).await;
+        let seen = seen.unwrap();
+        assert_eq!((seen.offer.class, seen.eligible, !seen.unread.is_empty()), (OfferClass::Unknown, false, denied));
     }
 }
 

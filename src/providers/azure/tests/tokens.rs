@@ -3,7 +3,6 @@ use std::time::Duration;
 use super::server::{Reply, Server, json, reply};
 use super::{DEADLINE, SECRET, TENANT, azure, settings};
 use crate::core::provider::ProviderError;
-use crate::providers::BillingProvider;
 use crate::providers::azure::{Azure, AzureCloud, Connections, Credential, Settings, UpgradeMethod};
 
 async fn check(answer: Reply) -> Result<(), ProviderError> {
@@ -106,6 +105,27 @@ async fn an_issuer_that_never_answers_is_left_at_the_deadline() {
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let error = azure.check(Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(error.reason(), "ProviderUnreachable");
+}
+
+#[tokio::test]
+async fn one_failure_is_an_answer_for_all_who_wait() {
+    for (answer, reason, pause) in
+        [(reply(429, "retry-after: 17\r\n", ""), "Throttled", 17), (reply(503, "", ""), "ProviderUnreachable", 5)]
+    {
+        let server = Server::start_raw(move |_| answer.clone()).await;
+        let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
+        let (one, two, three) = tokio::join!(azure.check(DEADLINE), azure.check(DEADLINE), azure.check(DEADLINE));
+        for result in [one, two, three, azure.check(DEADLINE).await] {
+            assert_eq!(result.unwrap_err().reason(), reason);
+        }
+        assert_eq!(server.all_requests().len(), 1);
+        // It is asked again when the pause is over.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(pause)).await;
+        tokio::time::resume();
+        azure.check(DEADLINE).await.unwrap_err();
+        assert_eq!(server.all_requests().len(), 2);
+    }
 }
 
 #[tokio::test]

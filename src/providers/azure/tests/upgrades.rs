@@ -4,27 +4,34 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 use super::server::{Reply, Request, Server, error, json, reply};
 use super::{DEADLINE, ID, TENANT, TOKEN, account, azure, settings};
 use crate::core::desired::When;
+use crate::core::observation::Lifecycle;
 use crate::core::offer::{Offer, OfferClass};
 use crate::core::provider::{Method, ProviderError};
 use crate::core::record::Outcome;
 use crate::core::transition::Transition;
-use crate::providers::azure::{Settings, UpgradeMethod};
+use crate::providers::azure::terms::Trial;
+use crate::providers::azure::{AzureCloud, Settings, UpgradeMethod, portal};
 use crate::providers::{Accepted, BillingProvider, UpgradeRequest};
 
-fn transition() -> Transition {
+pub(super) fn transition() -> Transition {
     let from = Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() };
-    Transition::new(&account(), &from, &Method::Broker, &When::BenefitsExhausted)
+    Transition::new(&account(), &from, Method::Broker, &When::BenefitsExhausted)
 }
 
-fn seconds_from_now(seconds: i64) -> Timestamp {
+pub(super) fn seconds_from_now(seconds: i64) -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second() + seconds).unwrap()
 }
 
-async fn upgrade_with(settings: Settings, not_after: Timestamp, deadline: Duration) -> Result<Accepted, ProviderError> {
+pub(super) async fn upgrade_with(
+    settings: Settings,
+    not_after: Timestamp,
+    deadline: Duration,
+) -> Result<Accepted, ProviderError> {
     let (transition, key) = (transition(), account().upgrade_key().idempotency_key());
     let request = UpgradeRequest { transition: &transition, key, not_after, deadline };
     azure(settings, UpgradeMethod::Broker).upgrade(&account(), request).await
@@ -86,8 +93,23 @@ async fn a_rejection_says_why() {
     let Err(ProviderError::Precondition { code, detail }) = result else { panic!("{result:?}") };
     assert_eq!(code, "PaymentMethodRequired");
     assert!(detail.contains("it said why") && detail.contains(ID) && detail.contains("/broker"), "{detail}");
-    let (result, _) = upgrade(reply(404, "content-type: text/html\r\n", "<html>")).await;
-    assert!(matches!(result, Err(ProviderError::Precondition { code, .. }) if code == "HTTP 404"));
+}
+
+/// A gateway may answer so although the broker took the request.
+#[tokio::test]
+async fn only_the_brokers_own_error_rejects() {
+    for status in [400, 401, 403, 404, 410, 422] {
+        for answer in [
+            reply(status, "content-type: text/html\r\n", "<html>"),
+            reply(status, "", ""),
+            json(status, "{}"),
+            json(status, r#"{"error": "no"}"#),
+            json(status, r#"{"error": {"code": "", "message": "no"}}"#),
+        ] {
+            let (result, _) = upgrade(answer).await;
+            assert!(matches!(result, Err(ProviderError::OutcomeUnknown { .. })), "{status}: {result:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -190,15 +212,39 @@ async fn the_portal_is_a_persons() {
     let server = Server::start(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let capabilities = azure.capabilities(&account()).unwrap();
-    let Method::Portal { url, needs } = &capabilities.method else { panic!("{capabilities:?}") };
-    let blade = "blade/Microsoft_Azure_Billing/RemoveSpendingLimitBlade/subscriptionId";
-    assert_eq!(url, &format!("https://portal.azure.com/{TENANT}#{blade}/{ID}"));
-    assert!(needs.contains("account administrator") && needs.contains("neither virtual nor prepaid"));
+    assert_eq!((capabilities.method, capabilities.endpoint.as_str()), (Method::Portal, "https://portal.azure.com"));
     let (transition, key) = (transition(), account().upgrade_key().idempotency_key());
     let not_after = seconds_from_now(30);
     let request = UpgradeRequest { transition: &transition, key, not_after, deadline: DEADLINE };
     assert_eq!(azure.upgrade(&account(), request).await.unwrap_err().reason(), "Unsupported");
     assert!(server.all_requests().is_empty());
+}
+
+#[test]
+fn each_trial_has_its_page_and_its_needs() {
+    let handoff = |cloud, trial, lifecycle: Lifecycle| {
+        portal::handoff(cloud, TENANT, Uuid::parse_str(ID).unwrap(), trial, &lifecycle)
+    };
+    let support = "blade/Microsoft_Azure_Support/HelpAndSupportBlade/newsupportrequest";
+    for (cloud, host) in [
+        (AzureCloud::Public, "https://portal.azure.com"),
+        (AzureCloud::UsGovernment, "https://portal.azure.us"),
+        (AzureCloud::China, "https://portal.azure.cn"),
+    ] {
+        let limit = format!("blade/Microsoft_Azure_Billing/RemoveSpendingLimitBlade/subscriptionId/{ID}");
+        for (trial, url, needs) in [
+            (Trial::Free, format!("{host}/{TENANT}#{limit}"), "neither virtual nor prepaid"),
+            (Trial::Students, format!("{host}/#@{TENANT}/resource/subscriptions/{ID}/overview"), support),
+            (Trial::Imagine, format!("{host}/{TENANT}#{support}"), "a request to Azure support"),
+        ] {
+            let works = handoff(cloud, trial, Lifecycle::Active);
+            assert_eq!(works.url, url);
+            assert!(works.needs.contains(needs) && works.needs.contains("account administrator"), "{}", works.needs);
+            assert!(!works.needs.contains("come back") && !works.needs.ends_with('.'), "{}", works.needs);
+            let restricted = handoff(cloud, trial, Lifecycle::Restricted);
+            assert!(restricted.needs.contains("come back with the upgrade, and are charged"), "{}", restricted.needs);
+        }
+    }
 }
 
 #[tokio::test]

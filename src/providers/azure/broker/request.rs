@@ -1,12 +1,4 @@
-//! The upgrade by a broker. Azure has no interface for it; this protocol is our own, in the manner of Azure Resource Manager:
-//!
-//! ```text
-//! POST {broker}/subscriptions/{id}/providers/PaygOperator.Broker/upgrade?api-version=2026-11-01
-//! Authorization: Bearer {a token of Microsoft Entra for the broker's scope}
-//! Idempotency-Key: {the same UUID for every attempt at the upgrade of this subscription, for ever}
-//!
-//! {"properties": {"targetOffer": "PayAsYouGo", "acceptCharges": true}}
-//! ```
+//! The request for an upgrade, and what the answer proves:
 //!
 //! - 200, 201 or 202 with a JSON object, or 202 with `Content-Length: 0`: accepted. The broker remembers the key for ever
 //!   and answers it with the same upgrade; that the account is upgraded is seen on the account.
@@ -20,28 +12,33 @@ use azure_core::credentials::Secret;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
+use url::Url;
 use uuid::Uuid;
 
-use super::arm::with_headers;
-use super::http::{Answer, NoAnswer, exchange};
-use super::settings::CONNECT_TIMEOUT;
+use super::operation;
 use crate::core::provider::ProviderError;
+use crate::providers::azure::arm::with_headers;
+use crate::providers::azure::http::{Answer, ArmError, NoAnswer, excerpt, exchange};
+use crate::providers::azure::settings::CONNECT_TIMEOUT;
 use crate::providers::{Accepted, UpgradeRequest};
 
 /// The request for one upgrade.
-pub(super) struct Call<'a> {
-    pub(super) client: &'a reqwest::Client,
-    pub(super) url: &'a str,
-    pub(super) token: &'a Secret,
-    pub(super) id: Uuid,
-    pub(super) request: UpgradeRequest<'a>,
+pub(crate) struct Call<'a> {
+    pub(crate) client: &'a reqwest::Client,
+    pub(crate) broker: &'a Url,
+    pub(crate) token: &'a Secret,
+    pub(crate) id: Uuid,
+    pub(crate) request: UpgradeRequest<'a>,
 }
 
 impl Call<'_> {
     /// Sends the request, once, unless it is too late. The answer may take as long as `left`.
-    pub(super) async fn send(&self, left: Duration) -> Result<Accepted, ProviderError> {
-        let Self { client, url, token, id, request } = self;
-        let url = format!("{url}/subscriptions/{id}/providers/PaygOperator.Broker/upgrade?api-version=2026-11-01");
+    pub(crate) async fn send(&self, left: Duration) -> Result<Accepted, ProviderError> {
+        let Self { client, token, id, request, .. } = self;
+        let url = format!(
+            "{}/subscriptions/{id}/providers/PaygOperator.Broker/upgrade?api-version=2026-11-01",
+            self.address()
+        );
         let body = json!({"properties": {"targetOffer": request.transition.to.name(), "acceptCharges": true}});
         let post = with_headers(client.post(url), token).header("Idempotency-Key", request.key.to_string()).json(&body);
         // The first byte is written when there is a connection, which takes no longer than this.
@@ -60,30 +57,43 @@ impl Call<'_> {
     /// What the answer proves. Whatever is not listed proves nothing.
     fn classify(&self, answer: &Answer) -> Result<Accepted, ProviderError> {
         let status = answer.status;
-        let accepted = || Accepted { message: format!("the broker answered HTTP {status}") };
         match status.as_u16() {
-            202 if answer.is_declared_empty() => Ok(accepted()),
+            202 if answer.is_declared_empty() => Ok(self.accepted(answer, &Map::new())),
             200..=202 => match answer.json::<Map<String, Value>>() {
-                Ok(_) => Ok(accepted()),
+                Ok(body) => Ok(self.accepted(answer, &body)),
                 Err(odd) => Err(self.unknown(&format!("HTTP {status}, but {odd}"))),
             },
-            400 | 401 | 403 | 404 | 410 | 422 => Err(self.rejected(answer)),
-            _ => Err(self
-                .unknown(&format!("HTTP {status} {}", answer.error().map(|error| error.text()).unwrap_or_default()))),
+            code => Err(match answer.error() {
+                Some(error) if matches!(code, 400 | 401 | 403 | 404 | 410 | 422) => self.rejected(status, error),
+                Some(error) => self.unknown(&format!("HTTP {status} {}", error.text())),
+                // Whoever is on the way may answer so, also after the broker took the request.
+                None => self.unknown(&format!("HTTP {status}, without an error of the broker")),
+            }),
         }
     }
 
-    fn rejected(&self, answer: &Answer) -> ProviderError {
-        let (status, what) = (answer.status, self.what());
-        let error = answer.error().unwrap_or_default();
+    /// The broker took it. Whatever state the answer tells of, it proves no more than that.
+    fn accepted(&self, answer: &Answer, body: &Map<String, Value>) -> Accepted {
+        let state =
+            body.get("status").and_then(Value::as_str).map(|state| format!(" with the status {:?}", excerpt(state)));
+        let said = format!("the broker answered HTTP {}{}", answer.status, state.unwrap_or_default());
+        if answer.status != StatusCode::ACCEPTED {
+            return Accepted { message: said, ..Accepted::default() };
+        }
+        let (operation, message) = match operation::address(&answer.headers, self.broker) {
+            Ok(operation) => (operation.map(String::from), said),
+            Err(odd) => (None, format!("{said}; how far the upgrade comes cannot be asked: {odd}")),
+        };
+        Accepted { message, operation, retry_after: answer.retry_after() }
+    }
+
+    fn rejected(&self, status: StatusCode, error: ArmError) -> ProviderError {
+        let what = self.what();
         let said = format!("{what}: HTTP {status} {}", error.text());
         match status {
             StatusCode::UNAUTHORIZED => ProviderError::Unauthenticated { detail: said },
             StatusCode::FORBIDDEN => {
                 ProviderError::Forbidden { permission: "the broker's permission to upgrade".to_owned(), detail: said }
-            }
-            _ if error.code.is_empty() => {
-                ProviderError::Precondition { code: format!("HTTP {}", status.as_u16()), detail: what }
             }
             _ => ProviderError::Precondition { detail: format!("{what}: {}", error.message()), code: error.code },
         }
@@ -99,6 +109,11 @@ impl Call<'_> {
     }
 
     fn what(&self) -> String {
-        format!("the request to {} for the upgrade of Azure subscription {}", self.url, self.id)
+        format!("the request to {} for the upgrade of Azure subscription {}", self.address(), self.id)
+    }
+
+    /// The broker's address, without a slash at its end.
+    fn address(&self) -> &str {
+        self.broker.as_str().trim_end_matches('/')
     }
 }

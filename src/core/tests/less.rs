@@ -1,0 +1,61 @@
+//! An account of which less is known than before, or that was in no state to be upgraded a moment ago: one look with a part
+//! of the truth upgrades nothing.
+
+use super::given::*;
+use crate::core::decide::{Decision, decide};
+use crate::core::desired::When;
+use crate::core::inputs::Inputs;
+use crate::core::observation::Unread;
+use crate::core::offer::Source;
+use crate::core::record::{Outcome, RecordState};
+
+/// The decision where billing was read before, and may not be read any more.
+fn lost(change: impl FnOnce(&mut Inputs)) -> Decision {
+    let mut on = due();
+    on.previous.look.as_mut().unwrap().source = Some(Source::Provider("subscription, billing".to_owned()));
+    on.seen().unread = vec![Unread { what: "the billing".to_owned(), permission: "billing/read".to_owned() }];
+    change(&mut on);
+    decide(&on)
+}
+
+#[test]
+fn a_permission_that_is_lost_stops_everything() {
+    for when in [When::BenefitsExhausted, When::Immediately] {
+        let decision = lost(|on| on.desired.when = when);
+        assert_eq!((decision.verdict.reason(), decision.effect), ("ProviderNotReady", None));
+        assert_eq!(decision.seen, None, "what was seen before stays");
+        let message = decision.verdict.to_string();
+        assert!(message.contains("the billing was read before") && message.contains("billing/read"), "{message}");
+    }
+}
+
+#[test]
+fn a_permission_that_was_never_there_is_not_missed() {
+    let never = lost(|on| on.previous.look.as_mut().unwrap().source = Some(spent().source));
+    assert_eq!(never.verdict.reason(), "Upgrading");
+    let more = lost(|on| on.seen().source = Source::Provider("subscription, billing, profile".to_owned()));
+    assert_eq!(more.verdict.reason(), "Upgrading", "more is read than before");
+    let done = lost(|on| on.seen().offer = pay_as_you_go());
+    assert_eq!(done.verdict.reason(), "OfferInPlace", "there is nothing left to be careful about");
+}
+
+#[test]
+fn an_account_that_was_stopped_a_moment_ago_is_looked_at_twice() {
+    for when in [When::BenefitsExhausted, When::Immediately] {
+        let mut on = due();
+        on.desired.when = when;
+        on.previous.look.as_mut().unwrap().eligible = false;
+        let decision = decide(&on);
+        assert_eq!((decision.verdict.reason(), decision.effect), ("WaitingForExhaustion", None));
+    }
+}
+
+#[test]
+fn an_upgrade_that_never_showed_is_given_up_in_time_whatever_happens_in_between() {
+    let mut on = due();
+    on.record = Some(record(RecordState::Accepted, Outcome::Accepted, 72));
+    on.previous.verifying_since = Some(ago(2)); // a look that failed in between began the wait anew
+    assert_eq!(decide(&on).verdict.reason(), "UpgradeUnresolved");
+    on.previous.accepted_since = Some(ago(70));
+    assert_eq!(decide(&on).verdict.reason(), "VerifyingUpgrade", "it has shown, and may be back");
+}

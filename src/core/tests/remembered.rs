@@ -1,0 +1,83 @@
+//! The credit left where it could not be read in this pass.
+
+use crate::core::decide::decide;
+use crate::core::desired::{Limits, When};
+use crate::core::inputs::Inputs;
+use crate::core::observation::Lifecycle;
+use crate::core::offer::{Benefit, BenefitKind, BenefitState};
+use crate::core::trigger::NotYet;
+use crate::core::verdict::Verdict;
+
+use super::given::{ago, credit, due, money, period};
+
+/// An account with `before` left an hour ago, of which nothing could be read now; an upgrade is wanted below 10.
+fn lapsed(before: &str) -> Inputs {
+    let mut on = due();
+    on.desired.when = When::BeforeExhaustion(Limits { credit_below: Some(money("10")), time_left: None });
+    let seen = on.seen();
+    seen.lifecycle = Lifecycle::Active;
+    seen.lapsed = true;
+    seen.benefits = vec![Benefit { remaining: None, state: BenefitState::Active, ..credit("0") }, period(ago(-240))];
+    let past = on.previous.look.as_mut().unwrap();
+    past.benefits = vec![Benefit { as_of: ago(1), ..credit(before) }];
+    on
+}
+
+fn remaining(on: &Inputs) -> Option<(String, jiff::Timestamp)> {
+    let seen = decide(on).seen.unwrap();
+    let credit = seen.benefit(BenefitKind::Credit).unwrap();
+    credit.remaining.map(|left| (left.to_string(), credit.as_of))
+}
+
+#[test]
+fn what_was_left_is_remembered_with_its_age() {
+    let on = lapsed("57.31");
+    assert_eq!(remaining(&on), Some(("57.31 USD".to_owned(), ago(1))));
+    let verdict = decide(&on).verdict;
+    assert!(
+        matches!(verdict, Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. }),
+        "no change for the worse: {verdict}"
+    );
+}
+
+#[test]
+fn it_is_not_remembered_for_more_than_a_day_nor_where_it_is_not_to_be_read_at_all() {
+    let mut on = lapsed("57.31");
+    on.previous.look.as_mut().unwrap().benefits[0].as_of = ago(25);
+    assert_eq!(remaining(&on), None);
+    let mut on = lapsed("57.31");
+    on.seen().lapsed = false;
+    assert_eq!(remaining(&on), None);
+    assert!(matches!(decide(&on).verdict, Verdict::BenefitsUnknown { .. }));
+    let mut on = lapsed("57.31");
+    on.previous.look = None;
+    assert_eq!(remaining(&on), None);
+}
+
+#[test]
+fn one_reading_is_not_two() {
+    let mut on = lapsed("5");
+    let decision = decide(&on);
+    assert!(matches!(decision.verdict, Verdict::WaitingForExhaustion { not_yet: NotYet::SecondLook(_), .. }));
+    assert_eq!(decision.effect, None);
+    // A reading of its own is the second.
+    on.seen().lapsed = false;
+    on.seen().benefits[0].remaining = Some(money("5"));
+    assert!(decide(&on).effect.is_some());
+}
+
+#[test]
+fn it_does_not_contradict_the_end_of_an_account_that_is_off() {
+    let mut on = lapsed("5");
+    on.desired.when = When::BenefitsExhausted;
+    on.previous.look.as_mut().unwrap().benefits[0] = Benefit { remaining: None, as_of: ago(1), ..credit("0") };
+    on.seen().benefits[0].state = BenefitState::Exhausted;
+    on.seen().lifecycle = Lifecycle::Restricted;
+    assert!(decide(&on).effect.is_some());
+    on.previous.look.as_mut().unwrap().benefits[0] = Benefit { as_of: ago(1), ..credit("5") };
+    assert_eq!(remaining(&on), None);
+    // While it works, the word that the credit is spent stays in doubt.
+    on.seen().lifecycle = Lifecycle::Active;
+    assert_eq!(decide(&on).effect, None);
+    assert_eq!(remaining(&on), Some(("5.00 USD".to_owned(), ago(1))));
+}
