@@ -15,6 +15,12 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 .PHONY: test
 test: control-plane ## run all tests, those against a real API server too
 	cargo test --locked --workspace
+	@$(MAKE) sdk-azure
+
+.PHONY: sdk-azure
+sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, which must take it for Azure
+	@cargo build --locked
+	@tests/sdk/azure/run.sh
 
 .PHONY: lint
 lint: ## check format, lints with and without the simulator, licences and sources of dependencies
