@@ -102,7 +102,7 @@ async fn a_customer_agreement_tells_the_credit_that_is_left() {
     );
     assert!(credit["remaining"].is_string() && credit["asOfTime"].is_string(), "{credit}");
     assert!(period["endTime"].is_string(), "{period}");
-    world.until("modern", "UpgradeAccepted").await;
+    world.until("modern", "OfferInPlace").await;
     let (when, evidence) = upgraded(&world, &account).await;
     assert!(evidence.starts_with("less credit is left than `creditBelow`"), "{evidence}");
     let end = world.account_now(&account).await["periodEnd"].clone();
