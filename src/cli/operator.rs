@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::operator::{self, Config, Settings};
-use crate::providers::azure;
+use crate::providers::{aws, azure};
 
 use super::Error;
 use super::clock::ClockArgs;
@@ -38,8 +38,14 @@ pub struct Args {
     /// The namespaces, with commas between, whose BillingProviders may use the identity of the operator's own machine
     #[arg(long, env = "AMBIENT_IDENTITY_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
     ambient_identity_namespaces: Vec<String>,
+    /// Certificates (PEM) to trust beside the system's
+    #[arg(long)]
+    trust_anchor: Option<PathBuf>,
     #[command(flatten)]
     azure: AzureArgs,
+    /// AWS, all its services at one address, if not Amazon's
+    #[arg(long)]
+    aws_endpoint: Option<Url>,
     #[command(flatten)]
     clock: ClockArgs,
 }
@@ -61,12 +67,11 @@ struct AzureArgs {
     /// The metadata service that gives tokens for managed identities, if not that of the machine (https:// only)
     #[arg(long)]
     azure_imds_endpoint: Option<Url>,
-    /// Certificates (PEM) to trust beside the system's
-    #[arg(long)]
-    trust_anchor: Option<PathBuf>,
 }
 
 pub async fn run(args: Args) -> Result<(), Error> {
+    let read = |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+    let trust_anchor_pem = args.trust_anchor.map(read).transpose()?;
     let config = Config {
         kubeconfig: args.kubeconfig,
         namespace: args.namespace,
@@ -79,21 +84,20 @@ pub async fn run(args: Args) -> Result<(), Error> {
             clock: args.clock.clock(),
         },
         ambient_identity_namespaces: args.ambient_identity_namespaces.into_iter().collect(),
-        azure: args.azure.settings()?,
+        azure: args.azure.settings(trust_anchor_pem.clone()),
+        aws: aws::Settings { endpoint: args.aws_endpoint, trust_anchor_pem },
     };
     Ok(operator::run(config).await?)
 }
 
 impl AzureArgs {
-    fn settings(self) -> Result<azure::Settings, Error> {
-        let read =
-            |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
-        Ok(azure::Settings {
+    fn settings(self, trust_anchor_pem: Option<Vec<u8>>) -> azure::Settings {
+        azure::Settings {
             arm_endpoint: self.azure_arm_endpoint,
             authority_host: self.azure_authority_host,
             imds_endpoint: self.azure_imds_endpoint,
             broker: self.azure_broker_url.zip(self.azure_broker_scope).map(|(url, scope)| azure::Broker { url, scope }),
-            trust_anchor_pem: self.trust_anchor.map(read).transpose()?,
-        })
+            trust_anchor_pem,
+        }
     }
 }

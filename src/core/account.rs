@@ -44,6 +44,12 @@ impl AwsAccountId {
     }
 }
 
+impl fmt::Display for AwsAccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl AccountId {
     /// The account that `cloud` and `id` of an upgrade record name.
     pub fn parse(cloud: &str, id: &str) -> Option<Self> {

@@ -388,7 +388,10 @@ fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, 
     }
     let evidence = match shown(&desired.when, inputs.previous.look.as_ref(), seen) {
         Shown::Unknown(missing) => return (Verdict::BenefitsUnknown { missing, unread: seen.unread.clone() }, None), // 15
-        Shown::NotYet(not_yet) => return (Verdict::WaitingForExhaustion { not_yet, expected: None }, None), // 16
+        Shown::NotYet(not_yet) => {
+            let closes = seen.closes && desired.when == When::BenefitsExhausted;
+            return (Verdict::WaitingForExhaustion { not_yet, expected: None, closes }, None); // 16
+        }
         Shown::Yes(evidence) => evidence,
     };
     let Some(transition) = transition(inputs, seen) else { return (ineligible(not_a_trial(seen), seen), None) };
@@ -493,7 +496,8 @@ fn endpoint(inputs: &Inputs) -> &str {
 /// What was expected for a time that has passed is no longer expected.
 fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>, now: Timestamp) -> Verdict {
     match verdict {
-        Verdict::WaitingForExhaustion { not_yet, .. } => Verdict::WaitingForExhaustion {
+        Verdict::WaitingForExhaustion { not_yet, closes, .. } => Verdict::WaitingForExhaustion {
+            closes,
             not_yet,
             expected: forecast.and_then(|forecast| forecast.exhaustion).filter(|at| *at > now),
         },

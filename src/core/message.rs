@@ -115,7 +115,10 @@ impl fmt::Display for Verdict {
                 }
                 tell_unread(f, unread)
             }
-            Self::WaitingForExhaustion { not_yet, expected } => waiting(f, *not_yet, *expected),
+            Self::WaitingForExhaustion { not_yet, expected, closes } => {
+                waiting(f, *not_yet, *expected)?;
+                f.write_str(if *closes { CLOSES } else { "" })
+            }
             Self::AwaitingApproval { hash } => write!(
                 f,
                 "The upgrade is due and waits for an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
@@ -149,6 +152,8 @@ impl fmt::Display for Verdict {
         }
     }
 }
+
+const CLOSES: &str = " Then the provider closes the account, and what runs in it stops before it is upgraded: `when: BeforeExhaustion` upgrades it in time.";
 
 fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
     match not_yet {

@@ -93,6 +93,10 @@ pub struct Observation {
     pub lapsed: bool,
     /// How a person upgrades the account, where one can.
     pub handoff: Option<Handoff>,
+    /// Whether the provider closes the account when its benefits are used up, so that an upgrade after that comes late.
+    pub closes: bool,
+    /// Until when an account that has stopped can be upgraded, where the provider publishes that (billing clock).
+    pub deadline: Option<Timestamp>,
 }
 
 /// What a user declares about a trial because the provider does not report it: `spec.trial`.

@@ -107,6 +107,8 @@ pub enum Verdict {
         not_yet: NotYet,
         /// When the benefits end or are expected to be used up, where known.
         expected: Option<Timestamp>,
+        /// Whether the provider closes the account before the upgrade, as the manifest asks for it.
+        closes: bool,
     },
     /// Somebody must say yes.
     AwaitingApproval {

@@ -13,14 +13,14 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::api::{self, AzureCredentials};
+use crate::api::{self, AwsCredentials, AzureCredentials};
 use crate::core::provider::ProviderError;
-use crate::providers::azure::{self, Assertions, Credential};
+use crate::providers::{Assertions, Secret as Hidden, aws, azure};
 
-/// What the credentials of a BillingProvider come to.
-pub struct Found {
+/// What the credentials of a BillingProvider come to: a `C`.
+pub struct Found<C> {
     /// What the cloud is shown.
-    pub credential: Credential,
+    pub credential: C,
     /// The version of the object that it was read from; without one it cannot change.
     pub version: Option<String>,
     /// Who that is, for people.
@@ -33,6 +33,16 @@ pub enum Missing {
     Said(ProviderError),
     /// The API server has not answered.
     Cluster(kube::Error),
+}
+
+impl Missing {
+    /// What to put right as a result, and the API server's silence as an error.
+    pub fn told<T>(self) -> kube::Result<Result<T, ProviderError>> {
+        match self {
+            Self::Said(error) => Ok(Err(error)),
+            Self::Cluster(error) => Err(error),
+        }
+    }
 }
 
 impl From<ProviderError> for Missing {
@@ -58,11 +68,11 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     /// What `spec` says to show to Azure.
-    pub async fn azure(&self, spec: &api::AzureProvider) -> Result<Found, Missing> {
+    pub async fn azure(&self, spec: &api::AzureProvider) -> Result<Found<azure::Credential>, Missing> {
         match &spec.credentials {
             AzureCredentials::WorkloadIdentity(identity) => {
                 let audience = super::providers::azure_cloud(spec.cloud).exchange_audience();
-                self.service_account(identity, audience).await
+                self.workload_identity(identity, audience).await
             }
             AzureCredentials::ManagedIdentity(identity) => self.machine(identity),
             AzureCredentials::Certificate(reference) => self.certificate(reference).await,
@@ -70,59 +80,121 @@ impl Place<'_> {
         }
     }
 
-    async fn client_secret(&self, reference: &api::AzureSecret) -> Result<Found, Missing> {
+    async fn client_secret(&self, reference: &api::AzureSecret) -> Result<Found<azure::Credential>, Missing> {
         let client_id = client_id("secret", &reference.client_id)?;
         let secret = self.secret(&reference.name).await?;
         let value = self.text(&secret, reference.key.as_deref().unwrap_or(api::AZURE_SECRET_KEY))?;
         Ok(Found {
-            credential: Credential::ClientSecret { client_id, secret: azure::Secret::new(value) },
+            credential: azure::Credential::ClientSecret { client_id, secret: Hidden::new(value) },
             version: secret.resource_version(),
             identity: format!("application {client_id} by the client secret in the Secret `{}`", reference.name),
         })
     }
 
-    async fn certificate(&self, reference: &api::AzureCertificate) -> Result<Found, Missing> {
+    async fn certificate(&self, reference: &api::AzureCertificate) -> Result<Found<azure::Credential>, Missing> {
         let client_id = client_id("certificate", &reference.client_id)?;
         let secret = self.secret(&reference.name).await?;
         let certificate = azure::Certificate {
             origin: self.origin(&secret),
             certificate_pem: self.text(&secret, "tls.crt")?,
-            key_pem: azure::Secret::new(self.text(&secret, "tls.key")?),
+            key_pem: Hidden::new(self.text(&secret, "tls.key")?),
         };
         Ok(Found {
-            credential: Credential::Certificate { client_id, certificate },
+            credential: azure::Credential::Certificate { client_id, certificate },
             version: secret.resource_version(),
             identity: format!("application {client_id} by the certificate in the Secret `{}`", reference.name),
         })
     }
 
-    fn machine(&self, identity: &api::AzureManagedIdentity) -> Result<Found, Missing> {
-        let namespace = self.namespace;
-        if !self.ambient.contains(namespace) {
-            return Err(config(format!(
-                "the namespace {namespace} may not use the identity of the operator's own machine: the operator's \
-                 administrator can allow it (`--ambient-identity-namespaces`), or the BillingProvider can use \
-                 `credentials.workloadIdentity`"
-            )));
-        }
+    fn machine(&self, identity: &api::AzureManagedIdentity) -> Result<Found<azure::Credential>, Missing> {
+        self.check_ambient("credentials.workloadIdentity")?;
         let id = identity.client_id.as_deref().map(|id| client_id("managedIdentity", id)).transpose()?;
         let identity = id.map_or_else(|| "the system-assigned identity".to_owned(), |id| format!("the identity {id}"));
         Ok(Found {
-            credential: Credential::ManagedIdentity { client_id: id },
+            credential: azure::Credential::ManagedIdentity { client_id: id },
             version: None,
             identity: format!("{identity} of the operator's machine"),
         })
     }
 
-    /// The ServiceAccount is read so that one that is deleted, or made anew by somebody else, is not served by tokens from
-    /// before.
-    async fn service_account(
+    async fn workload_identity(
         &self,
         identity: &api::AzureWorkloadIdentity,
         audience: &'static str,
-    ) -> Result<Found, Missing> {
+    ) -> Result<Found<azure::Credential>, Missing> {
         let client_id = client_id("workloadIdentity", &identity.client_id)?;
-        let (namespace, name) = (self.namespace, identity.service_account_name.as_str());
+        let name = &identity.service_account_name;
+        let (assertions, version) = self.service_account(name, audience).await?;
+        Ok(Found {
+            credential: azure::Credential::Federated { client_id, assertions },
+            version,
+            identity: format!("application {client_id} through the ServiceAccount `{name}`"),
+        })
+    }
+
+    /// What `spec` says to show to AWS.
+    pub async fn aws(&self, spec: &api::AwsProvider) -> Result<Found<aws::Credential>, Missing> {
+        let role = spec.role_arn.clone().map(|arn| aws::Role { arn, external_id: spec.external_id.clone() });
+        match &spec.credentials {
+            AwsCredentials::WorkloadIdentity(identity) => {
+                let role = role.ok_or_else(|| {
+                    config(
+                        "`spec.aws.roleArn` is missing: it is the role that trusts the \
+                                                      ServiceAccount"
+                            .to_owned(),
+                    )
+                })?;
+                self.web_identity(&identity.service_account_name, role.arn).await
+            }
+            AwsCredentials::PodIdentity(_) => self.pod(role),
+            AwsCredentials::Secret(reference) => self.access_key(reference, role).await,
+        }
+    }
+
+    async fn web_identity(&self, name: &str, role_arn: String) -> Result<Found<aws::Credential>, Missing> {
+        let (assertions, version) = self.service_account(name, AWS_AUDIENCE).await?;
+        let identity = format!("the role {role_arn} through the ServiceAccount `{name}`");
+        Ok(Found { credential: aws::Credential::WebIdentity { role_arn, assertions }, version, identity })
+    }
+
+    /// The external id says on whose behalf the role is assumed, so that no namespace has another's role assumed:
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>
+    fn pod(&self, role: Option<aws::Role>) -> Result<Found<aws::Credential>, Missing> {
+        self.check_ambient("credentials.workloadIdentity")?;
+        let external_id = format!("payg-operator:{}", self.namespace);
+        let identity = role.as_ref().map_or_else(
+            || "the identity of the operator's pod".to_owned(),
+            |role| format!("the role {} by the operator's pod, with the external id `{external_id}`", role.arn),
+        );
+        let role = role.map(|role| aws::Role { external_id: Some(external_id), ..role });
+        Ok(Found { credential: aws::Credential::Pod { role }, version: None, identity })
+    }
+
+    async fn access_key(
+        &self,
+        reference: &api::AwsSecret,
+        role: Option<aws::Role>,
+    ) -> Result<Found<aws::Credential>, Missing> {
+        let secret = self.secret(&reference.name).await?;
+        let id = self.text(&secret, "accessKeyId")?;
+        let key = Hidden::new(self.text(&secret, "secretAccessKey")?);
+        let of = format!("the access key in the Secret `{}`", reference.name);
+        let identity = role.as_ref().map_or_else(|| of.clone(), |role| format!("the role {} by {of}", role.arn));
+        Ok(Found {
+            credential: aws::Credential::AccessKey { id, secret: key, role },
+            version: secret.resource_version(),
+            identity,
+        })
+    }
+
+    /// Tokens for `audience` of the ServiceAccount called `name`, and its uid. It is read so that one that is deleted, or
+    /// made anew by somebody else, is not served by tokens from before.
+    async fn service_account(
+        &self,
+        name: &str,
+        audience: &'static str,
+    ) -> Result<(Assertions, Option<String>), Missing> {
+        let namespace = self.namespace;
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let account = match api.get_opt(name).await {
             Ok(Some(account)) => account,
@@ -141,11 +213,20 @@ impl Place<'_> {
             let tokens = Arc::clone(&tokens);
             async move { tokens.get().await }
         });
-        Ok(Found {
-            credential: Credential::Federated { client_id, assertions },
-            version: account.uid(),
-            identity: format!("application {client_id} through the ServiceAccount `{name}`"),
-        })
+        Ok((assertions, account.uid()))
+    }
+
+    /// Whether the namespace may use the identity of the operator's own machine or pod; `instead` is what it can use
+    /// otherwise.
+    fn check_ambient(&self, instead: &str) -> Result<(), Missing> {
+        let namespace = self.namespace;
+        if self.ambient.contains(namespace) {
+            return Ok(());
+        }
+        Err(config(format!(
+            "the namespace {namespace} may not use the identity of the operator's own machine: the operator's \
+             administrator can allow it (`--ambient-identity-namespaces`), or the BillingProvider can use `{instead}`"
+        )))
     }
 
     /// A Secret of the namespace.
@@ -211,6 +292,10 @@ fn no_tokens(namespace: &str, name: &str) -> ProviderError {
 /// The name of ServiceAccounts whose tokens the operator may ask for in every namespace: it is in its ClusterRole.
 const SERVICE_ACCOUNT: &str = "payg-billing";
 
+/// What a token of a ServiceAccount must be for to be taken by AWS:
+/// <https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html>
+const AWS_AUDIENCE: &str = "sts.amazonaws.com";
+
 /// How long a token of a ServiceAccount is asked for. The API server gives no shorter ones than 10 minutes.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How long before its end a token is no longer shown: clocks differ.
@@ -223,11 +308,11 @@ struct Tokens {
     name: String,
     audience: &'static str,
     /// A token, and its end.
-    kept: Mutex<Option<(azure::Secret, Timestamp)>>,
+    kept: Mutex<Option<(Hidden, Timestamp)>>,
 }
 
 impl Tokens {
-    async fn get(&self) -> Result<azure::Secret, ProviderError> {
+    async fn get(&self) -> Result<Hidden, ProviderError> {
         let mut kept = self.kept.lock().await;
         if let Some((token, _)) = kept.as_ref().filter(|(_, end)| end.duration_since(Timestamp::now()) > MARGIN) {
             return Ok(token.clone());
@@ -245,7 +330,7 @@ impl Tokens {
         if status.token.is_empty() {
             return Err(self.odd());
         }
-        let token = azure::Secret::new(status.token);
+        let token = Hidden::new(status.token);
         *kept = Some((token.clone(), status.expiration_timestamp.0));
         Ok(token)
     }

@@ -12,11 +12,12 @@ use uuid::Uuid;
 use crate::api::{self, BillingProviderSpec};
 use crate::core::provider::ProviderError;
 use crate::providers::BillingProvider;
+use crate::providers::aws::{self, Aws};
 use crate::providers::azure::{self, Azure};
 use crate::runtime::ObjectKey;
 use crate::runtime::pace::Pace;
 
-use super::credentials::{Missing, Place};
+use super::credentials::Place;
 
 /// How many looks a second the accounts of one BillingProvider get, and how many at once. Azure lets a principal read 25
 /// times a second: <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>;
@@ -57,14 +58,15 @@ const NEW: Duration = Duration::from_mins(1);
 pub struct Providers {
     client: Client,
     azure: azure::Connections,
+    aws: aws::Connections,
     ambient: HashSet<String>,
     kept: Mutex<HashMap<ObjectKey, Kept>>,
 }
 
 impl Providers {
     /// None made yet. The namespaces in `ambient` may use the identity of the machine that this process runs on.
-    pub fn new(client: Client, azure: azure::Connections, ambient: HashSet<String>) -> Self {
-        Self { client, azure, ambient, kept: Mutex::default() }
+    pub fn new(client: Client, azure: azure::Connections, aws: aws::Connections, ambient: HashSet<String>) -> Self {
+        Self { client, azure, aws, ambient, kept: Mutex::default() }
     }
 
     /// Forgets the one at `key`.
@@ -97,10 +99,14 @@ impl Providers {
         };
         match &object.spec {
             BillingProviderSpec::Azure(spec) => self.azure(key, &object, spec).await,
-            BillingProviderSpec::Aws(_) => Ok(Err(ProviderError::Unsupported {
-                detail: "this version does not support AWS yet; use a BillingProvider with `azure`".to_owned(),
-            })),
+            BillingProviderSpec::Aws(spec) => self.aws(key, &object, spec).await,
         }
+    }
+
+    /// Where the credentials of the BillingProvider at `key` are looked for.
+    fn place<'a>(&'a self, key: &'a ObjectKey) -> Place<'a> {
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        Place { client: &self.client, namespace, ambient: &self.ambient }
     }
 
     async fn azure(
@@ -109,12 +115,9 @@ impl Providers {
         object: &api::BillingProvider,
         spec: &api::AzureProvider,
     ) -> kube::Result<Result<Provider, ProviderError>> {
-        let namespace = key.namespace.as_deref().unwrap_or_default();
-        let place = Place { client: &self.client, namespace, ambient: &self.ambient };
-        let found = match place.azure(spec).await {
+        let found = match self.place(key).azure(spec).await {
             Ok(found) => found,
-            Err(Missing::Said(error)) => return Ok(Err(error)),
-            Err(Missing::Cluster(error)) => return Err(error),
+            Err(missing) => return missing.told(),
         };
         let version = (object.uid(), object.metadata.generation, found.version);
         Ok(self.made_once(key, version, &found.identity, || {
@@ -122,6 +125,21 @@ impl Providers {
             let azure = Azure::new(&self.azure, cloud, tenant, found.credential, spec_method(spec))?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
         }))
+    }
+
+    async fn aws(
+        &self,
+        key: &ObjectKey,
+        object: &api::BillingProvider,
+        spec: &api::AwsProvider,
+    ) -> kube::Result<Result<Provider, ProviderError>> {
+        let found = match self.place(key).aws(spec).await {
+            Ok(found) => found,
+            Err(missing) => return missing.told(),
+        };
+        let version = (object.uid(), object.metadata.generation, found.version);
+        let make = || Ok(Arc::new(Aws::new(&self.aws, found.credential)) as Arc<dyn BillingProvider>);
+        Ok(self.made_once(key, version, &found.identity, make))
     }
 
     fn made_once(
@@ -177,7 +195,8 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default(); // or another test has
         let cluster = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
         let azure = azure::Connections::new(azure::Settings::default()).unwrap();
-        let providers = Providers::new(Client::try_from(cluster).unwrap(), azure, HashSet::new());
+        let aws = aws::Connections::new(aws::Settings::default()).unwrap();
+        let providers = Providers::new(Client::try_from(cluster).unwrap(), azure, aws, HashSet::new());
         let key = ObjectKey::namespaced("team-a", "azure");
         assert!(!providers.renew(&key), "there is none");
         let version = (Some("uid".to_owned()), Some(1), None);

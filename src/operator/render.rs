@@ -41,7 +41,7 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
             // Published for credit alone: <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
             credit_after: seen.benefit(BenefitKind::Credit).map(|_| "Kept".into()),
             cost_note: Some(COST_NOTE.into()),
-            deadline_time: None,
+            deadline_time: seen.deadline.map(Into::into),
         });
         status.forecast = decision.forecast.map(|forecast| api::Forecast {
             exhaustion_time: forecast.exhaustion.map(Into::into),
@@ -212,6 +212,8 @@ mod tests {
             remarks: Vec::new(),
             lapsed: false,
             handoff: None,
+            closes: false,
+            deadline: None,
         });
         Decision { verdict, seen, effect: None, transition: None, forecast: None, next: Next::OnChange }
     }
@@ -240,7 +242,7 @@ mod tests {
     }
 
     fn waiting() -> Verdict {
-        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, expected: None }
+        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, expected: None, closes: false }
     }
 
     fn down() -> ProviderError {

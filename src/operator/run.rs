@@ -11,7 +11,7 @@ use thiserror::Error;
 use tracing::info;
 
 use crate::core::provider::ProviderError;
-use crate::providers::azure;
+use crate::providers::{aws, azure};
 use crate::runtime::events::Events;
 use crate::runtime::lease::Candidate;
 use crate::runtime::queue::Queue;
@@ -45,6 +45,8 @@ pub struct Config {
     pub ambient_identity_namespaces: HashSet<String>,
     /// Where Azure is.
     pub azure: azure::Settings,
+    /// Where AWS is.
+    pub aws: aws::Settings,
 }
 
 /// Why the process ended.
@@ -100,6 +102,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         providers: Providers::new(
             client.clone(),
             azure::Connections::new(config.azure)?,
+            aws::Connections::new(config.aws)?,
             config.ambient_identity_namespaces,
         ),
         index: Mutex::new(Index::default()),

@@ -1,13 +1,21 @@
 //! What a cloud says and does. A provider reads accounts and asks for upgrades; there is no way to create, cancel,
 //! close, delete or downgrade anything through it.
 
+mod assertion;
+pub mod aws;
 pub mod azure;
+mod http;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tokio::time::timeout;
 use uuid::Uuid;
+
+pub use azure_core::credentials::Secret;
+
+pub use self::assertion::Assertions;
 
 use crate::core::account::AccountId;
 use crate::core::observation::Observation;
@@ -83,4 +91,27 @@ pub struct Accepted {
     pub operation: Option<String>,
     /// How long to wait before asking there.
     pub retry_after: Option<Duration>,
+}
+
+/// `read`, or an error when it takes longer than `deadline`.
+async fn within<T>(
+    cloud: &str,
+    deadline: Duration,
+    read: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    timeout(deadline, read).await.unwrap_or_else(|_| {
+        let detail = format!("{cloud} has not answered in {} s", deadline.as_secs_f32());
+        Err(ProviderError::Transient { detail })
+    })
+}
+
+/// The error of an upgrade that failed before it was sent. An odd answer to a request for credentials proves
+/// nothing about them, but that there was no upgrade is sure.
+fn not_sent(error: ProviderError) -> ProviderError {
+    match error {
+        ProviderError::Protocol { detail } => {
+            ProviderError::Transient { detail: format!("the upgrade was not sent: {detail}") }
+        }
+        other => other,
+    }
 }

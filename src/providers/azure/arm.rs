@@ -1,16 +1,18 @@
 //! Reads of Azure Resource Manager. Over `reqwest` itself: `azure_core`'s pipeline reads bodies of any size, retries below
 //! the engine that backs off, and turns an answer into an error of its own before its headers can be read.
 
-use azure_core::credentials::Secret;
 use reqwest::header::ACCEPT_LANGUAGE;
 use reqwest::{RequestBuilder, StatusCode};
 use uuid::Uuid;
 
-use super::http::{Answer, LARGEST_BODY, exchange_up_to};
+use super::http::{Answer, exchange_up_to};
+
 use super::limits::{Limits, Scope};
 use super::wire::{Billing, BillingProperty, Subscription};
 use crate::core::observation::Unread;
 use crate::core::provider::ProviderError;
+use crate::providers::Secret;
+use crate::providers::http::LARGEST_BODY;
 
 pub(super) const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
 const READ_BILLING: &str = "Microsoft.Billing/billingProperty/read, as in the role Cost Management Reader";

@@ -5,7 +5,6 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use azure_core::credentials::Secret;
 use azure_core::http::ClientMethodOptions;
 use azure_identity::ClientAssertion;
 use base64::Engine;
@@ -23,6 +22,7 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 
 use super::assertion::carried;
 use crate::core::provider::ProviderError;
+use crate::providers::Secret;
 
 /// How long an assertion can be used. Microsoft asks for 5 to 10 minutes at most.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);

@@ -46,6 +46,8 @@ pub(super) fn observation(
         remarks: left.remark.into_iter().collect(),
         lapsed: credit.lapsed,
         handoff: None,
+        closes: false,
+        deadline: None,
     }
 }
 

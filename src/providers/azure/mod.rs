@@ -29,9 +29,6 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-pub use azure_core::credentials::Secret;
-
-pub use self::assertion::Assertions;
 pub use self::certificate::Certificate;
 pub use self::settings::{AzureCloud, Broker, Connections, Settings};
 pub use self::token::Credential;
@@ -39,10 +36,12 @@ pub use self::token::Credential;
 use self::arm::Arm;
 use self::limits::Limits;
 use self::token::Tokens;
-use super::{Accepted, BillingProvider, Survey, UpgradeRequest};
+use super::{Accepted, BillingProvider, Secret, Survey, UpgradeRequest, not_sent, within};
 use crate::core::account::AccountId;
 use crate::core::observation::Observation;
 use crate::core::provider::{Capabilities, Method, Operation, ProviderError};
+
+const CLOUD: &str = "Azure";
 
 /// How accounts are upgraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +110,7 @@ impl BillingProvider for Azure {
 
     async fn survey(&self, deadline: Duration) -> Result<Survey, ProviderError> {
         let began = Instant::now();
-        let token = within(deadline, self.tokens.get(self.cloud.scope())).await?;
+        let token = within(CLOUD, deadline, self.tokens.get(self.cloud.scope())).await?;
         let endpoint = self.connections.arm(self.cloud);
         list::survey(&self.arm(&endpoint, &token), deadline.saturating_sub(began.elapsed())).await
     }
@@ -122,7 +121,7 @@ impl BillingProvider for Azure {
         now: &(dyn Fn() -> Timestamp + Sync),
         deadline: Duration,
     ) -> Result<Observation, ProviderError> {
-        within(deadline, self.look(subscription_id(account)?, now, deadline)).await
+        within(CLOUD, deadline, self.look(subscription_id(account)?, now, deadline)).await
     }
 
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError> {
@@ -133,7 +132,7 @@ impl BillingProvider for Azure {
         }
         let broker = self.connections.broker()?;
         // The token first, and in half of the time: it must not push the call itself to the edge of its deadline.
-        let token = within(request.deadline / 2, self.tokens.get(&broker.scope)).await.map_err(not_sent)?;
+        let token = within(CLOUD, request.deadline / 2, self.tokens.get(&broker.scope)).await.map_err(not_sent)?;
         let client = &self.connections.upgrades;
         let call = broker::request::Call { client, broker: &broker.url, token: &token, id, request };
         call.send(request.deadline.saturating_sub(began.elapsed())).await
@@ -150,28 +149,6 @@ impl BillingProvider for Azure {
             let detail = format!("the broker has not answered in {} s", deadline.as_secs_f32());
             Operation::Unknown { detail, retry_after: None }
         })
-    }
-}
-
-/// `read`, or an error when it takes longer than `deadline`.
-async fn within<T>(
-    deadline: Duration,
-    read: impl Future<Output = Result<T, ProviderError>>,
-) -> Result<T, ProviderError> {
-    timeout(deadline, read).await.unwrap_or_else(|_| {
-        let detail = format!("Azure has not answered in {} s", deadline.as_secs_f32());
-        Err(ProviderError::Transient { detail })
-    })
-}
-
-/// The error of an upgrade that failed before it was sent. An odd answer with a token proves nothing about the token, but
-/// that there was no upgrade is sure.
-fn not_sent(error: ProviderError) -> ProviderError {
-    match error {
-        ProviderError::Protocol { detail } => {
-            ProviderError::Transient { detail: format!("the upgrade was not sent: {detail}") }
-        }
-        other => other,
     }
 }
 

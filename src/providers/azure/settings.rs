@@ -1,10 +1,9 @@
 //! Where Azure is. All of it is the operator's own configuration; nothing here ever comes from a custom resource.
 
-use std::time::Duration;
-
 use url::Url;
 
 use crate::core::provider::ProviderError;
+use crate::providers::http::{address, builder, built, check, https, https_once};
 
 /// One of the separate Azures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +93,6 @@ pub struct Broker {
     pub scope: String,
 }
 
-/// How long a connection may take to be made, TLS included.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
 /// The settings and the HTTP clients that are made of them: one per purpose, built once, shared by all accounts.
 #[derive(Clone, Debug)]
 pub struct Connections {
@@ -130,18 +126,16 @@ impl Connections {
         for (what, url) in urls {
             url.map_or(Ok(()), |url| check(what, url))?;
         }
-        let build = |builder: reqwest::ClientBuilder| builder.build().map_err(|error| refused(&error));
-        let tokens = build(client(&settings)?)?;
+        let anchors = settings.trust_anchor_pem.as_deref();
+        let tokens = built(https(anchors)?)?;
         Ok(Self {
             imds: match settings.imds_endpoint {
                 Some(_) => tokens.clone(),
-                None => build(builder().tls_certs_only([]))?,
+                None => built(builder().tls_certs_only([]))?,
             },
             tokens,
-            reads: build(client(&settings)?)?,
-            // A request on a connection that was kept open may be lost, or be sent again by the pool when the server closes
-            // it: every upgrade has a connection of its own, and nothing below us sends it twice.
-            upgrades: build(client(&settings)?.pool_max_idle_per_host(0).retry(reqwest::retry::never()))?,
+            reads: built(https(anchors)?)?,
+            upgrades: built(https_once(anchors)?)?,
             settings,
         })
     }
@@ -169,48 +163,4 @@ impl Connections {
                 .to_owned(),
         })
     }
-}
-
-fn builder() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
-        .user_agent(concat!("payg-operator/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none()) // a token must not follow a redirect to somebody else
-        .no_proxy() // nor an environment variable
-        .connect_timeout(CONNECT_TIMEOUT)
-}
-
-fn client(settings: &Settings) -> Result<reqwest::ClientBuilder, ProviderError> {
-    Ok(builder().https_only(true).tls_certs_merge(anchors(settings.trust_anchor_pem.as_deref())?))
-}
-
-fn anchors(pem: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ProviderError> {
-    let Some(pem) = pem else { return Ok(Vec::new()) };
-    let anchors = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| refused(&error))?;
-    if anchors.is_empty() {
-        let detail = "the Azure trust anchor that is configured holds no certificate: it must be PEM".to_owned();
-        return Err(ProviderError::Config { detail });
-    }
-    Ok(anchors)
-}
-
-fn check(what: &str, url: &Url) -> Result<(), ProviderError> {
-    let plain =
-        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
-    if url.scheme() == "https" && url.has_host() && plain {
-        return Ok(());
-    }
-    // The address is not repeated: a password may be in it.
-    let detail =
-        format!("the address of {what} must be https:// and a host, without user, password, query or fragment");
-    Err(ProviderError::Config { detail })
-}
-
-fn refused(error: &reqwest::Error) -> ProviderError {
-    let detail = format!("no HTTPS client for Azure can be made with the trust anchor that is configured: {error}");
-    ProviderError::Config { detail }
-}
-
-/// The address without a slash at its end, so that paths can be put after it.
-fn address(configured: Option<&Url>, built_in: &str) -> String {
-    configured.map_or(built_in, Url::as_str).trim_end_matches('/').to_owned()
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
-use azure_core::credentials::{Secret, TokenCredential};
+use azure_core::credentials::TokenCredential;
 use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport};
 use azure_identity::{
@@ -22,12 +22,14 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::assertion::{Assertions, Claims, carried};
+use super::assertion::{carried, claims_of_request};
 use super::certificate::{Certificate, Signer};
 use super::http::{Answer, exchange};
 use super::imds::{self, Imds};
 use super::settings::Connections;
 use crate::core::provider::ProviderError;
+use crate::providers::assertion::Claims;
+use crate::providers::{Assertions, Secret};
 
 /// What the operator proves to Microsoft Entra with who it is.
 #[derive(Clone, Debug)]
@@ -199,7 +201,7 @@ impl Checked {
         let ours = headers.fold(self.client.post(request.url().clone()), |ours, (name, value)| {
             ours.header(name.as_str(), value.as_str())
         });
-        let shown = Claims::of_request(&body);
+        let shown = claims_of_request(&body);
         let answer =
             exchange(ours.body(body)).await.map_err(|lost| lost.of_read(&format!("a token of {}", self.authority)))?;
         check(&self.authority, answer, shown.as_ref())

@@ -4,13 +4,13 @@
 //! The broker names the address in its answer, and the record keeps it. The token is sent there only if that is on the
 //! broker that is configured. What is read there proves nothing about the account.
 
-use azure_core::credentials::Secret;
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Client, StatusCode};
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::core::provider::{Operation, ProviderError};
+use crate::providers::Secret;
 use crate::providers::azure::arm::with_headers;
 use crate::providers::azure::http::{Answer, excerpt, exchange};
 

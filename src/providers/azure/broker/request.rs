@@ -8,7 +8,6 @@
 
 use std::time::Duration;
 
-use azure_core::credentials::Secret;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
@@ -19,8 +18,8 @@ use super::operation;
 use crate::core::provider::ProviderError;
 use crate::providers::azure::arm::with_headers;
 use crate::providers::azure::http::{Answer, ArmError, NoAnswer, excerpt, exchange};
-use crate::providers::azure::settings::CONNECT_TIMEOUT;
-use crate::providers::{Accepted, UpgradeRequest};
+use crate::providers::http::CONNECT_TIMEOUT;
+use crate::providers::{Accepted, Secret, UpgradeRequest};
 
 /// The request for one upgrade.
 pub(crate) struct Call<'a> {

@@ -18,9 +18,8 @@ use super::server::{Reply, Request, Server, json as answer, reply};
 use super::{CLIENT, DEADLINE, GRANTED, TENANT, settings};
 use crate::core::provider::ProviderError;
 use crate::providers::azure::imds::Imds;
-use crate::providers::azure::{
-    Assertions, Azure, AzureCloud, Certificate, Connections, Credential, Secret, Settings, UpgradeMethod,
-};
+use crate::providers::azure::{Azure, AzureCloud, Certificate, Connections, Credential, Settings, UpgradeMethod};
+use crate::providers::{Assertions, Secret};
 
 const ORIGIN: &str = "the Secret `tls` in the namespace team-a";
 

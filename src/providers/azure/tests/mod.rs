@@ -61,6 +61,6 @@ fn azure(settings: Settings, method: UpgradeMethod) -> Azure {
 impl Azure {
     /// Asks for a token, and for nothing else.
     async fn check(&self, deadline: Duration) -> Result<(), ProviderError> {
-        super::within(deadline, self.tokens.get(self.cloud.scope())).await.map(|_| ())
+        super::within("Azure", deadline, self.tokens.get(self.cloud.scope())).await.map(|_| ())
     }
 }

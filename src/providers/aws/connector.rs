@@ -1,0 +1,105 @@
+//! The HTTP client beneath Amazon's SDK. It is ours, as Azure's is: the SDK's own reads bodies of any size, takes a connection
+//! out of a pool for an upgrade, and does not tell a request that was never written from one whose answer was lost.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
+
+use crate::providers::http::{Answer, CONNECT_TIMEOUT, NoAnswer, excerpt, exchange};
+
+/// What the answers' `Date` headers tell: AWS's clock, as it was last.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dates(Arc<Mutex<Option<Timestamp>>>);
+
+impl Dates {
+    /// The last one.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, date: Option<Timestamp>) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = date.or(*last);
+    }
+}
+
+/// Why there is no answer, as the SDK passes it on.
+#[derive(Debug)]
+pub(super) enum Lost {
+    /// Nothing was written.
+    NotSent(String),
+    /// It may have been written.
+    Broken(String),
+    /// There was an answer, and no end to it.
+    TooLarge(String),
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::NotSent(detail) | Self::Broken(detail) | Self::TooLarge(detail)) = self;
+        f.write_str(detail)
+    }
+}
+
+impl std::error::Error for Lost {}
+
+#[derive(Debug)]
+struct Connector {
+    client: reqwest::Client,
+    dates: Dates,
+    not_after: Option<Timestamp>,
+}
+
+/// The SDK's client over `client`, which notes the `dates`. Nothing is written after `not_after` (wall clock).
+pub(super) fn over(client: &reqwest::Client, dates: &Dates, not_after: Option<Timestamp>) -> SharedHttpClient {
+    let (client, dates) = (client.clone(), dates.clone());
+    let connector = SharedHttpConnector::new(Connector { client, dates, not_after });
+    http_client_fn(move |_, _| connector.clone())
+}
+
+impl HttpConnector for Connector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (client, dates, not_after) = (self.client.clone(), self.dates.clone(), self.not_after);
+        HttpConnectorFuture::new(async move {
+            let request = reqwest_request(request).map_err(|odd| ConnectorError::user(Lost::NotSent(odd).into()))?;
+            // The first byte is written when there is a connection, which takes no longer than this.
+            let latest = not_after.map(|end| end.saturating_sub(CONNECT_TIMEOUT).unwrap_or(Timestamp::MIN));
+            if latest.is_some_and(|latest| Timestamp::now() > latest) {
+                let late = "too little time was left".to_owned();
+                return Err(ConnectorError::user(Lost::NotSent(late).into()));
+            }
+            let answer = exchange(reqwest::RequestBuilder::from_parts(client, request)).await.map_err(lost)?;
+            dates.note(answer.date());
+            response(answer).map_err(|odd| ConnectorError::other(Lost::Broken(odd).into(), None))
+        })
+    }
+}
+
+fn reqwest_request(request: HttpRequest) -> Result<reqwest::Request, String> {
+    let (parts, body) = request.try_into_http1x().map_err(|error| error.to_string())?.into_parts();
+    let body = body.bytes().ok_or("the body of a request is a stream")?.to_vec();
+    http::Request::from_parts(parts, body).try_into().map_err(|error: reqwest::Error| error.to_string())
+}
+
+fn response(answer: Answer) -> Result<HttpResponse, String> {
+    let mut response = http::Response::new(SdkBody::from(answer.body));
+    (*response.status_mut(), *response.headers_mut()) = (answer.status, answer.headers);
+    // An answer with a header that is no text.
+    HttpResponse::try_from(response).map_err(|error| excerpt(&error.to_string()))
+}
+
+fn lost(error: NoAnswer) -> ConnectorError {
+    let why = match error {
+        NoAnswer::NotConnected(detail) => Lost::NotSent(detail),
+        NoAnswer::Broken(detail) => Lost::Broken(detail),
+        large @ NoAnswer::TooLarge(_) => Lost::TooLarge(large.detail()),
+    };
+    ConnectorError::other(why.into(), None)
+}

@@ -1,0 +1,158 @@
+//! What AWS's answers mean. What it does not publish, and what contradicts itself, is never acted on.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+
+use super::plan::{Plan, PlanStatus, PlanType};
+use crate::core::money::Money;
+use crate::core::observation::{Acceptance, Lifecycle, Observation};
+use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+
+/// How long an account whose Free plan has expired can still be upgraded:
+/// <https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/free-tier-plans.html>
+const GRACE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// A Free plan lasts six months, which are this at the longest: <https://aws.amazon.com/free/free-tier-faqs/>
+const LONGEST: SignedDuration = SignedDuration::from_hours(184 * 24);
+/// How much later than the time of a look the end of an expired plan may be: clocks differ.
+const SLACK: SignedDuration = SignedDuration::from_hours(24);
+/// The least credit that counts as some, in its currency: a cent.
+const SOME: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// What Account Management calls the state of an account:
+/// <https://docs.aws.amazon.com/accounts/latest/reference/API_GetAccountInformation.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    PendingActivation,
+    Active,
+    Suspended,
+    Closed,
+}
+
+impl State {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::PendingActivation => "PENDING_ACTIVATION",
+            Self::Active => "ACTIVE",
+            Self::Suspended => "SUSPENDED",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
+
+/// When and how a look was made.
+#[derive(Clone, Debug)]
+pub(super) struct Look {
+    /// The billing time.
+    pub(super) observed: Timestamp,
+    /// The time by AWS's clock.
+    pub(super) provider_time: Option<Timestamp>,
+    /// What was read, in the order in which it was.
+    pub(super) source: String,
+}
+
+impl Look {
+    /// The time by the earlier of both clocks.
+    fn at(&self) -> Timestamp {
+        self.provider_time.map_or(self.observed, |theirs| theirs.min(self.observed))
+    }
+}
+
+/// The account as `plan` shows it, the `state` of the account where that may be read, and the credit that was `granted` in all
+/// where that may be.
+pub(super) fn observation(
+    plan: Option<&Plan>,
+    state: Option<State>,
+    granted: Option<Money>,
+    look: &Look,
+) -> Observation {
+    let mut remarks = Vec::new();
+    let (class, native) = match plan.map(|plan| plan.kind) {
+        Some(PlanType::Free) => (OfferClass::FreeTrial, "FREE"),
+        Some(PlanType::Paid) => (OfferClass::PayAsYouGo, "PAID"),
+        None => {
+            remarks.push(NO_RECORD.to_owned());
+            (OfferClass::Other, "no plan record")
+        }
+    };
+    let free = plan.filter(|plan| plan.kind == PlanType::Free);
+    let lifecycle = free.map_or(Lifecycle::Active, |plan| lifecycle(plan, state, look));
+    let is_known = matches!(lifecycle, Lifecycle::Active | Lifecycle::Restricted);
+    Observation {
+        eligible: free.is_some() && is_known,
+        lifecycle,
+        offer: Offer { class, native: native.to_owned() },
+        acceptance: Acceptance::NotAccepted,
+        benefits: plan.map(|plan| benefits(plan, granted, look)).unwrap_or_default(),
+        trial_length: free.map(|_| LONGEST),
+        source: Source::Provider(look.source.clone()),
+        owner: None,
+        observed: look.observed,
+        provider_time: look.provider_time,
+        unread: Vec::new(),
+        remarks,
+        lapsed: false,
+        handoff: None,
+        closes: free.is_some(),
+        deadline: free.and_then(|plan| plan.expires).and_then(|end| end.checked_add(GRACE).ok()),
+    }
+}
+
+const NO_RECORD: &str = "AWS has no plan record of this account: it is older than the plans of July 2025, or a member of an \
+                         organization.";
+
+/// An account that is closed may be so because its plan has expired, and comes back by the upgrade; or because its owner closed
+/// it. Whether AWS suspends an account whose plan has expired is not published, so a suspended one is left alone.
+fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
+    match (plan.status, state) {
+        (PlanStatus::NotStarted, _) => Lifecycle::Unknown("FREE, NOT_STARTED".to_owned()),
+        (_, Some(state @ (State::Suspended | State::PendingActivation))) => Lifecycle::Unknown(state.name().to_owned()),
+        (PlanStatus::Active, Some(State::Closed)) => Lifecycle::Closed,
+        (PlanStatus::Active, None | Some(State::Active)) => Lifecycle::Active,
+        (PlanStatus::Expired, _) if expired_for_no_reason(plan, look) => {
+            Lifecycle::Unknown("EXPIRED, with credit and time left".to_owned())
+        }
+        (PlanStatus::Expired, _) if plan.expires.is_some_and(|end| look.at().duration_since(end) > GRACE) => {
+            Lifecycle::Closed
+        }
+        (PlanStatus::Expired, None | Some(State::Active | State::Closed)) => Lifecycle::Restricted,
+    }
+}
+
+/// Whether there is something left of all benefits of a plan that AWS calls expired.
+fn expired_for_no_reason(plan: &Plan, look: &Look) -> bool {
+    plan.credit.is_some_and(|left| left.amount >= SOME) && plan.expires.is_some_and(|end| is_ahead(end, look))
+}
+
+fn is_ahead(end: Timestamp, look: &Look) -> bool {
+    end.duration_since(look.at()) > SLACK
+}
+
+fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
+    let source = Source::Provider(look.source.clone());
+    let unknown = |kind| Benefit::unknown(kind, look.observed, source.clone());
+    let credit = Benefit {
+        state: match plan.credit.map(|left| left.amount) {
+            Some(left) if left.is_zero() => BenefitState::Exhausted,
+            Some(_) => BenefitState::Active,
+            None => BenefitState::Unknown,
+        },
+        granted,
+        remaining: plan.credit,
+        ..unknown(BenefitKind::Credit)
+    };
+    let period = |state, end| Benefit { state, end, ..unknown(BenefitKind::Period) };
+    match (plan.kind, plan.status) {
+        // What is left of the credit is kept, and is no trial's any more.
+        (PlanType::Paid, _) => plan.credit.filter(|left| !left.amount.is_zero()).map(|_| credit).into_iter().collect(),
+        (PlanType::Free, PlanStatus::NotStarted) => vec![credit, period(BenefitState::Unknown, plan.expires)],
+        // A plan that AWS calls active is not over by its date.
+        (PlanType::Free, PlanStatus::Active) => vec![credit, period(BenefitState::Active, plan.expires)],
+        (PlanType::Free, PlanStatus::Expired) if expired_for_no_reason(plan, look) => {
+            vec![credit, period(BenefitState::Unknown, plan.expires)]
+        }
+        // A date that is still ahead is not why it has expired.
+        (PlanType::Free, PlanStatus::Expired) => {
+            vec![credit, period(BenefitState::Exhausted, plan.expires.filter(|end| !is_ahead(*end, look)))]
+        }
+    }
+}

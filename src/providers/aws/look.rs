@@ -1,0 +1,123 @@
+//! One look at an account: what is read of it, and in which order.
+
+use aws_config::SdkConfig;
+use aws_sdk_account::types::AccountState;
+use aws_sdk_billing::types::CreditStatus;
+use aws_sdk_freetier::primitives::DateTime;
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+
+use super::connector::Dates;
+use super::failure::{Failure, NO_RECORD};
+use super::interpret::{self, Look, State};
+use super::plan::{Plan, PlanType};
+use crate::core::account::AwsAccountId;
+use crate::core::money::{Currency, Money};
+use crate::core::observation::{Observation, Unread};
+use crate::core::provider::ProviderError;
+use crate::providers::http::excerpt;
+
+const READ_PLAN: &str = "freetier:GetAccountPlanState";
+const READ_STATE: &str = "account:GetAccountInformation";
+const READ_CREDITS: &str = "billing:GetCredits";
+/// How far back credits are asked for; AWS tells of a year at most, by its own clock.
+const CREDITS_SINCE: SignedDuration = SignedDuration::from_hours(360 * 24);
+
+/// What the credentials may not tell.
+enum Seen<T> {
+    Yes(T),
+    Denied,
+}
+
+/// Looks at `account`, which the credentials in `config` belong to.
+pub(super) async fn at(
+    config: &SdkConfig,
+    dates: &Dates,
+    account: &AwsAccountId,
+    now: &(dyn Fn() -> Timestamp + Sync),
+) -> Result<Observation, ProviderError> {
+    let plan = plan(config, account).await?;
+    let (observed, provider_time) = (now(), dates.last());
+    let mut look = Look { observed, provider_time, source: "GetAccountPlanState".to_owned() };
+    // Of an account that is not on the Free plan nothing more is decided.
+    if plan.as_ref().is_none_or(|plan| plan.kind != PlanType::Free) {
+        return Ok(interpret::observation(plan.as_ref(), None, None, &look));
+    }
+    let (mut unread, mut remarks) = (Vec::new(), Vec::new());
+    let state = match state(config, account).await? {
+        Seen::Yes(state) => {
+            look.source.push_str(", GetAccountInformation");
+            Some(state)
+        }
+        Seen::Denied => {
+            unread.push(Unread { what: "the account's state".to_owned(), permission: READ_STATE.to_owned() });
+            None
+        }
+    };
+    // It is shown, and nothing is decided on it: the look does not fail for it.
+    let granted = granted(config, account, observed).await.unwrap_or_else(|why| {
+        remarks.push(format!("How much credit was granted is not known: {why}."));
+        None
+    });
+    let mut seen = interpret::observation(plan.as_ref(), state, granted, &look);
+    seen.unread.append(&mut unread);
+    seen.remarks.append(&mut remarks);
+    Ok(seen)
+}
+
+/// The plan record of `account`, where there is one.
+/// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_GetAccountPlanState.html>
+pub(super) async fn plan(config: &SdkConfig, account: &AwsAccountId) -> Result<Option<Plan>, ProviderError> {
+    match aws_sdk_freetier::Client::new(config).get_account_plan_state().send().await.map_err(Failure::from) {
+        Ok(answer) => Plan::of(&answer, account).map(Some),
+        Err(failure) if failure.code() == Some(NO_RECORD) => Ok(None),
+        Err(failure) => Err(failure.of_read(READ_PLAN)),
+    }
+}
+
+/// <https://docs.aws.amazon.com/accounts/latest/reference/API_GetAccountInformation.html>
+async fn state(config: &SdkConfig, account: &AwsAccountId) -> Result<Seen<State>, ProviderError> {
+    let answer = aws_sdk_account::Client::new(config).get_account_information().send().await.map_err(Failure::from);
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(failure) if failure.is_forbidden() => return Ok(Seen::Denied),
+        Err(failure) => return Err(failure.of_read(READ_STATE)),
+    };
+    let odd = |what| ProviderError::Protocol { detail: format!("the answer to {READ_STATE} cannot be used: {what}") };
+    match answer.account_id().map(AwsAccountId::parse) {
+        Some(Some(found)) if found == *account => {}
+        Some(Some(found)) => return Err(ProviderError::WrongAccount { found: format!("AWS account {found}") }),
+        _ => return Err(odd("it names no account".to_owned())),
+    }
+    match answer.account_state() {
+        Some(AccountState::PendingActivation) => Ok(Seen::Yes(State::PendingActivation)),
+        Some(AccountState::Active) => Ok(Seen::Yes(State::Active)),
+        Some(AccountState::Suspended) => Ok(Seen::Yes(State::Suspended)),
+        Some(AccountState::Closed) => Ok(Seen::Yes(State::Closed)),
+        Some(other) => Err(odd(format!("the account's state is {:?}", excerpt(other.as_str())))),
+        None => Err(odd("the account has no state".to_owned())),
+    }
+}
+
+/// The sum of the credits that the account was granted, if that is known; or why it is not.
+/// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_billing_GetCredits.html>
+async fn granted(config: &SdkConfig, account: &AwsAccountId, now: Timestamp) -> Result<Option<Money>, String> {
+    let since = DateTime::from_secs(now.saturating_sub(CREDITS_SINCE).unwrap_or(now).as_second());
+    let request = aws_sdk_billing::Client::new(config).get_credits().account_id(account.to_string()).start_date(since);
+    let answer = request.send().await.map_err(|error| match Failure::from(error) {
+        failure if failure.is_forbidden() => format!("the credentials lack {READ_CREDITS}"),
+        failure => failure.of_read(READ_CREDITS).to_string(),
+    })?;
+    let own = answer.credits().iter().filter(|credit| {
+        credit.account_id == account.to_string() && credit.credit_status != Some(CreditStatus::Disabled)
+    });
+    let mut sum = None;
+    for amount in own.map(|credit| credit.initial_amount.as_ref()) {
+        let amount = amount.filter(|amount| amount.currency_code == "USD").map(|amount| &amount.currency_amount);
+        let amount =
+            amount.and_then(|text| Decimal::from_str_exact(text).ok()).filter(|amount| *amount >= Decimal::ZERO);
+        let amount = amount.ok_or("AWS reports a credit that is no amount in USD")?;
+        sum = Some(sum.unwrap_or(Decimal::ZERO) + amount);
+    }
+    Ok(sum.and_then(|sum| Money::new(sum, Currency::parse("USD")?)))
+}

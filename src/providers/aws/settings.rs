@@ -1,0 +1,98 @@
+//! Where AWS is. All of it is the operator's own configuration; nothing here ever comes from a custom resource.
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use jiff::Timestamp;
+use url::Url;
+
+use super::connector::{self, Dates};
+use crate::core::provider::ProviderError;
+use crate::providers::http::{address, builder, built, check, https, https_once, parse_anchors};
+
+/// The region of all that is asked for: the Free Tier, Billing and Account Management are there and nowhere else.
+/// <https://docs.aws.amazon.com/general/latest/gr/billing.html>
+const REGION: &str = "us-east-1";
+/// Where an upgrade is asked for. <https://docs.aws.amazon.com/general/latest/gr/billing.html>
+const FREE_TIER: &str = "https://freetier.us-east-1.api.aws";
+
+/// The operator's configuration for AWS. By default it is where Amazon runs it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// All services of AWS, instead of Amazon's: `https://` only.
+    pub endpoint: Option<Url>,
+    /// Certificates (PEM) to trust in addition to the system's.
+    pub trust_anchor_pem: Option<Vec<u8>>,
+}
+
+/// The settings and the HTTP clients that are made of them: one per purpose, built once, shared by all accounts.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    endpoint: Option<Url>,
+    /// For credentials and reads.
+    reads: reqwest::Client,
+    /// For the agent of EKS on the operator's own machine, which speaks plain HTTP.
+    agent: reqwest::Client,
+    /// For upgrades.
+    upgrades: reqwest::Client,
+}
+
+impl Connections {
+    /// The clients for `settings`.
+    ///
+    /// # Panics
+    ///
+    /// If the process has no default rustls crypto provider: install one first.
+    pub fn new(settings: Settings) -> Result<Self, ProviderError> {
+        settings.endpoint.as_ref().map_or(Ok(()), |url| check("AWS", url))?;
+        let anchors = settings.trust_anchor_pem.as_deref();
+        Ok(Self {
+            reads: built(https(anchors)?)?,
+            agent: built(builder().tls_certs_merge(parse_anchors(anchors)?))?,
+            upgrades: built(https_once(anchors)?)?,
+            endpoint: settings.endpoint,
+        })
+    }
+
+    /// Where an upgrade is asked for.
+    pub(super) fn upgrade_endpoint(&self) -> String {
+        address(self.endpoint.as_ref(), FREE_TIER)
+    }
+
+    /// The SDK's client for the agent of EKS.
+    pub(super) fn agent(&self) -> SharedHttpClient {
+        connector::over(&self.agent, &Dates::default(), None)
+    }
+
+    /// What clients of the SDK are made from that read, as `credentials` or as nobody.
+    pub(super) fn reading(&self, credentials: Option<Credentials>, dates: &Dates) -> SdkConfig {
+        self.config(connector::over(&self.reads, dates, None), credentials)
+    }
+
+    /// What the client of the SDK is made from that upgrades. Nothing is written after `not_after` (wall clock).
+    pub(super) fn upgrading(&self, credentials: Credentials, not_after: Timestamp) -> SdkConfig {
+        self.config(connector::over(&self.upgrades, &Dates::default(), Some(not_after)), Some(credentials))
+    }
+
+    /// Nothing is read from the environment or from files, and nothing is repeated below the engine, which backs off: the
+    /// SDK by itself would send an upgrade three times. The callers bound the time, which the SDK by itself does not. The
+    /// region is given beside the endpoint, or it would sign for another one.
+    fn config(&self, http: SharedHttpClient, credentials: Option<Credentials>) -> SdkConfig {
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .http_client(http)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::disabled())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        config.set_app_name(AppName::new(concat!("payg-operator-", env!("CARGO_PKG_VERSION"))).ok());
+        if let Some(endpoint) = &self.endpoint {
+            config = config.endpoint_url(address(Some(endpoint), ""));
+        }
+        config.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
+        config.build()
+    }
+}

@@ -1,0 +1,172 @@
+//! What the providers share: one exchange over HTTP, with what every answer is held to (it has an end, and it is not too large),
+//! and the clients that make it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{DATE, HeaderMap};
+use reqwest::{RequestBuilder, StatusCode};
+use url::Url;
+
+use crate::core::provider::ProviderError;
+
+/// The largest body that is read, in bytes. What is read has some thousand.
+pub(super) const LARGEST_BODY: usize = 1 << 20;
+/// How much of a foreign text is repeated, in characters.
+const LONGEST_EXCERPT: usize = 300;
+/// How long a connection may take to be made, TLS included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The time by the server's clock, to the second.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        http_date(self.headers.get(DATE)?.to_str().ok()?)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// There was no connection, so nothing was sent.
+    NotConnected(String),
+    /// It broke off somewhere after that.
+    Broken(String),
+    /// It is larger than this, in bytes.
+    TooLarge(usize),
+}
+
+impl NoAnswer {
+    /// What happened.
+    pub(super) fn detail(self) -> String {
+        match self {
+            Self::NotConnected(detail) | Self::Broken(detail) => detail,
+            Self::TooLarge(largest) => format!("the answer is larger than {largest} bytes"),
+        }
+    }
+
+    /// The error of a read of `what`.
+    pub(super) fn of_read(self, what: &str) -> ProviderError {
+        let too_large = matches!(self, Self::TooLarge(_));
+        let detail = format!("{what}: {}", self.detail());
+        if too_large { ProviderError::Protocol { detail } } else { ProviderError::Transient { detail } }
+    }
+}
+
+/// Sends `request`, once, and reads the answer.
+pub(super) async fn exchange(request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    exchange_up_to(LARGEST_BODY, request).await
+}
+
+/// Sends `request`, once, and reads the answer, which may have `largest` bytes.
+pub(super) async fn exchange_up_to(largest: usize, request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    let mut response = request.send().await.map_err(|error| {
+        // The connection failed in the connector: name, TCP or TLS. The request was not handed to it.
+        if error.is_connect() { NoAnswer::NotConnected(chain(error)) } else { NoAnswer::Broken(chain(error)) }
+    })?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| NoAnswer::Broken(chain(error)))? {
+        if body.len() + chunk.len() > largest {
+            return Err(NoAnswer::TooLarge(largest));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body })
+}
+
+/// An error and its causes. Not the URL, which the callers name in their own words.
+fn chain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    excerpt(&text)
+}
+
+/// The form of RFC 5322, of which the preferred one of HTTP is a part.
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp())
+}
+
+/// A foreign text on one line of bounded length.
+pub(super) fn excerpt(text: &str) -> String {
+    let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let mut line: String = line.take(LONGEST_EXCERPT + 1).collect();
+    if let Some((end, _)) = line.char_indices().nth(LONGEST_EXCERPT) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// What every client of ours is made from.
+pub(super) fn builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("payg-operator/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none()) // what signs a request must not follow a redirect to somebody else
+        .no_proxy() // nor an environment variable
+        .connect_timeout(CONNECT_TIMEOUT)
+}
+
+/// The same, over TLS alone and trusting `anchors` (PEM) beside the system's.
+pub(super) fn https(anchors: Option<&[u8]>) -> Result<reqwest::ClientBuilder, ProviderError> {
+    Ok(builder().https_only(true).tls_certs_merge(parse_anchors(anchors)?))
+}
+
+/// The same, for one request that must not be sent twice. A request on a connection that was kept open may be lost, or be
+/// sent again by the pool when the server closes it: every one has a connection of its own, and nothing below us sends it
+/// twice.
+pub(super) fn https_once(anchors: Option<&[u8]>) -> Result<reqwest::ClientBuilder, ProviderError> {
+    Ok(https(anchors)?.pool_max_idle_per_host(0).retry(reqwest::retry::never()))
+}
+
+/// The client, built.
+pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ProviderError> {
+    builder.build().map_err(|error| refused(&error))
+}
+
+/// The certificates in `anchors` (PEM).
+pub(super) fn parse_anchors(anchors: Option<&[u8]>) -> Result<Vec<reqwest::Certificate>, ProviderError> {
+    let Some(pem) = anchors else { return Ok(Vec::new()) };
+    let anchors = reqwest::Certificate::from_pem_bundle(pem).map_err(|error| refused(&error))?;
+    if anchors.is_empty() {
+        let detail = "the trust anchor that is configured holds no certificate: it must be PEM".to_owned();
+        return Err(ProviderError::Config { detail });
+    }
+    Ok(anchors)
+}
+
+fn refused(error: &reqwest::Error) -> ProviderError {
+    let detail = format!("no HTTPS client can be made with the trust anchor that is configured: {error}");
+    ProviderError::Config { detail }
+}
+
+/// Whether `url` may be asked: only a host over TLS, and nothing secret in the address.
+pub(super) fn check(what: &str, url: &Url) -> Result<(), ProviderError> {
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if url.scheme() == "https" && url.has_host() && plain {
+        return Ok(());
+    }
+    // The address is not repeated: a password may be in it.
+    let detail =
+        format!("the address of {what} must be https:// and a host, without user, password, query or fragment");
+    Err(ProviderError::Config { detail })
+}
+
+/// The address without a slash at its end, so that paths can be put after it.
+pub(super) fn address(configured: Option<&Url>, built_in: &str) -> String {
+    configured.map_or(built_in, Url::as_str).trim_end_matches('/').to_owned()
+}
