@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,6 +12,7 @@ use super::azure::operations::Operations;
 use super::clock::{Reading, VirtualClock};
 use super::control::clients;
 use super::faults::Fault;
+use super::past::Past;
 use super::world::{Applied, Settings, World};
 
 #[derive(Serialize, Deserialize)]
@@ -25,8 +25,8 @@ pub(crate) struct State {
     /// As they were posted.
     clients: Vec<Value>,
     tokens: BTreeMap<String, Token>,
-    /// Each account with its past: what it was from when on.
-    accounts: BTreeMap<String, Vec<(Timestamp, Account)>>,
+    /// The accounts of Azure, each with its past.
+    accounts: BTreeMap<String, Past<Account>>,
     operations: Operations,
     ledger: Vec<Applied>,
     faults: Vec<Fault>,
@@ -64,12 +64,10 @@ impl State {
             clients::add(&mut world, client).map_err(|error| Invalid(format!("clients: {error}")))?;
         }
         for (id, past) in self.accounts {
-            if past.is_empty() || past.iter().any(|(_, account)| account.settings.subscription_id != id) {
-                return Err(Invalid(format!("accounts: the past of {id} is empty, or about another account")));
+            if past.all().any(|account| account.settings.subscription_id != id) {
+                return Err(Invalid(format!("accounts: the past of {id} is about another account")));
             }
-            for (since, account) in past {
-                world.put_account(account, since);
-            }
+            world.put_past(id, past);
         }
         world.settings = self.settings;
         world.tokens = self.tokens.into_iter().collect();

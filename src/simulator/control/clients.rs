@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Answer, Refused};
-use crate::simulator::azure::assertion::{Certificate, Federated};
+use crate::simulator::azure::assertion::Certificate;
 use crate::simulator::azure::entra::{Client, Subscriptions};
 use crate::simulator::azure::imds::ManagedIdentity;
 use crate::simulator::azure::rights::{BillingRole, Rights, Role};
 use crate::simulator::azure::settings::guid;
+use crate::simulator::jwt::Federated;
 use crate::simulator::world::{Shared, World};
 
 #[derive(Deserialize)]

@@ -15,11 +15,12 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::azure::account::{Account, By, Refusal};
-use super::azure::settings::{Invalid, Settings, merge};
+use super::azure::account::{Account, Refusal};
+use super::azure::settings::{Invalid, Settings};
 use super::faults::Fault;
+use super::patch::merge;
 use super::state::{self, State as Saved};
-use super::world::{Shared, World};
+use super::world::{By, Shared, World};
 
 type Sim = State<Arc<Shared>>;
 type Answer = Result<Response, Refused>;
