@@ -117,6 +117,9 @@ impl Fault {
             Kind::MissingField { name: path } | Kind::ReplaceField { path, .. } if path.is_empty() => {
                 Some("the path of the field is empty; write it as subscriptionPolicies.quotaId")
             }
+            Kind::MissingField { .. } | Kind::ReplaceField { .. } if matches!(self.operation, Scope::One(name) if name.answers_in_xml()) => {
+                Some("the answers of this operation are XML: no path leads to a field; use malformedJson")
+            }
             _ => None,
         }
     }
@@ -125,6 +128,7 @@ impl Fault {
         let applicable = match self.kind {
             Kind::AppliedAnswerLost | Kind::AppliedLate { .. } => operation.changes_accounts(),
             Kind::Stale { .. } => operation.reads_accounts(),
+            Kind::MissingField { .. } | Kind::ReplaceField { .. } => !operation.answers_in_xml(),
             _ => true,
         };
         let operations = match self.operation {

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+mod aws;
 mod azure;
 mod clock;
 mod control;

@@ -12,6 +12,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::aws::Aws;
+use super::aws::account::Account as AwsAccount;
 use super::azure::account::Account;
 use super::azure::entra::{Client, Token};
 use super::azure::ids::BillingIds;
@@ -80,6 +82,7 @@ pub(crate) struct World {
     pub(crate) faults: Vec<Fault>,
     pub(crate) settings: Settings,
     pub(crate) buckets: Buckets,
+    pub(crate) aws: Aws,
     /// The accounts of Azure.
     accounts: BTreeMap<String, Past<Account>>,
     /// The accounts that have or had a billing account, by its name in lower case.
@@ -152,6 +155,7 @@ impl World {
             faults: Vec::new(),
             settings: Settings::default(),
             buckets: Buckets::default(),
+            aws: Aws::default(),
             accounts: BTreeMap::new(),
             billed: BTreeMap::new(),
         }
@@ -216,8 +220,15 @@ impl World {
         self.put_account(account, now);
     }
 
+    /// Applies an upgrade of an account of AWS and enters it in the ledger.
+    pub(crate) fn apply_aws_upgrade(&mut self, mut account: AwsAccount, by: By, now: Timestamp) {
+        self.enter(account.settings.account_id.clone(), by.clone(), now);
+        account.upgrade(by, now);
+        self.aws.put_account(account, now);
+    }
+
     /// Enters an upgrade in the ledger.
-    pub(crate) fn enter(&mut self, account: String, by: By, now: Timestamp) {
+    fn enter(&mut self, account: String, by: By, now: Timestamp) {
         self.ledger.push(Applied { account, billing_time: now, wall_time: Timestamp::now(), by });
     }
 
