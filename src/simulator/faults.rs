@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::protocol::OperationName;
+use super::operation::OperationName;
 
 /// A fault to inject. The first one that matches a request fires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod clock;
 mod control;
 mod faults;
 mod jwt;
+mod operation;
 mod past;
 mod patch;
 mod protocol;

@@ -8,12 +8,12 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::aws;
 use super::azure::{self, arm};
 use super::faults::{self, Kind, LateAnswer, RetryAfter};
+use super::operation::OperationName;
 use super::tls::Peer;
 use super::world::{Asked, Shared, World};
 
@@ -21,88 +21,6 @@ use super::world::{Asked, Shared, World};
 const JSON: &str = "application/json; charset=utf-8";
 /// The largest request body that is read, in bytes.
 const REQUEST_LIMIT: usize = 1 << 20;
-
-/// The operations of the simulated protocols, as faults and the log name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum OperationName {
-    Token,
-    Discovery,
-    TenantList,
-    SubscriptionList,
-    Subscription,
-    Cancel,
-    Rename,
-    Enable,
-    BillingProperty,
-    BillingAccountList,
-    BillingAccount,
-    BillingProfileList,
-    BillingProfile,
-    BillingSubscriptionList,
-    BillingSubscription,
-    BalanceSummary,
-    Lots,
-    Events,
-    Upgrade,
-    OperationStatus,
-    GetAccountPlanState,
-    UpgradeAccountPlan,
-    GetCredits,
-    GetAccountInformation,
-    GetCallerIdentity,
-    AssumeRole,
-    AssumeRoleWithWebIdentity,
-    PodIdentity,
-    Other,
-}
-
-impl OperationName {
-    /// Whether it tells what an account is, so that it can tell what one was.
-    pub(crate) const fn reads_accounts(self) -> bool {
-        match self {
-            Self::SubscriptionList
-            | Self::Subscription
-            | Self::BillingProperty
-            | Self::BillingAccountList
-            | Self::BillingAccount
-            | Self::BillingProfileList
-            | Self::BillingProfile
-            | Self::BillingSubscriptionList
-            | Self::BillingSubscription
-            | Self::BalanceSummary
-            | Self::Lots
-            | Self::Events
-            | Self::OperationStatus
-            | Self::GetAccountPlanState
-            | Self::GetCredits
-            | Self::GetAccountInformation => true,
-            Self::Token
-            | Self::Discovery
-            | Self::TenantList
-            | Self::Cancel
-            | Self::Rename
-            | Self::Enable
-            | Self::Upgrade
-            | Self::UpgradeAccountPlan
-            | Self::GetCallerIdentity
-            | Self::AssumeRole
-            | Self::AssumeRoleWithWebIdentity
-            | Self::PodIdentity
-            | Self::Other => false,
-        }
-    }
-
-    /// Whether it changes an account.
-    pub(crate) const fn changes_accounts(self) -> bool {
-        matches!(self, Self::Upgrade | Self::Cancel | Self::Rename | Self::Enable | Self::UpgradeAccountPlan)
-    }
-
-    /// Whether its answers are XML, whose fields cannot be changed by a path.
-    pub(crate) const fn answers_in_xml(self) -> bool {
-        matches!(self, Self::GetCallerIdentity | Self::AssumeRole | Self::AssumeRoleWithWebIdentity)
-    }
-}
 
 /// A request, read to its end.
 #[derive(Clone, Debug)]

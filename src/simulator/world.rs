@@ -21,8 +21,8 @@ use super::azure::operations::{self, Operations};
 use super::azure::throttle::{Buckets, Limits};
 use super::clock::VirtualClock;
 use super::faults::Fault;
+use super::operation::OperationName;
 use super::past::Past;
-use super::protocol::OperationName;
 use super::state::{Invalid, State};
 
 /// How many requests the log keeps; the oldest are dropped.

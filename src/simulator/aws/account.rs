@@ -179,14 +179,14 @@ impl Account {
             (None, Some(_)) => None,
             (None, None) => self.free_plan_ended(time).map(|end| days_later(end, self.settings.grace_days)),
         };
-        let state = if gone_at.is_some_and(|at| at <= time) {
+        let account_state = if gone_at.is_some_and(|at| at <= time) {
             State::Gone
         } else if closed.is_some() || (ended && self.settings.closes_at_once) {
             State::Closed
         } else {
             State::Active
         };
-        let stage = match (state, plan_type, status) {
+        let stage = match (account_state, plan_type, status) {
             (State::Gone, ..) => "Gone",
             _ if closed.is_some() => "Closed",
             (_, None, _) => "NoRecord",
@@ -197,7 +197,7 @@ impl Account {
             (_, Some(PlanType::Paid), _) => "Active",
             (_, Some(PlanType::Free), _) => "TrialActive",
         };
-        Snapshot { plan: plan_type.map(|plan| (plan, status)), state, stage }
+        Snapshot { plan: plan_type.map(|plan| (plan, status)), state: account_state, stage }
     }
 
     /// All that was granted, in the credit's currency; `None` when there is no credit.

@@ -73,33 +73,27 @@ impl Failure {
     /// The answer of `service`.
     pub(crate) fn reply(self, service: Service, request_id: &str) -> Reply {
         let (status, code) = self.problem.name(service);
-        let reply = match service {
+        let mut body = json!({"message": self.message});
+        for (name, value) in self.members {
+            body[name] = value;
+        }
+        match service {
             Service::Sts => {
                 let side = if status < 500 { "Sender" } else { "Receiver" };
-                return Reply::xml(status, xml::error(side, &code, &self.message, request_id));
+                Reply::xml(status, xml::error(side, &code, &self.message, request_id))
             }
-            Service::PodIdentity => return Reply::text(status, &self.message),
-            Service::Account => {
-                let mut body = json!({"message": self.message});
-                for (name, value) in self.members {
-                    body[name] = value;
-                }
-                return Reply::json_of(status, "application/json", body).with("x-amzn-errortype", &code);
-            }
+            Service::PodIdentity => Reply::text(status, &self.message),
+            Service::Account => Reply::json_of(status, "application/json", body).with("x-amzn-errortype", &code),
             Service::FreeTier | Service::Billing => {
-                let namespace = match (&self.problem, service) {
-                    (Problem::Other(..) | Problem::Invalid, Service::Billing) => "com.amazonaws.billing",
-                    (Problem::Other(..) | Problem::Invalid, _) => "com.amazonaws.freetier",
+                let namespace = match self.problem {
+                    Problem::Other(..) | Problem::Invalid if service == Service::Billing => "com.amazonaws.billing",
+                    Problem::Other(..) | Problem::Invalid => "com.amazonaws.freetier",
                     _ => "com.amazon.coral.service",
                 };
-                let mut body = json!({"__type": format!("{namespace}#{code}"), "message": self.message});
-                for (name, value) in self.members {
-                    body[name] = value;
-                }
+                body["__type"] = json!(format!("{namespace}#{code}"));
                 Reply::json_of(status, super::JSON_1_0, body)
             }
-        };
-        reply
+        }
     }
 }
 

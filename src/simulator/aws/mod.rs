@@ -24,8 +24,9 @@ use self::errors::{Failure, Problem};
 use self::principals::Principals;
 use self::sigv4::Authorization;
 use self::sts::Form;
+use super::operation::OperationName;
 use super::past::Past;
-use super::protocol::{Call, OperationName, Reply};
+use super::protocol::{Call, Reply};
 use super::world::World;
 
 /// What the Free Tier and Billing APIs send.

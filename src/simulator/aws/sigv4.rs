@@ -161,7 +161,7 @@ impl<'a> Authorization<'a> {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 value.split_ascii_whitespace().collect::<Vec<_>>().join(" ")
             });
-            text += &format!("{name}:{}\n", values.collect::<Vec<_>>().join(","));
+            let _ = writeln!(text, "{name}:{}", values.collect::<Vec<_>>().join(","));
         }
         text + &format!("\n{}\n{payload}", self.signed_headers)
     }

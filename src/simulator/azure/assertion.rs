@@ -94,7 +94,7 @@ fn check_own(client: &Client, token: &Token, endpoint: &str) -> Result<(), Refus
     if !token.is_signed_by(algorithm, &certificate.public_key) {
         return refuse(700_027, wrong("The key was found, but it did not make the signature."));
     }
-    check_time(&token)?;
+    check_time(token)?;
     if !claims.aud.is(endpoint) {
         let message = "Client assertion audience claim does not match Realm issuer.".to_owned();
         return refuse(700_023, message);
