@@ -42,13 +42,13 @@ enum Star {
 pub(crate) enum Kind {
     /// Processed at once, answered later (wall clock).
     Latency { millis: u64 },
-    /// 429 with `Retry-After`, in seconds or as a date; not processed.
+    /// Throttled; with `Retry-After`, in seconds or as a date, where the service has it. Not processed.
     Throttle {
         retry_after_seconds: u32,
         #[serde(default)]
         retry_after_date: bool,
     },
-    /// This status with an ARM error; not processed.
+    /// This status with an error in the shape of the service; not processed.
     Status { code: u16 },
     /// The connection is closed without an answer; not processed.
     Cut,

@@ -113,8 +113,8 @@ async fn a_stale_read_shows_the_past() {
     assert_eq!(plan(0).await, "PAID ACTIVE 0.0");
     assert_eq!(plan(300).await, "FREE EXPIRED 0.0");
     assert_eq!(plan(900).await, "FREE ACTIVE 100.0");
-    let state = with_fault(&sim, "getAccountInformation", stale(300), Ask::information()).await.unwrap();
-    assert_eq!(state.good()["AccountState"], "CLOSED");
+    let information = with_fault(&sim, "getAccountInformation", stale(300), Ask::information()).await.unwrap();
+    assert_eq!(information.good()["AccountState"], "CLOSED");
     let credits = Ask::credits(&json!({"accountId": ID, "startDate": 1_767_225_600}));
     let body = with_fault(&sim, "getCredits", stale(900), credits).await.unwrap().good();
     assert_eq!(body["credits"][0]["estimatedAmount"]["currencyAmount"], "100.00");

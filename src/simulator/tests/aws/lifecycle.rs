@@ -31,6 +31,7 @@ fn seen(account: &Account, days: i64) -> String {
 }
 
 /// Does what is to be done on its day, and looks on the other days.
+#[expect(clippy::needless_pass_by_value, reason = "each call makes one")]
 fn check(name: &str, settings: Value, acts: &[(i64, Act)], expected: &[(i64, &str)]) {
     let mut account = account(&settings);
     let mut acts = acts.iter().peekable();
