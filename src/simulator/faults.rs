@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::protocol::OperationName;
+use super::operation::OperationName;
 
 /// A fault to inject. The first one that matches a request fires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,13 +42,13 @@ enum Star {
 pub(crate) enum Kind {
     /// Processed at once, answered later (wall clock).
     Latency { millis: u64 },
-    /// 429 with `Retry-After`, in seconds or as a date; not processed.
+    /// Throttled; with `Retry-After`, in seconds or as a date, where the service has it. Not processed.
     Throttle {
         retry_after_seconds: u32,
         #[serde(default)]
         retry_after_date: bool,
     },
-    /// This status with an ARM error; not processed.
+    /// This status with an error in the shape of the service; not processed.
     Status { code: u16 },
     /// The connection is closed without an answer; not processed.
     Cut,
@@ -117,6 +117,9 @@ impl Fault {
             Kind::MissingField { name: path } | Kind::ReplaceField { path, .. } if path.is_empty() => {
                 Some("the path of the field is empty; write it as subscriptionPolicies.quotaId")
             }
+            Kind::MissingField { .. } | Kind::ReplaceField { .. } if matches!(self.operation, Scope::One(name) if name.answers_in_xml()) => {
+                Some("the answers of this operation are XML: no path leads to a field; use malformedJson")
+            }
             _ => None,
         }
     }
@@ -125,6 +128,7 @@ impl Fault {
         let applicable = match self.kind {
             Kind::AppliedAnswerLost | Kind::AppliedLate { .. } => operation.changes_accounts(),
             Kind::Stale { .. } => operation.reads_accounts(),
+            Kind::MissingField { .. } | Kind::ReplaceField { .. } => !operation.answers_in_xml(),
             _ => true,
         };
         let operations = match self.operation {

@@ -1,9 +1,14 @@
 #![doc = include_str!("README.md")]
 
+mod aws;
 mod azure;
 mod clock;
 mod control;
 mod faults;
+mod jwt;
+mod operation;
+mod past;
+mod patch;
 mod protocol;
 mod state;
 mod tls;

@@ -8,77 +8,19 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::azure::{self, Target, arm};
+use super::aws;
+use super::azure::{self, arm};
 use super::faults::{self, Kind, LateAnswer, RetryAfter};
+use super::operation::OperationName;
 use super::tls::Peer;
 use super::world::{Asked, Shared, World};
 
+/// What Azure sends, and whoever says nothing else.
+const JSON: &str = "application/json; charset=utf-8";
 /// The largest request body that is read, in bytes.
 const REQUEST_LIMIT: usize = 1 << 20;
-
-/// The operations of the simulated protocols, as faults and the log name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum OperationName {
-    Token,
-    Discovery,
-    TenantList,
-    SubscriptionList,
-    Subscription,
-    Cancel,
-    Rename,
-    Enable,
-    BillingProperty,
-    BillingAccountList,
-    BillingAccount,
-    BillingProfileList,
-    BillingProfile,
-    BillingSubscriptionList,
-    BillingSubscription,
-    BalanceSummary,
-    Lots,
-    Events,
-    Upgrade,
-    OperationStatus,
-    Other,
-}
-
-impl OperationName {
-    /// Whether it tells what an account is, so that it can tell what one was.
-    pub(crate) const fn reads_accounts(self) -> bool {
-        match self {
-            Self::SubscriptionList
-            | Self::Subscription
-            | Self::BillingProperty
-            | Self::BillingAccountList
-            | Self::BillingAccount
-            | Self::BillingProfileList
-            | Self::BillingProfile
-            | Self::BillingSubscriptionList
-            | Self::BillingSubscription
-            | Self::BalanceSummary
-            | Self::Lots
-            | Self::Events
-            | Self::OperationStatus => true,
-            Self::Token
-            | Self::Discovery
-            | Self::TenantList
-            | Self::Cancel
-            | Self::Rename
-            | Self::Enable
-            | Self::Upgrade
-            | Self::Other => false,
-        }
-    }
-
-    /// Whether it changes an account.
-    pub(crate) const fn changes_accounts(self) -> bool {
-        matches!(self, Self::Upgrade | Self::Cancel | Self::Rename | Self::Enable)
-    }
-}
 
 /// A request, read to its end.
 #[derive(Clone, Debug)]
@@ -120,14 +62,36 @@ impl Call {
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
+    content_type: &'static str,
     headers: Vec<(&'static str, String)>,
-    /// `Null`: no body.
+    /// `Null`: no body, or a text.
     pub(crate) body: Value,
+    /// A body that is no JSON.
+    text: Option<String>,
 }
 
 impl Reply {
     pub(crate) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self { status, content_type: JSON, headers: Vec::new(), body, text: None }
+    }
+
+    /// JSON under another name.
+    pub(crate) fn json_of(status: u16, content_type: &'static str, body: Value) -> Self {
+        Self { content_type, ..Self::new(known(status), body) }
+    }
+
+    pub(crate) fn xml(status: u16, text: String) -> Self {
+        Self { content_type: "text/xml", text: Some(text), ..Self::new(known(status), Value::Null) }
+    }
+
+    pub(crate) fn text(status: u16, text: &str) -> Self {
+        let text = Some(text.to_owned());
+        Self { content_type: "text/plain; charset=utf-8", text, ..Self::new(known(status), Value::Null) }
+    }
+
+    /// What is sent; `None`: no body.
+    fn content(&self) -> Option<String> {
+        self.text.clone().or_else(|| (!self.body.is_null()).then(|| self.body.to_string()))
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -148,10 +112,76 @@ impl Reply {
     }
 }
 
+fn known(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// What a request asks for, of which cloud.
+#[derive(Clone, Debug)]
+enum Target {
+    Azure(azure::Target),
+    Aws(aws::Target),
+}
+
+impl Target {
+    fn of(call: &Call) -> Self {
+        let azure = || Self::Azure(azure::Target::of(&call.method, &call.path));
+        aws::Target::of(call).map_or_else(azure, Self::Aws)
+    }
+
+    fn operation(&self) -> OperationName {
+        match self {
+            Self::Azure(target) => target.operation(),
+            Self::Aws(target) => target.operation,
+        }
+    }
+
+    fn account(&self, world: &World, call: &Call) -> Option<String> {
+        match self {
+            Self::Azure(target) => target.account(world),
+            Self::Aws(target) => target.account(world, call),
+        }
+    }
+
+    /// Processes the request; reads show the account as it was `stale` billing seconds ago.
+    fn process(&self, world: &mut World, call: &Call, stale: u32) -> Reply {
+        match self {
+            Self::Azure(target) => azure::process(world, call, target, stale),
+            Self::Aws(target) => aws::process(world, call, target, stale),
+        }
+    }
+
+    /// What a service says that fails with this status.
+    fn failed(&self, world: &mut World, call: &Call, status: u16) -> Reply {
+        match self {
+            Self::Azure(_) => arm::finish(world, call, arm::failure(status)),
+            Self::Aws(target) => aws::failed(world, target, status),
+        }
+    }
+
+    fn throttled(&self, world: &mut World, call: &Call, retry_after: RetryAfter) -> Reply {
+        match self {
+            Self::Azure(target) => {
+                let reply = azure::throttled(target, call, retry_after);
+                arm::finish(world, call, reply)
+            }
+            Self::Aws(target) => aws::throttled(world, target),
+        }
+    }
+
+    fn redirected(&self, world: &mut World, call: &Call, to: &str) -> Reply {
+        let reply = Reply::new(StatusCode::TEMPORARY_REDIRECT, Value::Null).with("location", to);
+        match self {
+            Self::Azure(_) => arm::finish(world, call, reply),
+            Self::Aws(_) => reply,
+        }
+    }
+}
+
 /// What goes over the wire in the end.
 enum Delivery {
-    Json(Reply),
-    /// The JSON of the reply up to its middle.
+    Whole(Reply),
+    /// The reply up to its middle.
     Truncated(Reply),
     Page(StatusCode),
     Oversized(u64),
@@ -161,7 +191,7 @@ enum Delivery {
 impl Delivery {
     fn status(&self) -> Option<u16> {
         match self {
-            Self::Json(reply) | Self::Truncated(reply) => Some(reply.status.as_u16()),
+            Self::Whole(reply) | Self::Truncated(reply) => Some(reply.status.as_u16()),
             Self::Page(status) => Some(status.as_u16()),
             Self::Oversized(_) => Some(200),
             Self::Cut => None,
@@ -175,10 +205,10 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
         Ok(call) => call,
         Err(error) => return (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()).into_response(),
     };
-    let target = Target::of(&call.method, &call.path);
+    let target = Target::of(&call);
     let (delivery, fault) = {
         let mut world = shared.world();
-        let account = target.account(&world);
+        let account = target.account(&world, &call);
         let fault = faults::take(&mut world.faults, target.operation(), account.as_deref());
         let delivery = deliver(&mut world, &call, &target, fault.as_ref());
         world.log(Asked {
@@ -206,39 +236,35 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
 
 /// Processes the request, or not, as the fault says.
 fn deliver(world: &mut World, call: &Call, target: &Target, fault: Option<&Kind>) -> Delivery {
-    let Some(fault) = fault else { return Delivery::Json(azure::process(world, call, target, 0)) };
-    let failed = |world: &mut World, status| Delivery::Json(arm::finish(world, call, arm::failure(status)));
+    let Some(fault) = fault else { return Delivery::Whole(target.process(world, call, 0)) };
     match fault {
-        Kind::Latency { .. } => Delivery::Json(azure::process(world, call, target, 0)),
-        Kind::Stale { seconds } => Delivery::Json(azure::process(world, call, target, *seconds)),
+        Kind::Latency { .. } => Delivery::Whole(target.process(world, call, 0)),
+        Kind::Stale { seconds } => Delivery::Whole(target.process(world, call, *seconds)),
         Kind::Cut | Kind::AppliedLate { answer: LateAnswer::Cut, .. } => Delivery::Cut,
-        Kind::AppliedLate { answer: LateAnswer::GatewayTimeout, .. } => failed(world, 504),
-        Kind::Status { code } => failed(world, *code),
+        Kind::AppliedLate { answer: LateAnswer::GatewayTimeout, .. } => {
+            Delivery::Whole(target.failed(world, call, 504))
+        }
+        Kind::Status { code } => Delivery::Whole(target.failed(world, call, *code)),
         Kind::AppliedAnswerLost => {
-            azure::process(world, call, target, 0);
+            target.process(world, call, 0);
             Delivery::Cut
         }
         Kind::Throttle { retry_after_seconds: seconds, retry_after_date: date } => {
-            let reply = azure::throttled(target, call, RetryAfter { seconds: *seconds, date: *date });
-            Delivery::Json(arm::finish(world, call, reply))
+            Delivery::Whole(target.throttled(world, call, RetryAfter { seconds: *seconds, date: *date }))
         }
-        Kind::Redirect { to } => Delivery::Json(arm::finish(
-            world,
-            call,
-            Reply::new(StatusCode::TEMPORARY_REDIRECT, Value::Null).with("location", to),
-        )),
+        Kind::Redirect { to } => Delivery::Whole(target.redirected(world, call, to)),
         Kind::HtmlPage { status } => Delivery::Page(StatusCode::from_u16(*status).unwrap_or_default()),
         Kind::OversizedBody { bytes } => Delivery::Oversized(*bytes),
-        Kind::MalformedJson => Delivery::Truncated(azure::process(world, call, target, 0)),
+        Kind::MalformedJson => Delivery::Truncated(target.process(world, call, 0)),
         Kind::MissingField { name } => {
-            let mut reply = azure::process(world, call, target, 0);
+            let mut reply = target.process(world, call, 0);
             faults::remove(&mut reply.body, name);
-            Delivery::Json(reply)
+            Delivery::Whole(reply)
         }
         Kind::ReplaceField { path, value } => {
-            let mut reply = azure::process(world, call, target, 0);
+            let mut reply = target.process(world, call, 0);
             faults::replace(&mut reply.body, path, value.clone());
-            Delivery::Json(reply)
+            Delivery::Whole(reply)
         }
     }
 }
@@ -250,24 +276,24 @@ fn process_later(shared: Arc<Shared>, call: Call, target: Target, millis: u64) {
         let stop = shared.stop.clone();
         let late = async {
             tokio::time::sleep(Duration::from_millis(millis)).await;
-            azure::process(&mut shared.world(), &call, &target, 0);
+            target.process(&mut shared.world(), &call, 0);
         };
         stop.run_until_cancelled(late).await;
     });
 }
 
 fn respond(delivery: Delivery, peer: &Peer) -> Response {
-    const JSON: &str = "application/json; charset=utf-8";
-    let json = |reply: &Reply, text: String| {
-        (reply.status, reply.headers(), [(header::CONTENT_TYPE, JSON)], text).into_response()
+    let send = |reply: &Reply, text: Option<String>| match text {
+        Some(text) => {
+            (reply.status, reply.headers(), [(header::CONTENT_TYPE, reply.content_type)], text).into_response()
+        }
+        None => (reply.status, reply.headers()).into_response(),
     };
     match delivery {
-        Delivery::Json(reply) if reply.body.is_null() => (reply.status, reply.headers()).into_response(),
-        Delivery::Json(reply) => json(&reply, reply.body.to_string()),
+        Delivery::Whole(reply) => send(&reply, reply.content()),
         Delivery::Truncated(reply) => {
-            let text = reply.body.to_string();
-            let half = text.chars().count() / 2;
-            json(&reply, text.chars().take(half).collect())
+            let half = |text: String| text.chars().take(text.chars().count() / 2).collect();
+            send(&reply, reply.content().map(half))
         }
         Delivery::Page(status) => {
             let page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>";

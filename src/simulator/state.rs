@@ -3,16 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::aws::Aws;
+use super::aws::account::Account as AwsAccount;
+use super::aws::principals::Session;
 use super::azure::account::Account;
 use super::azure::entra::Token;
 use super::azure::operations::Operations;
 use super::clock::{Reading, VirtualClock};
 use super::control::clients;
 use super::faults::Fault;
+use super::past::Past;
 use super::world::{Applied, Settings, World};
 
 #[derive(Serialize, Deserialize)]
@@ -25,11 +28,54 @@ pub(crate) struct State {
     /// As they were posted.
     clients: Vec<Value>,
     tokens: BTreeMap<String, Token>,
-    /// Each account with its past: what it was from when on.
-    accounts: BTreeMap<String, Vec<(Timestamp, Account)>>,
+    /// The accounts of Azure, each with its past.
+    accounts: BTreeMap<String, Past<Account>>,
     operations: Operations,
+    /// Older states have none of it.
+    #[serde(default)]
+    aws: OfAws,
     ledger: Vec<Applied>,
     faults: Vec<Fault>,
+}
+
+/// What is of AWS.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OfAws {
+    accounts: BTreeMap<String, Past<AwsAccount>>,
+    /// As they were posted.
+    roles: Vec<Value>,
+    clients: Vec<Value>,
+    sessions: Vec<Session>,
+}
+
+impl OfAws {
+    fn of(aws: &Aws) -> Self {
+        let (roles, clients) =
+            aws.principals.posted.values().cloned().partition(|posted| posted.get("roleArn").is_some());
+        Self {
+            accounts: aws.accounts.clone(),
+            roles,
+            clients,
+            sessions: aws.principals.sessions.values().cloned().collect(),
+        }
+    }
+
+    fn restore(self, world: &mut World) -> Result<(), Invalid> {
+        for (id, past) in &self.accounts {
+            if past.all().any(|account| account.settings.account_id != *id) {
+                return Err(Invalid(format!("aws.accounts: the past of {id} is about another account")));
+            }
+        }
+        // The roles first: others are about them.
+        for client in self.roles.into_iter().chain(self.clients) {
+            clients::add(world, client).map_err(|error| Invalid(format!("aws.clients: {error}")))?;
+        }
+        world.aws.accounts = self.accounts;
+        let sessions = self.sessions.into_iter().map(|session| (session.key_id.clone(), session));
+        world.aws.principals.sessions = sessions.collect();
+        Ok(())
+    }
 }
 
 /// A document that is no state.
@@ -47,6 +93,7 @@ impl State {
             tokens: world.tokens.iter().map(|(text, token)| (text.clone(), token.clone())).collect(),
             accounts: world.accounts().clone(),
             operations: world.operations.clone(),
+            aws: OfAws::of(&world.aws),
             ledger: world.ledger.clone(),
             faults: world.faults.clone(),
         }
@@ -64,13 +111,12 @@ impl State {
             clients::add(&mut world, client).map_err(|error| Invalid(format!("clients: {error}")))?;
         }
         for (id, past) in self.accounts {
-            if past.is_empty() || past.iter().any(|(_, account)| account.settings.subscription_id != id) {
-                return Err(Invalid(format!("accounts: the past of {id} is empty, or about another account")));
+            if past.all().any(|account| account.settings.subscription_id != id) {
+                return Err(Invalid(format!("accounts: the past of {id} is about another account")));
             }
-            for (since, account) in past {
-                world.put_account(account, since);
-            }
+            world.put_past(id, past);
         }
+        self.aws.restore(&mut world)?;
         world.settings = self.settings;
         world.tokens = self.tokens.into_iter().collect();
         world.operations = self.operations;

@@ -1,5 +1,6 @@
 //! Everything that the simulator knows: accounts and their past, clients, what was accepted, applied and asked.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::num::NonZeroU16;
@@ -11,14 +12,17 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::azure::account::{Account, By};
+use super::aws::Aws;
+use super::aws::account::Account as AwsAccount;
+use super::azure::account::Account;
 use super::azure::entra::{Client, Token};
 use super::azure::ids::BillingIds;
 use super::azure::operations::{self, Operations};
 use super::azure::throttle::{Buckets, Limits};
 use super::clock::VirtualClock;
 use super::faults::Fault;
-use super::protocol::OperationName;
+use super::operation::OperationName;
+use super::past::Past;
 use super::state::{Invalid, State};
 
 /// How many requests the log keeps; the oldest are dropped.
@@ -78,8 +82,9 @@ pub(crate) struct World {
     pub(crate) faults: Vec<Fault>,
     pub(crate) settings: Settings,
     pub(crate) buckets: Buckets,
-    /// Each account with its past: what it was from when on. Never an empty list.
-    accounts: BTreeMap<String, Vec<(Timestamp, Account)>>,
+    pub(crate) aws: Aws,
+    /// The accounts of Azure.
+    accounts: BTreeMap<String, Past<Account>>,
     /// The accounts that have or had a billing account, by its name in lower case.
     billed: BTreeMap<String, BTreeSet<String>>,
 }
@@ -97,6 +102,18 @@ impl Default for Settings {
     fn default() -> Self {
         Self { page_size: NonZeroU16::MIN.saturating_add(99), throttling: Limits::default() }
     }
+}
+
+/// Who upgraded an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum By {
+    /// A caller of the broker, by its idempotency key.
+    Key(String),
+    /// A caller of the cloud's own API, by its name there.
+    Caller(String),
+    /// A person, on the cloud's own pages.
+    Person(bool),
 }
 
 /// An upgrade that was really applied.
@@ -138,24 +155,23 @@ impl World {
             faults: Vec::new(),
             settings: Settings::default(),
             buckets: Buckets::default(),
+            aws: Aws::default(),
             accounts: BTreeMap::new(),
             billed: BTreeMap::new(),
         }
     }
 
-    /// Each account with its past.
-    pub(crate) fn accounts(&self) -> &BTreeMap<String, Vec<(Timestamp, Account)>> {
+    pub(crate) fn accounts(&self) -> &BTreeMap<String, Past<Account>> {
         &self.accounts
     }
 
     pub(crate) fn account(&self, id: &str) -> Option<&Account> {
-        self.accounts.get(id)?.last().map(|(_, account)| account)
+        self.accounts.get(id).map(Past::now)
     }
 
     /// The account as it was at `time`; before its creation, as it was created.
     pub(crate) fn account_at(&self, id: &str, time: Timestamp) -> Option<&Account> {
-        let past = self.accounts.get(id)?;
-        past.iter().rev().find(|(since, _)| *since <= time).or(past.first()).map(|(_, account)| account)
+        self.accounts.get(id).map(|past| past.at(time))
     }
 
     /// Records what the account is from `now` on.
@@ -163,7 +179,19 @@ impl World {
         let id = account.settings.subscription_id.clone();
         let billed_by = BillingIds::of(&account.settings).account.to_lowercase();
         self.billed.entry(billed_by).or_default().insert(id.clone());
-        self.accounts.entry(id).or_default().push((now, account));
+        match self.accounts.entry(id) {
+            Entry::Vacant(vacant) => drop(vacant.insert(Past::new(now, account))),
+            Entry::Occupied(mut past) => past.get_mut().change(now, account),
+        }
+    }
+
+    /// Puts back an account with its past.
+    pub(crate) fn put_past(&mut self, id: String, past: Past<Account>) {
+        for account in past.all() {
+            let billed_by = BillingIds::of(&account.settings).account.to_lowercase();
+            self.billed.entry(billed_by).or_default().insert(id.clone());
+        }
+        self.accounts.insert(id, past);
     }
 
     /// All accounts as they were at `time`, in the order of their ids.
@@ -187,15 +215,21 @@ impl World {
 
     /// Applies an upgrade and enters it in the ledger.
     pub(crate) fn apply_upgrade(&mut self, mut account: Account, by: By, now: Timestamp) {
-        let entry = Applied {
-            account: account.settings.subscription_id.clone(),
-            billing_time: now,
-            wall_time: Timestamp::now(),
-            by: by.clone(),
-        };
+        self.enter(account.settings.subscription_id.clone(), by.clone(), now);
         account.upgrade(by, now);
         self.put_account(account, now);
-        self.ledger.push(entry);
+    }
+
+    /// Applies an upgrade of an account of AWS and enters it in the ledger.
+    pub(crate) fn apply_aws_upgrade(&mut self, mut account: AwsAccount, by: By, now: Timestamp) {
+        self.enter(account.settings.account_id.clone(), by.clone(), now);
+        account.upgrade(by, now);
+        self.aws.put_account(account, now);
+    }
+
+    /// Enters an upgrade in the ledger.
+    fn enter(&mut self, account: String, by: By, now: Timestamp) {
+        self.ledger.push(Applied { account, billing_time: now, wall_time: Timestamp::now(), by });
     }
 
     /// Whether a client or an account is of this tenant.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::offer::Offer;
 use super::settings::{Rejection, Settings};
+use crate::simulator::world::By;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const MILLIS_PER_DAY: Decimal = Decimal::from_parts(86_400_000, 0, 0, false, 0);
@@ -38,14 +39,6 @@ pub(crate) struct Account {
 pub(crate) struct Upgrade {
     pub(crate) at: Timestamp,
     pub(crate) by: By,
-}
-
-/// Who upgraded: a caller of the broker, by its idempotency key, or a person in the portal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum By {
-    Key(String),
-    Person(bool),
 }
 
 /// Why an account stopped.

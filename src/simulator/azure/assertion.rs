@@ -1,6 +1,7 @@
 //! Client assertions: a JSON Web Token in the place of a client secret. Signed by a certificate of the application's own
 //! (<https://learn.microsoft.com/entra/identity-platform/certificate-credentials>), or by another issuer that a federated
 //! credential of the application names (<https://learn.microsoft.com/entra/workload-id/workload-identity-federation>).
+//! There, Microsoft has tested RS256 only.
 
 use std::collections::HashMap;
 
@@ -8,48 +9,16 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ring::digest;
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents,
-    UnparsedPublicKey, VerificationAlgorithm,
-};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, VerificationAlgorithm};
 use serde::{Deserialize, Deserializer};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::entra::{Client, Refusal};
+use crate::simulator::jwt::{CLOCK_SKEW, Federated, Token};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const LEARN: &str = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
-
-/// A federated credential of an application: whose tokens it takes, and the keys that those are signed with. Microsoft
-/// Entra fetches the keys from the issuer; here they are declared.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Federated {
-    issuer: String,
-    subject: String,
-    audience: String,
-    jwks: KeySet,
-}
-
-/// RFC 7517
-#[derive(Clone, Debug, Deserialize)]
-struct KeySet {
-    keys: Vec<Key>,
-}
-
-/// RFC 7517 and 7518; members that are not of a key's own kind are empty.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Key {
-    kty: String,
-    kid: String,
-    n: String,
-    e: String,
-    crv: String,
-    x: String,
-    y: String,
-}
 
 /// A certificate that is registered with an application.
 #[derive(Clone, Debug)]
@@ -76,94 +45,6 @@ impl<'de> Deserialize<'de> for Certificate {
         })
     }
 }
-
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default)]
-    kid: String,
-    #[serde(rename = "x5t#S256")]
-    sha256: Option<String>,
-    #[serde(rename = "x5t")]
-    sha1: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: Audience,
-    /// Seconds, perhaps with a fraction (RFC 7519, section 2): Microsoft's SDK for Python writes one.
-    exp: f64,
-    #[serde(default)]
-    nbf: f64,
-    jti: Option<String>,
-}
-
-/// RFC 7519, section 4.1.3
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Audience {
-    fn is(&self, wanted: &str) -> bool {
-        match self {
-            Self::One(audience) => audience == wanted,
-            Self::Several(audiences) => audiences.iter().any(|audience| audience == wanted),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::One(audience) => audience.clone(),
-            Self::Several(audiences) => audiences.join(","),
-        }
-    }
-}
-
-/// A token, taken apart.
-struct Token<'a> {
-    header: Header,
-    claims: Claims,
-    signed: &'a str,
-    signature: Vec<u8>,
-}
-
-impl<'a> Token<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let (signed, signature) = text.rsplit_once('.')?;
-        let (header, claims) = signed.split_once('.')?;
-        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-        Some(Self {
-            header: serde_json::from_slice(&decode(header)?).ok()?,
-            claims: serde_json::from_slice(&decode(claims)?).ok()?,
-            signed,
-            signature: decode(signature)?,
-        })
-    }
-
-    fn is_signed_by(&self, algorithm: &'static dyn VerificationAlgorithm, public_key: &[u8]) -> bool {
-        UnparsedPublicKey::new(algorithm, public_key).verify(self.signed.as_bytes(), &self.signature).is_ok()
-    }
-
-    fn check_time(&self) -> Result<(), Refusal> {
-        let now = Timestamp::now().as_duration().as_secs_f64();
-        if self.claims.exp > now && self.claims.nbf <= now + CLOCK_SKEW {
-            return Ok(());
-        }
-        let message = format!(
-            "Client assertion is not within its valid time range. Current time: {now:.0}, expiry time of assertion: {}.",
-            self.claims.exp
-        );
-        Err(Refusal::new(401, "invalid_client", 700_024, message))
-    }
-}
-
-/// By how much clocks may differ, in seconds.
-const CLOCK_SKEW: f64 = 300.0;
 
 /// Whether the assertion in the form proves that the sender is `client`. `endpoint` is the address it was sent to.
 pub(super) fn check(
@@ -213,7 +94,7 @@ fn check_own(client: &Client, token: &Token, endpoint: &str) -> Result<(), Refus
     if !token.is_signed_by(algorithm, &certificate.public_key) {
         return refuse(700_027, wrong("The key was found, but it did not make the signature."));
     }
-    token.check_time()?;
+    check_time(token)?;
     if !claims.aud.is(endpoint) {
         let message = "Client assertion audience claim does not match Realm issuer.".to_owned();
         return refuse(700_023, message);
@@ -263,23 +144,17 @@ fn check_federated(client: &Client, token: &Token) -> Result<(), Refusal> {
     if !keys.any(|key| key.has_signed(token)) {
         return refuse(50_013, "Assertion failed signature validation.".to_owned());
     }
-    token.check_time()
+    check_time(token)
 }
 
-impl Key {
-    fn has_signed(&self, token: &Token) -> bool {
-        let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        match (token.header.alg.as_str(), self.kty.as_str()) {
-            ("RS256", "RSA") => {
-                let key = RsaPublicKeyComponents { n: decode(&self.n), e: decode(&self.e) };
-                key.verify(&RSA_PKCS1_2048_8192_SHA256, token.signed.as_bytes(), &token.signature).is_ok()
-            }
-            // Not what Microsoft has tested; what test clusters sign with.
-            ("ES256", "EC") if self.crv == "P-256" => {
-                let point = [vec![4], decode(&self.x), decode(&self.y)].concat();
-                token.is_signed_by(&ECDSA_P256_SHA256_FIXED, &point)
-            }
-            _ => false,
-        }
+fn check_time(token: &Token) -> Result<(), Refusal> {
+    let now = Timestamp::now().as_duration().as_secs_f64();
+    if token.claims.exp > now && token.claims.nbf <= now + CLOCK_SKEW {
+        return Ok(());
     }
+    let message = format!(
+        "Client assertion is not within its valid time range. Current time: {now:.0}, expiry time of assertion: {}.",
+        token.claims.exp
+    );
+    Err(Refusal::new(401, "invalid_client", 700_024, message))
 }

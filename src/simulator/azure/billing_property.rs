@@ -9,7 +9,8 @@ use super::arm::{self, Ask};
 use super::billing::{self, EMAIL, HOLDER};
 use super::ids::{BillingIds, derived};
 use super::rights::{self, BillingRole};
-use super::settings::{Agreement, merge};
+use super::settings::Agreement;
+use crate::simulator::patch::merge;
 use crate::simulator::protocol::Reply;
 use crate::simulator::world::World;
 

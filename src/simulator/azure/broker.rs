@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::account::{By, Refusal, Snapshot};
+use super::account::{Refusal, Snapshot};
 use super::arm;
 use super::entra::Client;
 use super::operations::{self, Failed, Operation};
 use super::settings::Rejection;
 use crate::simulator::protocol::{Call, Reply};
-use crate::simulator::world::World;
+use crate::simulator::world::{By, World};
 
 /// What tokens for the broker are asked for.
 pub(crate) const AUDIENCE: &str = "api://payg-broker";

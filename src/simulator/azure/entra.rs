@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::assertion::{self, Certificate, Federated};
+use super::assertion::{self, Certificate};
 use super::broker;
 use super::imds::ManagedIdentity;
 use super::rights::Rights;
+use crate::simulator::jwt::Federated;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::{World, object_id};
 

@@ -26,7 +26,8 @@ use self::arm::Ask;
 use self::management::Action;
 use self::throttle::Counted;
 use super::faults::RetryAfter;
-use super::protocol::{Call, OperationName, Reply};
+use super::operation::OperationName;
+use super::protocol::{Call, Reply};
 use super::world::World;
 
 /// What a request asks for. Account ids are in canonical form if they are GUIDs, otherwise as they were sent.

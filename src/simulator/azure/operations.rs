@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::account::{By, Refusal};
+use super::account::Refusal;
 use super::settings::{Broker, Rejection, Unsuccessful};
-use crate::simulator::world::World;
+use crate::simulator::world::{By, World};
 
 /// An upgrade that was accepted.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::offer::Offer;
+use crate::simulator::patch::merge;
 
 /// A JSON document that does not describe an account.
 #[derive(Debug, thiserror::Error)]
@@ -190,20 +191,4 @@ impl Settings {
 pub(crate) fn guid(field: &'static str, value: &str) -> Result<String, Invalid> {
     let id = Uuid::try_parse(value).map_err(|_| Invalid::Guid { field, value: value.to_owned() })?;
     Ok(id.to_string())
-}
-
-/// A JSON merge patch (RFC 7386).
-pub(crate) fn merge(base: &mut Value, patch: &Value) {
-    match (base, patch) {
-        (Value::Object(base), Value::Object(patch)) => {
-            for (key, value) in patch {
-                if value.is_null() {
-                    base.remove(key);
-                } else {
-                    merge(base.entry(key.as_str()).or_insert(Value::Null), value);
-                }
-            }
-        }
-        (base, patch) => *base = patch.clone(),
-    }
 }

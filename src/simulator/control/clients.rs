@@ -1,20 +1,21 @@
-//! Clients: who gets tokens, and what they may do.
+//! Clients: who gets tokens or has keys, and what they may do.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Answer, Refused};
-use crate::simulator::azure::assertion::{Certificate, Federated};
+use super::{Answer, Refused, aws_clients};
+use crate::simulator::azure::assertion::Certificate;
 use crate::simulator::azure::entra::{Client, Subscriptions};
 use crate::simulator::azure::imds::ManagedIdentity;
 use crate::simulator::azure::rights::{BillingRole, Rights, Role};
 use crate::simulator::azure::settings::guid;
+use crate::simulator::jwt::Federated;
 use crate::simulator::world::{Shared, World};
 
 #[derive(Deserialize)]
@@ -63,6 +64,9 @@ pub(super) async fn create(State(shared): State<Arc<Shared>>, Json(posted): Json
 
 /// Makes or replaces the client that was posted.
 pub(crate) fn add(world: &mut World, posted: Value) -> Result<(), Refused> {
+    if aws_clients::is_one(&posted) {
+        return aws_clients::add(world, posted);
+    }
     let wrong = |error| Refused::Wrong(format!("this is no client: {error}; see the simulator's documentation"));
     let new = NewClient::deserialize(&posted).map_err(wrong)?;
     let subscriptions = match new.subscriptions {
@@ -89,7 +93,23 @@ pub(crate) fn add(world: &mut World, posted: Value) -> Result<(), Refused> {
     Ok(())
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ByArn {
+    arn: String,
+}
+
+/// Deletes a user or a role of AWS: their ARNs have slashes.
+pub(super) async fn delete_by_arn(State(shared): State<Arc<Shared>>, Query(by): Query<ByArn>) -> Answer {
+    aws_clients::remove(&mut shared.world(), &by.arn)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Deletes a client of Azure by its id, or a key of a user of AWS by its own.
 pub(super) async fn delete(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
+    if shared.world().aws.principals.remove_key(&id) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let id = guid("clientId", &id)?;
     let mut world = shared.world();
     world.tokens.retain(|_, token| token.client_id != id);

@@ -1,25 +1,26 @@
 //! The control API: makes and changes accounts, moves the clock, injects faults, tells what really happened. It asks for
 //! no credentials.
 
+mod accounts;
+mod aws_clients;
 pub(crate) mod clients;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::azure::account::{Account, By, Refusal};
-use super::azure::settings::{Invalid, Settings, merge};
 use super::faults::Fault;
+use super::patch::merge;
 use super::state::{self, State as Saved};
-use super::world::{Shared, World};
+use super::world::Shared;
+use super::{aws, azure};
 
 type Sim = State<Arc<Shared>>;
 type Answer = Result<Response, Refused>;
@@ -28,7 +29,9 @@ type Answer = Result<Response, Refused>;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Azure(#[from] azure::settings::Invalid),
+    #[error(transparent)]
+    Aws(#[from] aws::settings::Invalid),
     #[error(transparent)]
     State(#[from] state::Invalid),
     #[error("{0}")]
@@ -42,7 +45,7 @@ pub(crate) enum Refused {
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::Invalid(_) | Self::State(_) | Self::Wrong(_) => StatusCode::BAD_REQUEST,
+            Self::Azure(_) | Self::Aws(_) | Self::State(_) | Self::Wrong(_) => StatusCode::BAD_REQUEST,
             Self::Missing(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
         };
@@ -52,14 +55,14 @@ impl IntoResponse for Refused {
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/accounts", post(create_account))
-        .route("/accounts/{id}", get(show_account).patch(patch_account).delete(delete_account))
-        .route("/accounts/{id}/spend", post(spend))
-        .route("/accounts/{id}/portal-upgrade", post(portal_upgrade))
-        .route("/accounts/{id}/cancel", post(cancel))
-        .route("/accounts/{id}/leave-unpaid", post(leave_unpaid))
-        .route("/accounts/{id}/pay", post(pay))
-        .route("/clients", post(clients::create))
+        .route("/accounts", post(accounts::create))
+        .route("/accounts/{id}", get(accounts::show).patch(accounts::patch).delete(accounts::delete))
+        .route("/accounts/{id}/spend", post(accounts::spend))
+        .route("/accounts/{id}/portal-upgrade", post(accounts::portal_upgrade))
+        .route("/accounts/{id}/cancel", post(accounts::cancel))
+        .route("/accounts/{id}/leave-unpaid", post(accounts::leave_unpaid))
+        .route("/accounts/{id}/pay", post(accounts::pay))
+        .route("/clients", post(clients::create).delete(clients::delete_by_arn))
         .route("/clients/{id}", delete(clients::delete))
         .route("/ledger", get(ledger))
         .route("/requests", get(requests))
@@ -68,98 +71,6 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/clock", get(show_clock).post(set_clock))
         .route("/faults", post(add_fault).delete(clear_faults))
         .fallback(async || Refused::Missing("such control call; see the simulator's documentation".into()))
-}
-
-async fn create_account(State(shared): Sim, Json(request): Json<Value>) -> Answer {
-    let mut world = shared.world();
-    let now = world.clock.now();
-    let settings = Settings::new(&request, now)?;
-    let id = settings.subscription_id.clone();
-    if world.account(&id).is_some() {
-        return Err(Refused::Conflict(format!("account {id} exists; PATCH or DELETE it")));
-    }
-    let account = Account::new(settings);
-    let body = truth(&account, now);
-    world.put_account(account, now);
-    Ok((StatusCode::CREATED, Json(body)).into_response())
-}
-
-async fn show_account(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    let world = shared.world();
-    let account = find(&world, &id)?;
-    Ok(Json(truth(&account, world.clock.now())).into_response())
-}
-
-async fn patch_account(State(shared): Sim, Path(id): Path<String>, Json(patch): Json<Value>) -> Answer {
-    change(&shared, &id, |account, now| {
-        let settings = account.settings.patched(&patch)?;
-        if settings.subscription_id != account.settings.subscription_id {
-            return Err(Refused::Wrong("an account keeps its subscriptionId: create another account".into()));
-        }
-        account.patch(settings, now);
-        Ok(())
-    })
-}
-
-async fn delete_account(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    let mut world = shared.world();
-    let id = find(&world, &id)?.settings.subscription_id;
-    world.remove_account(&id);
-    Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Spend {
-    amount: Decimal,
-}
-
-async fn spend(State(shared): Sim, Path(id): Path<String>, Json(spend): Json<Spend>) -> Answer {
-    if spend.amount <= Decimal::ZERO {
-        return Err(Refused::Wrong("the amount must be more than 0".into()));
-    }
-    change(&shared, &id, |account, now| {
-        check_running(account, now)?;
-        account.spend(spend.amount, now);
-        Ok(())
-    })
-}
-
-async fn cancel(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    change(&shared, &id, |account, now| {
-        check_running(account, now)?;
-        account.cancel(now);
-        Ok(())
-    })
-}
-
-async fn leave_unpaid(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    change(&shared, &id, |account, now| {
-        let conflict = || Refused::Conflict(format!("account {id} is not pay-as-you-go, or not Enabled"));
-        account.leave_unpaid(now).then_some(()).ok_or_else(conflict)
-    })
-}
-
-async fn pay(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    change(&shared, &id, |account, now| {
-        let conflict = || Refused::Conflict(format!("account {id} has no overdue invoice, or is deleted"));
-        account.pay(now).then_some(()).ok_or_else(conflict)
-    })
-}
-
-async fn portal_upgrade(State(shared): Sim, Path(id): Path<String>) -> Answer {
-    let mut world = shared.world();
-    let (account, by, now) = (find(&world, &id)?, By::Person(true), world.clock.now());
-    account.can_upgrade(&by, now).map_err(|refusal| {
-        let why = match refusal {
-            Refusal::AlreadyUpgraded => "it is upgraded already",
-            Refusal::Deleted => "it is deleted",
-            Refusal::Rejected(_) => "its offer is not eligible, or it is cancelled",
-        };
-        Refused::Conflict(format!("account {id} can not be upgraded: {why}"))
-    })?;
-    world.apply_upgrade(account, by, now);
-    Ok(Json(truth(&find(&world, &id)?, now)).into_response())
 }
 
 async fn ledger(State(shared): Sim) -> Response {
@@ -236,50 +147,4 @@ async fn add_fault(State(shared): Sim, Json(mut fault): Json<Fault>) -> Answer {
 async fn clear_faults(State(shared): Sim) -> StatusCode {
     shared.world().faults.clear();
     StatusCode::NO_CONTENT
-}
-
-fn find(world: &World, id: &str) -> Result<Account, Refused> {
-    let account = world.account(&id.to_lowercase()).cloned();
-    account.ok_or_else(|| Refused::Missing(format!("account {id}; POST /_sim/accounts makes one")))
-}
-
-fn change(shared: &Shared, id: &str, f: impl FnOnce(&mut Account, Timestamp) -> Result<(), Refused>) -> Answer {
-    let mut world = shared.world();
-    let (mut account, now) = (find(&world, id)?, world.clock.now());
-    f(&mut account, now)?;
-    let body = truth(&account, now);
-    world.put_account(account, now);
-    Ok(Json(body).into_response())
-}
-
-fn check_running(account: &Account, now: Timestamp) -> Result<(), Refused> {
-    let state = account.at(now).state;
-    if state.is_running() {
-        return Ok(());
-    }
-    Err(Refused::Conflict(format!("account {} is {state:?} already", account.settings.subscription_id)))
-}
-
-/// Everything about an account, hidden from the protocols or not.
-fn truth(account: &Account, now: Timestamp) -> Value {
-    let snapshot = account.at(now);
-    let mut body = json!({
-        "billingTime": now,
-        "stage": snapshot.stage(),
-        "state": format!("{:?}", snapshot.state),
-        "quotaId": snapshot.quota_id(),
-        "spendingLimit": if snapshot.limited() { "On" } else { "Off" },
-        "creditLeft": account.credit_left(now),
-        "periodEnd": account.period_end(),
-        "benefitsEnd": account.benefits_end().map(|end| end.at),
-        "stoppedAt": snapshot.stopped.map(|stop| stop.at),
-        "stoppedBecause": snapshot.stopped.map(|stop| format!("{:?}", stop.cause)),
-        "upgradedAt": account.upgrade.as_ref().map(|upgrade| upgrade.at),
-        "upgradedBy": account.upgrade.as_ref().map(|upgrade| &upgrade.by),
-    });
-    // Settings are an object of plain values.
-    if let (Value::Object(body), Ok(Value::Object(settings))) = (&mut body, serde_json::to_value(&account.settings)) {
-        body.extend(settings);
-    }
-    body
 }

@@ -28,7 +28,7 @@ fn rsa_key() -> RsaKeyPair {
     RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap()
 }
 
-fn ec_key() -> EcdsaKeyPair {
+pub(super) fn ec_key() -> EcdsaKeyPair {
     let random = SystemRandom::new();
     let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.as_ref(), &random).unwrap()
@@ -38,11 +38,11 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn unsigned(header: &Value, claims: &Value) -> String {
+pub(super) fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))
 }
 
-fn by_ec(key: &EcdsaKeyPair, claims: &Value) -> String {
+pub(super) fn by_ec(key: &EcdsaKeyPair, claims: &Value) -> String {
     let signed = unsigned(&json!({"alg": "ES256", "kid": "ec"}), claims);
     let signature = key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
     format!("{signed}.{}", encode(signature))
@@ -55,13 +55,13 @@ fn by_rsa(padding: &'static dyn RsaEncoding, header: &Value, claims: &Value) -> 
     format!("{signed}.{}", encode(signature))
 }
 
-/// What is right, but for these members.
-fn with(mut right: Value, members: &Value) -> Value {
-    right.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
-    right
+/// The public part of a key.
+pub(super) fn ec_jwk(key: &EcdsaKeyPair) -> Value {
+    let (x, y) = key.public_key().as_ref()[1..].split_at(32);
+    json!({"kty": "EC", "kid": "ec", "use": "sig", "alg": "ES256", "crv": "P-256", "x": encode(x), "y": encode(y)})
 }
 
-fn in_seconds(seconds: i64) -> i64 {
+pub(super) fn in_seconds(seconds: i64) -> i64 {
     Timestamp::now().as_second() + seconds
 }
 
@@ -84,10 +84,9 @@ async fn a_federated_credential_takes_the_tokens_that_it_names() {
     let (ec, rsa) = (ec_key(), rsa_key());
     let claims = || json!({"iss": ISSUER, "sub": SUBJECT, "aud": [AUDIENCE], "exp": in_seconds(3600)});
     assert_refused(&sim, &by_ec(&ec, &claims()), 70_025).await;
-    let (x, y) = ec.public_key().as_ref()[1..].split_at(32);
     let public: PublicKeyComponents<Vec<u8>> = rsa.public().into();
     let jwks = json!({"keys": [
-        {"kty": "EC", "kid": "ec", "use": "sig", "alg": "ES256", "crv": "P-256", "x": encode(x), "y": encode(y)},
+        ec_jwk(&ec),
         {"kty": "RSA", "kid": "rsa", "use": "sig", "alg": "RS256", "n": encode(public.n), "e": encode(public.e)},
     ]});
     let federated = json!({"issuer": ISSUER, "subject": SUBJECT, "audience": AUDIENCE, "jwks": jwks});

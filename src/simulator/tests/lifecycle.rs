@@ -5,8 +5,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::{SUB, TENANT};
-use crate::simulator::azure::account::{Account, By, Refusal, State};
+use crate::simulator::azure::account::{Account, Refusal, State};
 use crate::simulator::azure::settings::{Rejection, Settings};
+use crate::simulator::world::By;
 
 enum Act {
     Spend(i64),

@@ -1,6 +1,7 @@
 //! The simulator as its clients see it, over TLS. Here is the kit.
 
 mod assertions;
+mod aws;
 mod billing;
 mod broker;
 mod control;
@@ -150,6 +151,12 @@ impl Sim {
         let request = self.request(Method::POST, &upgrade_path(SUB)).bearer_auth(&self.broker);
         request.header("Idempotency-Key", key).json(&body)
     }
+}
+
+/// What is right, but for these members.
+fn with(mut right: Value, members: &Value) -> Value {
+    right.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    right
 }
 
 /// A client that trusts the simulator and nobody else, and follows no redirects.
