@@ -38,20 +38,14 @@ pub struct Args {
     /// The namespaces, with commas between, whose BillingProviders may use the identity of the operator's own machine
     #[arg(long, env = "AMBIENT_IDENTITY_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
     ambient_identity_namespaces: Vec<String>,
-    /// Certificates (PEM) to trust beside the system's
-    #[arg(long)]
-    trust_anchor: Option<PathBuf>,
     #[command(flatten)]
-    azure: AzureArgs,
-    /// AWS, all its services at one address, if not Amazon's
-    #[arg(long)]
-    aws_endpoint: Option<Url>,
+    clouds: CloudArgs,
     #[command(flatten)]
     clock: ClockArgs,
 }
 
 #[derive(Debug, clap::Args)]
-struct AzureArgs {
+struct CloudArgs {
     /// Your own automation that upgrades Azure accounts (docs/broker.md); for BillingProviders with `upgradeMethod: Broker`
     #[arg(long, requires = "azure_broker_scope")]
     azure_broker_url: Option<Url>,
@@ -67,11 +61,16 @@ struct AzureArgs {
     /// The metadata service that gives tokens for managed identities, if not that of the machine (https:// only)
     #[arg(long)]
     azure_imds_endpoint: Option<Url>,
+    /// AWS, all its services at one address, if not Amazon's
+    #[arg(long)]
+    aws_endpoint: Option<Url>,
+    /// Certificates (PEM) to trust beside the system's
+    #[arg(long)]
+    trust_anchor: Option<PathBuf>,
 }
 
 pub async fn run(args: Args) -> Result<(), Error> {
-    let read = |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
-    let trust_anchor_pem = args.trust_anchor.map(read).transpose()?;
+    let (azure, aws) = args.clouds.settings()?;
     let config = Config {
         kubeconfig: args.kubeconfig,
         namespace: args.namespace,
@@ -84,20 +83,24 @@ pub async fn run(args: Args) -> Result<(), Error> {
             clock: args.clock.clock(),
         },
         ambient_identity_namespaces: args.ambient_identity_namespaces.into_iter().collect(),
-        azure: args.azure.settings(trust_anchor_pem.clone()),
-        aws: aws::Settings { endpoint: args.aws_endpoint, trust_anchor_pem },
+        azure,
+        aws,
     };
     Ok(operator::run(config).await?)
 }
 
-impl AzureArgs {
-    fn settings(self, trust_anchor_pem: Option<Vec<u8>>) -> azure::Settings {
-        azure::Settings {
+impl CloudArgs {
+    fn settings(self) -> Result<(azure::Settings, aws::Settings), Error> {
+        let read =
+            |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
+        let trust_anchor_pem = self.trust_anchor.map(read).transpose()?;
+        let azure = azure::Settings {
             arm_endpoint: self.azure_arm_endpoint,
             authority_host: self.azure_authority_host,
             imds_endpoint: self.azure_imds_endpoint,
             broker: self.azure_broker_url.zip(self.azure_broker_scope).map(|(url, scope)| azure::Broker { url, scope }),
-            trust_anchor_pem,
-        }
+            trust_anchor_pem: trust_anchor_pem.clone(),
+        };
+        Ok((azure, aws::Settings { endpoint: self.aws_endpoint, trust_anchor_pem }))
     }
 }

@@ -5,6 +5,8 @@ mod assertion;
 pub mod aws;
 pub mod azure;
 mod http;
+#[cfg(test)]
+mod test_server;
 
 use std::time::Duration;
 

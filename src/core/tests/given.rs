@@ -75,6 +75,8 @@ pub(super) fn spent() -> Observation {
         remarks: Vec::new(),
         lapsed: false,
         handoff: Some(Handoff { url: "https://portal.example".to_owned(), needs: "a card".to_owned() }),
+        closes: false,
+        deadline: None,
     }
 }
 

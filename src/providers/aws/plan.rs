@@ -1,6 +1,8 @@
 //! What the Free Tier API says of an account's plan, checked: the SDK makes values up where required fields are missing, and lets
 //! unknown ones pass.
 
+use std::fmt;
+
 use aws_sdk_freetier::operation::get_account_plan_state::GetAccountPlanStateOutput;
 use aws_sdk_freetier::operation::upgrade_account_plan::UpgradeAccountPlanOutput;
 use aws_sdk_freetier::primitives::DateTime;
@@ -57,7 +59,7 @@ impl Plan {
         let (kind, _) = checked(&answer.account_id, &answer.account_plan_type, &answer.account_plan_status, account)?;
         match kind {
             PlanType::Paid => Ok(()),
-            PlanType::Free => Err(odd("it accepts the upgrade and tells of a Free plan".to_owned())),
+            PlanType::Free => Err(odd("it accepts the upgrade and tells of a Free plan")),
         }
     }
 }
@@ -72,18 +74,18 @@ fn checked(
     match AwsAccountId::parse(id) {
         Some(found) if found == *account => {}
         Some(found) => return Err(ProviderError::WrongAccount { found: format!("AWS account {found}") }),
-        None => return Err(odd(format!("its account id is {:?}", excerpt(id)))),
+        None => return Err(odd(format_args!("its account id is {:?}", excerpt(id)))),
     }
     let kind = match kind {
         AccountPlanType::Free => PlanType::Free,
         AccountPlanType::Paid => PlanType::Paid,
-        other => return Err(odd(format!("its plan is {:?}", excerpt(other.as_str())))),
+        other => return Err(odd(format_args!("its plan is {:?}", excerpt(other.as_str())))),
     };
     let status = match status {
         AccountPlanStatus::NotStarted => PlanStatus::NotStarted,
         AccountPlanStatus::Active => PlanStatus::Active,
         AccountPlanStatus::Expired => PlanStatus::Expired,
-        other => return Err(odd(format!("the status of its plan is {:?}", excerpt(other.as_str())))),
+        other => return Err(odd(format_args!("the status of its plan is {:?}", excerpt(other.as_str())))),
     };
     Ok((kind, status))
 }
@@ -91,20 +93,20 @@ fn checked(
 /// The credit, exactly as it was written: what is left must never read as nothing.
 fn credit(credit: &MonetaryAmount) -> Result<Money, ProviderError> {
     if credit.unit != CurrencyCode::Usd {
-        return Err(odd(format!("the currency of its credit is {:?}", excerpt(credit.unit.as_str()))));
+        return Err(odd(format_args!("the currency of its credit is {:?}", excerpt(credit.unit.as_str()))));
     }
     // A float is displayed with the digits that tell it from every other, and without an exponent.
     let amount = Decimal::from_str_exact(&credit.amount.to_string()).ok();
     let money = amount.and_then(|amount| Money::parse(&amount.to_string(), "USD"));
-    money.ok_or_else(|| odd(format!("its credit is {:e}", credit.amount)))
+    money.ok_or_else(|| odd(format_args!("its credit is {:e}", credit.amount)))
 }
 
 /// A time of the SDK.
 pub(super) fn time(time: DateTime) -> Result<Timestamp, ProviderError> {
     let nanoseconds = i32::try_from(time.subsec_nanos()).unwrap_or_default();
-    Timestamp::new(time.secs(), nanoseconds).map_err(|_| odd("a date in it is beyond all calendars".to_owned()))
+    Timestamp::new(time.secs(), nanoseconds).map_err(|_| odd("a date in it is beyond all calendars"))
 }
 
-fn odd(what: String) -> ProviderError {
+fn odd(what: impl fmt::Display) -> ProviderError {
     ProviderError::Protocol { detail: format!("the Free Tier API's answer cannot be used: {what}") }
 }

@@ -62,6 +62,8 @@ pub struct Stack {
     pub simulator: Simulator,
     /// The billing clock.
     pub clock: Clock,
+    /// What operators find in their environment.
+    pub environment: Vec<(String, String)>,
     payg: PathBuf,
 }
 
@@ -78,7 +80,7 @@ impl Stack {
         let control_plane = ControlPlane::start().await?;
         let clock = Clock::now_at_rate(rate);
         let simulator = Simulator::start(payg, control_plane.dir(), &clock).await?;
-        Ok(Self { control_plane, simulator, clock, payg: payg.to_owned() })
+        Ok(Self { control_plane, simulator, clock, environment: Vec::new(), payg: payg.to_owned() })
     }
 
     /// Applies `deploy/kustomize/base` and waits until it is in force.
@@ -119,10 +121,14 @@ impl Stack {
             .arg(kubeconfig)
             .args(["--azure-arm-endpoint", self.simulator.url(), "--azure-authority-host", self.simulator.url()])
             .args(["--azure-broker-url", &format!("{}/broker", self.simulator.url())])
+            .args(["--aws-endpoint", self.simulator.url()])
             .args(["--azure-broker-scope", "api://payg-broker/.default", "--trust-anchor"])
             .arg(self.simulator.ca_file())
             .args(self.clock.arguments())
             .args(arguments);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
         Process::spawn(name, &command, &self.control_plane.dir().join(format!("logs/{name}.log")))
     }
 

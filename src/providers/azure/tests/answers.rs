@@ -41,7 +41,7 @@ impl Peer {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let answer = Arc::new(Mutex::new(Reply::Nothing));
         let current = Arc::clone(&answer);
-        let server = runtime.block_on(Server::start_raw(move |request| {
+        let server = runtime.block_on(Server::start(move |request| {
             if grants && request.is_for_a_token() { in_json(200, GRANTED) } else { current.lock().unwrap().clone() }
         }));
         let connections = Connections::new(settings(&server)).unwrap();

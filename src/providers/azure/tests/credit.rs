@@ -66,7 +66,7 @@ impl Answers {
 }
 
 async fn look(answers: Answers) -> (Result<Observation, ProviderError>, Vec<String>) {
-    let server = Server::start(move |request| answers.to(request)).await;
+    let server = Server::granting(move |request| answers.to(request)).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let seen = azure.observe(&account(), &|| time("2025-01-20T00:00:00Z"), DEADLINE).await;
     (seen, server.requests().into_iter().map(|request| request.line).collect())
@@ -221,7 +221,7 @@ async fn trouble_with_the_credit_alone_fails_no_look_and_is_said() {
 #[tokio::test]
 async fn a_credit_that_is_never_answered_leaves_the_look_its_time() {
     let answers = Answers { balance: Reply::Nothing, ..well() };
-    let server = Server::start(move |request| answers.to(request)).await;
+    let server = Server::granting(move |request| answers.to(request)).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let seen = azure.observe(&account(), &|| time("2025-01-20T00:00:00Z"), Duration::from_secs(2)).await.unwrap();
     assert!(seen.lapsed && left(&seen).is_none(), "{seen:?}");

@@ -51,7 +51,7 @@ fn answers(document: &Value, path: &str) -> Vec<(u16, Option<Value>, String)> {
 async fn told() -> (Server, Arc<Mutex<Reply>>) {
     let answer = Arc::new(Mutex::new(Reply::Nothing));
     let told = Arc::clone(&answer);
-    (Server::start(move |_| told.lock().unwrap().clone()).await, answer)
+    (Server::granting(move |_| told.lock().unwrap().clone()).await, answer)
 }
 
 fn written(status: u16, body: Option<&Value>) -> Reply {

@@ -34,7 +34,7 @@ impl Issuer {
     async fn answering(answer: Reply) -> Self {
         let answer = Arc::new(Mutex::new(answer));
         let current = Arc::clone(&answer);
-        let server = Server::start_raw(move |_| current.lock().unwrap().clone()).await;
+        let server = Server::start(move |_| current.lock().unwrap().clone()).await;
         let connections = Connections::new(settings(&server)).unwrap();
         Self { server, answer, connections }
     }
@@ -390,7 +390,7 @@ async fn variables_of_the_pod_send_nothing_elsewhere() {
 
 #[tokio::test]
 async fn only_the_machines_own_metadata_service_may_do_without_tls() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let with = |url: &str| Settings { imds_endpoint: Some(url.parse().unwrap()), ..settings(&server) };
     for refused in ["http://127.0.0.1:1", "http://169.254.169.253/", "http://169.254.169.254:80/a"] {
         let error = Connections::new(with(refused)).unwrap_err();

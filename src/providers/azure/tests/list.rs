@@ -31,7 +31,7 @@ async fn survey(server: &Server) -> Result<Survey, ProviderError> {
 
 /// What a survey brings that is answered by one page.
 async fn of(answer: Reply) -> Survey {
-    let server = Server::start(move |_| answer.clone()).await;
+    let server = Server::granting(move |_| answer.clone()).await;
     survey(&server).await.unwrap()
 }
 
@@ -63,7 +63,7 @@ async fn a_page_may_be_as_large_as_azure_makes_it() {
 async fn pages_are_followed_and_each_account_is_told_once() {
     let (asked, port) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (count, at) = (Arc::clone(&asked), Arc::clone(&port));
-    let server = Server::start(move |request| {
+    let server = Server::granting(move |request| {
         let port = at.load(Ordering::Relaxed);
         let next = |page| {
             format!(r#","nextLink":"https://127.0.0.1:{port}/subscriptions?api-version=2022-12-01&$skiptoken={page}""#)
@@ -112,7 +112,7 @@ fn a_token_follows_no_list_elsewhere() {
 #[tokio::test]
 async fn a_list_that_cannot_be_trusted_or_read_is_said_and_leaves_the_credentials_working() {
     let html = |status| reply(status, "content-type: text/html\r\n", "<html>");
-    let elsewhere = Server::start(|_| page(&[], "")).await;
+    let elsewhere = Server::granting(|_| page(&[], "")).await;
     let away = format!(r#","nextLink":"{}""#, elsewhere.url("/subscriptions"));
     for (name, answer, says) in [
         ("403", error(403, "AuthorizationFailed"), "the credentials lack Microsoft.Resources/subscriptions/read"),
@@ -139,9 +139,9 @@ async fn a_list_that_cannot_be_trusted_or_read_is_said_and_leaves_the_credential
 
 #[tokio::test]
 async fn a_token_that_azure_refuses_does_not_work() {
-    let server = Server::start(|_| error(401, "InvalidAuthenticationToken")).await;
+    let server = Server::granting(|_| error(401, "InvalidAuthenticationToken")).await;
     assert_eq!(survey(&server).await.unwrap_err().reason(), "Unauthenticated");
-    let server = Server::start_raw(|_| json(400, r#"{"error":"unauthorized_client","error_codes":[700016]}"#)).await;
+    let server = Server::start(|_| json(400, r#"{"error":"unauthorized_client","error_codes":[700016]}"#)).await;
     assert_eq!(survey(&server).await.unwrap_err().reason(), "Unauthenticated");
 }
 
@@ -151,7 +151,7 @@ async fn a_list_without_an_end_is_left() {
     for circle in [true, false] {
         let (asked, port) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let at = Arc::clone(&port);
-        let server = Server::start(move |_| {
+        let server = Server::granting(move |_| {
             let number = asked.fetch_add(1, Ordering::Relaxed);
             let number = if circle { number % 2 } else { number };
             let port = at.load(Ordering::Relaxed);
@@ -169,7 +169,7 @@ async fn a_list_without_an_end_is_left() {
 
 #[tokio::test]
 async fn a_list_that_is_never_answered_leaves_the_credentials_working() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let seen = azure.survey(Duration::from_secs(1)).await.unwrap();
     assert!(seen.accounts.is_none() && seen.seen.contains("has not answered"), "{}", seen.seen);

@@ -12,7 +12,7 @@ const PATH: &str = "/anywhere/1?api-version=2031-01-01&x=%2F";
 /// What is taken from a 202 with these headers; `{broker}` in them is the broker.
 async fn accepted(headers: &str) -> (Accepted, Server) {
     let headers = headers.to_owned();
-    let server = Server::start(move |request| {
+    let server = Server::granting(move |request| {
         let broker = format!("https://{}", request.header("host").unwrap());
         let headers = format!("content-type: application/json\r\n{headers}").replace("{broker}", &broker);
         reply(202, &headers, r#"{"status": "InProgress"}"#)
@@ -76,7 +76,7 @@ async fn an_address_elsewhere_is_not_kept() {
 
 async fn accepted_at(address: &str) -> (Accepted, Server) {
     let address = address.to_owned();
-    let server = Server::start(move |request| {
+    let server = Server::granting(move |request| {
         let host = request.header("host").unwrap();
         let address = address.replace("{broker}", &format!("https://{host}"));
         let address = address.replace("{user}", &format!("https://user:password@{host}"));
@@ -89,7 +89,7 @@ async fn accepted_at(address: &str) -> (Accepted, Server) {
 #[tokio::test]
 async fn a_state_in_the_answer_to_the_request_proves_no_more_than_that_it_was_taken() {
     for (status, state) in [(200, "Succeeded"), (201, "Failed"), (202, "Canceled"), (200, "AlreadyConverted")] {
-        let server = Server::start(move |_| json(status, &format!(r#"{{"status": "{state}"}}"#))).await;
+        let server = Server::granting(move |_| json(status, &format!(r#"{{"status": "{state}"}}"#))).await;
         let accepted = upgrade_with(settings(&server), seconds_from_now(30), DEADLINE).await.unwrap();
         assert!(accepted.message.contains(state), "a person may want to know: {}", accepted.message);
         assert_eq!(accepted.operation, None);
@@ -98,7 +98,7 @@ async fn a_state_in_the_answer_to_the_request_proves_no_more_than_that_it_was_ta
 
 /// What `answer` at the address of an operation tells, and the request for it.
 async fn progress(answer: Reply) -> (Operation, Vec<Request>) {
-    let server = Server::start(move |_| answer.clone()).await;
+    let server = Server::granting(move |_| answer.clone()).await;
     let azure = azure(settings(&server), UpgradeMethod::Broker);
     let operation = azure.progress(&account(), server.url(PATH).as_str(), DEADLINE).await;
     (operation, server.requests())
@@ -181,8 +181,8 @@ async fn an_answer_that_cannot_be_read_says_nothing_of_the_operation() {
 
 #[tokio::test]
 async fn the_token_goes_to_no_other_host() {
-    let elsewhere = Server::start(|_| state("Succeeded")).await;
-    let broker = Server::start(|_| Reply::Nothing).await;
+    let elsewhere = Server::granting(|_| state("Succeeded")).await;
+    let broker = Server::granting(|_| Reply::Nothing).await;
     let azure = azure(settings(&broker), UpgradeMethod::Broker);
     for address in
         [elsewhere.url(PATH).to_string(), broker.url("/1").to_string().replace("https", "http"), "nowhere".to_owned()]
@@ -196,7 +196,7 @@ async fn the_token_goes_to_no_other_host() {
 
 #[tokio::test]
 async fn without_an_answer_an_operation_is_not_known() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let address = server.url(PATH).to_string();
     let with = azure(settings(&server), UpgradeMethod::Broker);
     let deadline = Duration::from_millis(500);
@@ -207,7 +207,7 @@ async fn without_an_answer_an_operation_is_not_known() {
         let Operation::Unknown { detail, .. } = operation else { panic!("{operation:?}") };
         assert!(detail.contains(why), "{detail}");
     }
-    let refused = Server::start_raw(|_| json(401, r#"{"error":"invalid_client","error_codes":[7000222]}"#)).await;
+    let refused = Server::start(|_| json(401, r#"{"error":"invalid_client","error_codes":[7000222]}"#)).await;
     let azure = azure(settings(&refused), UpgradeMethod::Broker);
     let operation = azure.progress(&account(), refused.url(PATH).as_str(), DEADLINE).await;
     assert!(matches!(operation, Operation::Unknown { .. }), "{operation:?}");

@@ -30,7 +30,7 @@ async fn look(first: Reply, second: Reply) -> (Result<Observation, ProviderError
     let answer = move |request: &Request| {
         if request.line.contains("billingProperty") { second.clone() } else { first.clone() }
     };
-    let server = Server::start(answer).await;
+    let server = Server::granting(answer).await;
     (observe(&server).await, server.requests())
 }
 
@@ -103,7 +103,7 @@ async fn the_same_trouble_is_told_in_the_same_words_each_time() {
         (503, body("ServerTimeout")),
     ] {
         let asked = AtomicUsize::new(0);
-        let server = Server::start(move |_| {
+        let server = Server::granting(move |_| {
             let id = if asked.fetch_add(1, Ordering::Relaxed) == 0 { id } else { "0c4ab9f2; call 555-0100" };
             reply(status, &head(id), &body)
         })
@@ -118,7 +118,7 @@ async fn the_same_trouble_is_told_in_the_same_words_each_time() {
 #[tokio::test]
 async fn after_a_request_to_slow_down_nothing_is_asked_until_it_is_over() {
     let other = AccountId::parse("azure", "6f1a3c1e-0000-4a00-9000-000000000002").unwrap();
-    let server = Server::start(|_| reply(429, "retry-after: 100\r\n", "")).await;
+    let server = Server::granting(|_| reply(429, "retry-after: 100\r\n", "")).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     azure.observe(&account(), &|| time(NOW), DEADLINE).await.unwrap_err();
     // Each subscription is counted by itself, and so is the list.
@@ -277,7 +277,7 @@ async fn foreign_texts_are_one_short_line() {
 
 #[tokio::test]
 async fn a_server_that_never_answers_is_left_at_the_deadline() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let seen = azure.observe(&account(), &|| time(NOW), Duration::from_millis(300)).await;
     assert_eq!(seen.unwrap_err().reason(), "ProviderUnreachable");
@@ -285,7 +285,7 @@ async fn a_server_that_never_answers_is_left_at_the_deadline() {
 
 #[tokio::test]
 async fn a_server_that_is_not_trusted_is_not_spoken_to() {
-    let (server, other) = (Server::start(|_| Reply::Nothing).await, Server::start(|_| Reply::Nothing).await);
+    let (server, other) = (Server::granting(|_| Reply::Nothing).await, Server::granting(|_| Reply::Nothing).await);
     let mut settings = settings(&server);
     settings.trust_anchor_pem = Some(other.certificate.clone().into_bytes());
     let azure = azure(settings, UpgradeMethod::PortalHandoff);
@@ -296,7 +296,7 @@ async fn a_server_that_is_not_trusted_is_not_spoken_to() {
 
 #[tokio::test]
 async fn an_account_of_another_cloud_is_refused() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let aws = AccountId::parse("aws", "123456789012").unwrap();
     let seen = azure.observe(&aws, &|| time(NOW), DEADLINE).await;

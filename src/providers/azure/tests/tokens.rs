@@ -6,7 +6,7 @@ use crate::core::provider::ProviderError;
 use crate::providers::azure::{Azure, AzureCloud, Connections, Credential, Settings, UpgradeMethod};
 
 async fn check(answer: Reply) -> Result<(), ProviderError> {
-    let server = Server::start_raw(move |_| answer.clone()).await;
+    let server = Server::start(move |_| answer.clone()).await;
     let result = azure(settings(&server), UpgradeMethod::PortalHandoff).check(DEADLINE).await;
     assert_eq!(server.all_requests().len(), 1, "nothing below the engine tries again");
     let said = format!("{result:?}");
@@ -21,7 +21,7 @@ fn refused(error: &str, code: u32) -> Reply {
 
 #[tokio::test]
 async fn a_token_is_asked_for_as_microsoft_entra_wants_it_and_kept() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     azure.check(DEADLINE).await.unwrap();
     azure.check(DEADLINE).await.unwrap();
@@ -41,8 +41,7 @@ async fn a_token_is_asked_for_as_microsoft_entra_wants_it_and_kept() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
-    let server =
-        Server::start_raw(|_| json(200, r#"{"token_type":"Bearer","expires_in":299,"access_token":"a"}"#)).await;
+    let server = Server::start(|_| json(200, r#"{"token_type":"Bearer","expires_in":299,"access_token":"a"}"#)).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     azure.check(DEADLINE).await.unwrap();
     azure.check(DEADLINE).await.unwrap();
@@ -101,7 +100,7 @@ async fn what_is_no_token_is_told_apart() {
 
 #[tokio::test]
 async fn an_issuer_that_never_answers_is_left_at_the_deadline() {
-    let server = Server::start_raw(|_| Reply::Nothing).await;
+    let server = Server::start(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let error = azure.check(Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(error.reason(), "ProviderUnreachable");
@@ -112,7 +111,7 @@ async fn one_failure_is_an_answer_for_all_who_wait() {
     for (answer, reason, pause) in
         [(reply(429, "retry-after: 17\r\n", ""), "Throttled", 17), (reply(503, "", ""), "ProviderUnreachable", 5)]
     {
-        let server = Server::start_raw(move |_| answer.clone()).await;
+        let server = Server::start(move |_| answer.clone()).await;
         let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
         let (one, two, three) = tokio::join!(azure.check(DEADLINE), azure.check(DEADLINE), azure.check(DEADLINE));
         for result in [one, two, three, azure.check(DEADLINE).await] {
@@ -130,7 +129,7 @@ async fn one_failure_is_an_answer_for_all_who_wait() {
 
 #[tokio::test]
 async fn a_configuration_that_cannot_work_is_refused() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let secret = |secret: &'static str| Credential::ClientSecret { client_id: TENANT, secret: secret.into() };
     assert!(!format!("{:?}", secret(SECRET)).contains(SECRET));
     let connections = Connections::new(settings(&server)).unwrap();

@@ -38,7 +38,7 @@ pub(super) async fn upgrade_with(
 }
 
 async fn upgrade(answer: Reply) -> (Result<Accepted, ProviderError>, Vec<Request>) {
-    let server = Server::start(move |_| answer.clone()).await;
+    let server = Server::granting(move |_| answer.clone()).await;
     (upgrade_with(settings(&server), seconds_from_now(30), DEADLINE).await, server.requests())
 }
 
@@ -66,7 +66,7 @@ async fn an_upgrade_is_one_request() {
 async fn every_status_has_its_meaning() {
     let status = Arc::new(AtomicU16::new(0));
     let said = Arc::clone(&status);
-    let server = Server::start(move |_| with_status(said.load(Ordering::Relaxed))).await;
+    let server = Server::granting(move |_| with_status(said.load(Ordering::Relaxed))).await;
     let azure = azure(settings(&server), UpgradeMethod::Broker);
     let (transition, key) = (transition(), account().upgrade_key().idempotency_key());
     let codes = [200..209, 226..227, 300..309, 400..432, 451..452, 499..512, 599..600];
@@ -148,7 +148,7 @@ async fn an_answer_that_proves_nothing_leaves_the_outcome_unknown() {
 
 #[tokio::test]
 async fn a_broker_that_never_answers_is_left_at_the_deadline() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let began = std::time::Instant::now();
     let result = upgrade_with(settings(&server), seconds_from_now(30), Duration::from_secs(1)).await;
     assert_eq!(result.unwrap_err().reason(), "OutcomeUnknown");
@@ -158,13 +158,13 @@ async fn a_broker_that_never_answers_is_left_at_the_deadline() {
 
 #[tokio::test]
 async fn without_a_connection_nothing_is_sent() {
-    let server = Server::start(|_| with_status(202)).await;
+    let server = Server::granting(|_| with_status(202)).await;
     // A port on which nobody listens, and one on which somebody hangs up.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let rude = listener.local_addr().unwrap().port();
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
-    let untrusted = Server::start(|_| with_status(202)).await;
+    let untrusted = Server::granting(|_| with_status(202)).await;
     for port in [closed, rude, untrusted.url("").port().unwrap()] {
         let mut settings = settings(&server);
         settings.broker.as_mut().unwrap().url.set_port(Some(port)).unwrap();
@@ -177,7 +177,7 @@ async fn without_a_connection_nothing_is_sent() {
 
 #[tokio::test]
 async fn nothing_is_sent_when_it_is_too_late() {
-    let server = Server::start(|_| with_status(202)).await;
+    let server = Server::granting(|_| with_status(202)).await;
     // Also when the connection may take until it is too late.
     for seconds in [-3600, -1, 0, 4] {
         let error = upgrade_with(settings(&server), seconds_from_now(seconds), DEADLINE).await.unwrap_err();
@@ -197,7 +197,7 @@ async fn without_a_token_nothing_is_sent() {
         (json(200, "{}"), "ProviderUnreachable"),
         (Reply::Nothing, "ProviderUnreachable"),
     ] {
-        let server = Server::start_raw(move |_| answer.clone()).await;
+        let server = Server::start(move |_| answer.clone()).await;
         let result = upgrade_with(settings(&server), seconds_from_now(30), Duration::from_secs(1)).await;
         let error = result.unwrap_err();
         assert_eq!(error.reason(), reason);
@@ -209,7 +209,7 @@ async fn without_a_token_nothing_is_sent() {
 
 #[tokio::test]
 async fn the_portal_is_a_persons() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let capabilities = azure.capabilities(&account()).unwrap();
     assert_eq!((capabilities.method, capabilities.endpoint.as_str()), (Method::Portal, "https://portal.azure.com"));
@@ -249,7 +249,7 @@ fn each_trial_has_its_page_and_its_needs() {
 
 #[tokio::test]
 async fn a_broker_must_be_configured() {
-    let server = Server::start(|_| Reply::Nothing).await;
+    let server = Server::granting(|_| Reply::Nothing).await;
     let with = azure(settings(&server), UpgradeMethod::Broker);
     let capabilities = with.capabilities(&account()).unwrap();
     assert_eq!((capabilities.method, capabilities.endpoint), (Method::Broker, server.url("/broker/").to_string()));

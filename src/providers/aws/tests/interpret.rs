@@ -1,0 +1,91 @@
+//! What the answers mean.
+
+use rust_decimal::Decimal;
+
+use super::super::interpret::{Look, State, observation};
+use super::super::plan::{Plan, PlanStatus, PlanType};
+use super::time;
+use crate::core::money::Money;
+use crate::core::observation::{Lifecycle, Observation};
+use crate::core::offer::{BenefitKind, BenefitState};
+
+const END: &str = "2027-03-05T00:00:00Z";
+
+fn plan(status: PlanStatus, credit: Option<&str>, expires: Option<&str>) -> Plan {
+    let credit = credit.map(|amount| Money::parse(amount, "USD").unwrap());
+    Plan { kind: PlanType::Free, status, credit, expires: expires.map(time) }
+}
+
+fn seen_at(now: &str, plan: &Plan, state: Option<State>) -> Observation {
+    let look = Look { observed: time(now), provider_time: None, source: "GetAccountPlanState".to_owned() };
+    observation(Some(plan), state, None, &look)
+}
+
+fn is_exhausted(seen: &Observation, kind: BenefitKind) -> bool {
+    seen.benefit(kind).unwrap().is_exhausted(seen.observed)
+}
+
+const BEFORE: &str = "2027-01-01T00:00:00Z";
+const AFTER: &str = "2027-03-06T00:00:00Z";
+const MUCH_LATER: &str = "2027-06-10T00:00:00Z";
+
+#[test]
+fn plans_and_states_become_lifecycles() {
+    use PlanStatus::{Active, Expired, NotStarted};
+    let unknown = |text: &str| Lifecycle::Unknown(text.to_owned());
+    for (now, status, credit, state, expected) in [
+        (BEFORE, Active, "50", None, Lifecycle::Active),
+        (BEFORE, Active, "50", Some(State::Active), Lifecycle::Active),
+        (BEFORE, Active, "50", Some(State::Closed), Lifecycle::Closed),
+        (BEFORE, Active, "50", Some(State::Suspended), unknown("SUSPENDED")),
+        (BEFORE, Active, "50", Some(State::PendingActivation), unknown("PENDING_ACTIVATION")),
+        (BEFORE, NotStarted, "50", Some(State::Active), unknown("FREE, NOT_STARTED")),
+        (BEFORE, Expired, "0", None, Lifecycle::Restricted),
+        (BEFORE, Expired, "0", Some(State::Closed), Lifecycle::Restricted),
+        (BEFORE, Expired, "0", Some(State::Suspended), unknown("SUSPENDED")),
+        (BEFORE, Expired, "50", None, unknown("EXPIRED, with credit and time left")),
+        (BEFORE, Expired, "0.003", None, Lifecycle::Restricted),
+        (AFTER, Expired, "50", Some(State::Closed), Lifecycle::Restricted),
+        (MUCH_LATER, Expired, "50", Some(State::Closed), Lifecycle::Closed),
+        (MUCH_LATER, Expired, "50", None, Lifecycle::Closed),
+    ] {
+        let seen = seen_at(now, &plan(status, Some(credit), Some(END)), state);
+        assert_eq!(seen.lifecycle, expected, "{now} {status:?} {credit} {state:?}");
+        let may_be = matches!(seen.lifecycle, Lifecycle::Active | Lifecycle::Restricted);
+        assert_eq!(seen.eligible, may_be, "{now} {status:?} {credit} {state:?}");
+    }
+}
+
+#[test]
+fn only_a_word_of_aws_exhausts() {
+    use PlanStatus::{Active, Expired};
+    let credit = |now, plan: &Plan| is_exhausted(&seen_at(now, plan, None), BenefitKind::Credit);
+    let period = |now, plan: &Plan| is_exhausted(&seen_at(now, plan, None), BenefitKind::Period);
+    let running = plan(Active, Some("50"), Some(END));
+    assert!(!credit(BEFORE, &running) && !period(BEFORE, &running));
+    assert!(!period(AFTER, &running), "AWS calls the plan active: its date alone ends it not");
+    assert!(credit(BEFORE, &plan(Active, Some("0.00"), Some(END))));
+    assert!(!credit(BEFORE, &plan(Active, None, Some(END))), "unknown is not spent");
+    assert!(!credit(BEFORE, &plan(Active, Some("0.001"), Some(END))));
+    assert!(period(AFTER, &plan(Expired, Some("50"), Some(END))));
+    assert!(period(BEFORE, &plan(Expired, Some("0"), Some(END))), "expired by its credit");
+    assert!(period(BEFORE, &plan(Expired, None, None)));
+    assert!(!period(BEFORE, &plan(Expired, Some("50"), Some(END))), "a contradiction");
+}
+
+#[test]
+fn a_credit_that_is_left_after_the_upgrade_is_no_trials() {
+    let paid = Plan { kind: PlanType::Paid, ..plan(PlanStatus::Active, Some("0"), None) };
+    assert!(seen_at(AFTER, &paid, None).benefits.is_empty());
+    let paid = Plan { kind: PlanType::Paid, ..plan(PlanStatus::Active, Some("140"), None) };
+    let seen = seen_at(AFTER, &paid, None);
+    assert_eq!(seen.benefits[0].state, BenefitState::Active);
+    assert_eq!(seen.benefits[0].remaining.unwrap().amount, Decimal::from(140));
+    assert!(!seen.closes && seen.deadline.is_none());
+}
+
+#[test]
+fn it_is_said_until_when_an_upgrade_brings_the_account_back() {
+    let seen = seen_at(BEFORE, &plan(PlanStatus::Active, Some("50"), Some(END)), None);
+    assert_eq!((seen.closes, seen.deadline), (true, Some(time("2027-06-03T00:00:00Z"))));
+}
