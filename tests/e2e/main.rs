@@ -1,7 +1,9 @@
 //! The main job on a real API server: Subscriptions applied with kubectl, the operator as a process under its own
-//! ServiceAccount, and a simulated Azure whose days pass in a second.
+//! ServiceAccount, and simulated clouds whose days pass in a second.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
+mod aws;
+mod aws_identities;
 mod bad_input;
 mod identities;
 mod lives;

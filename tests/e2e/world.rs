@@ -69,15 +69,7 @@ impl World {
         let client = json!({"tenantId": TENANT, "clientId": CLIENT, "clientSecret": "s3cr3t-value", "subscriptions": "*", "billing": "Reader", "broker": true});
         self.stack.simulator.post("clients", &client).await.unwrap();
         self.stack.kubectl(&["create", "namespace", &self.namespace]).unwrap();
-        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, "stringData": {"clientSecret": "s3cr3t-value"}});
-        self.apply(&secret);
-        let may_read = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "payg-operator-credentials"},
-            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["azure-credentials"], "verbs": ["get"]}]});
-        self.apply(&may_read);
-        let who = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "payg-operator-credentials"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "payg-operator-credentials"},
-            "subjects": [{"kind": "ServiceAccount", "name": "payg-operator", "namespace": "payg-operator"}]});
-        self.apply(&who);
+        self.lend_secret("azure-credentials", json!({"clientSecret": "s3cr3t-value"}));
         self.apply(&provider("azure", "Broker"));
     }
 
@@ -89,6 +81,26 @@ impl World {
         account.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         self.stack.simulator.post("accounts", &account).await.unwrap();
         id
+    }
+
+    /// Makes an account of AWS in the simulator and returns its id.
+    pub(crate) async fn aws_account(&self, settings: Value) -> String {
+        let id = format!("{:06}{:06}", self.number, self.accounts.fetch_add(1, Ordering::Relaxed));
+        let mut account = json!({"accountId": id});
+        account.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+        self.stack.simulator.post("accounts", &account).await.unwrap();
+        id
+    }
+
+    /// A Secret in this namespace that the operator may read.
+    pub(crate) fn lend_secret(&self, name: &str, values: Value) {
+        self.apply(&json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}));
+        let role = format!("read-{name}");
+        self.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": role},
+            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]}));
+        self.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": "payg-operator", "namespace": "payg-operator"}]}));
     }
 
     /// Applies `object` in this namespace, as a user would.
@@ -113,7 +125,7 @@ impl World {
         self.stack.kubectl(&arguments).map_err(|error| error.to_string())
     }
 
-    fn file(&self, object: &Value) -> String {
+    pub(crate) fn file(&self, object: &Value) -> String {
         let name =
             format!("{}-{}.json", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         let dir = self.stack.control_plane.dir().join(&self.namespace);
@@ -224,11 +236,26 @@ impl World {
     }
 }
 
+/// What the operator's pod shows to the agent of EKS.
+pub(crate) const POD_TOKEN: &str = "the-pods-own-token";
 /// The one namespace whose BillingProviders may use the identity of the operator's machine.
 pub(crate) const AMBIENT: &str = "platform";
 
 async fn start() -> (Stack, Process) {
-    let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+    let mut stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+    // What EKS gives to a pod, beside what somebody may have left in its environment.
+    stack.environment = [
+        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("{}/v1/credentials", stack.simulator.url())),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", POD_TOKEN.to_owned()),
+        ("AWS_ACCESS_KEY_ID", "AKIALEFTOVER".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "leftover".to_owned()),
+        ("AWS_SESSION_TOKEN", "leftover".to_owned()),
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("AWS_ENDPOINT_URL", "https://127.0.0.1:1".to_owned()),
+        ("HTTPS_PROXY", "http://127.0.0.1:1".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec();
     let machine = ["--ambient-identity-namespaces", AMBIENT, "--azure-imds-endpoint", stack.simulator.url()];
     let arguments = [["--max-upgrades-per-hour", "1000"].as_slice(), &machine].concat();
     let operator = stack.operator("operator-0", &arguments).await.unwrap();

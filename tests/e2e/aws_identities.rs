@@ -1,0 +1,141 @@
+//! How the operator signs in to AWS: by a ServiceAccount's own token, which the simulated STS checks with the real cluster's
+//! real keys; by its pod's identity; by a key. What is left in its environment is never used.
+
+use payg_test_support::REPOSITORY;
+use serde_json::{Value, json};
+
+use crate::aws::OBSERVE;
+use crate::world::{AMBIENT, POD_TOKEN, World, condition, message};
+
+fn role_arn(account: &str) -> String {
+    format!("arn:aws:iam::{account}:role/payg-operator")
+}
+
+async fn role(world: &World, account: &str, trust: Value) {
+    let role = json!({"accountId": account, "roleArn": role_arn(account), "allow": OBSERVE, "trust": trust});
+    world.stack.simulator.post("clients", &role).await.unwrap();
+}
+
+/// The BillingProvider of a sample, for the role of `account`.
+fn sample(name: &str, account: &str) -> Value {
+    let path = format!("{REPOSITORY}/deploy/samples/aws/identity/{name}.yaml");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut provider = objects.into_iter().find(|object| object["kind"] == "BillingProvider").unwrap();
+    provider["spec"]["aws"]["roleArn"] = json!(role_arn(account));
+    provider
+}
+
+fn subscription(account: &str) -> Value {
+    json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription", "metadata": {"name": "sandbox"},
+        "spec": {"providerName": "aws", "account": {"aws": {"accountId": account}}, "offer": "PayAsYouGo",
+            "upgrade": {"when": "Never", "approval": "Manual"}}})
+}
+
+async fn until(world: &World, reason: &str, says: &str) -> Value {
+    let mut last = Value::Null;
+    let told = world
+        .eventually(100, async || {
+            last = world.get("billingproviders.payg-operator.io", "aws");
+            (condition(&last, "Ready")["reason"] == reason && message(&last).contains(says)).then(|| last.clone())
+        })
+        .await;
+    told.unwrap_or_else(|| panic!("the BillingProvider is never {reason} with {says:?}: {:#}", last["status"]))
+}
+
+fn assert_nothing_leaks(world: &World) {
+    let mut texts = vec![World::operator_log()];
+    for kind in ["billingproviders.payg-operator.io", "subscriptions.payg-operator.io", "events.events.k8s.io"] {
+        texts.push(world.kubectl(&["get", kind, "-o", "json"]).unwrap());
+    }
+    for text in texts {
+        for secret in ["eyJ", POD_TOKEN, "s3cr3t-value", "leftover"] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+}
+
+/// That somebody signed as the ServiceAccount called payg-billing of the namespace of `world`.
+fn federated(world: &World) -> Value {
+    let read =
+        |path: &str| serde_json::from_str::<Value>(&world.stack.kubectl(&["get", "--raw", path]).unwrap()).unwrap();
+    let issuer = read("/.well-known/openid-configuration")["issuer"].clone();
+    json!([{"issuer": issuer, "subject": format!("system:serviceaccount:{}:payg-billing", world.namespace),
+        "audience": "sts.amazonaws.com", "jwks": read("/openid/v1/jwks")}])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_becomes_an_aws_role_and_no_other_namespaces_does() {
+    let (owner, borrower) = (World::new().await, World::new().await);
+    let account = owner.aws_account(json!({})).await;
+    role(&owner, &account, json!({"federated": federated(&owner)})).await;
+    for world in [&owner, &borrower] {
+        world.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "payg-billing"}}));
+        world.apply(&sample("web-identity", &account));
+    }
+    let works = until(&owner, "CredentialsAccepted", "through the ServiceAccount `payg-billing`").await;
+    assert!(message(&works).contains(&format!("AWS account {account}")), "{}", message(&works));
+    owner.apply(&subscription(&account));
+    owner.until("sandbox", "Observing").await;
+    let refused = until(&borrower, "Forbidden", "trust policy").await;
+    let subject = format!("system:serviceaccount:{}:payg-billing", borrower.namespace);
+    assert!(message(&refused).contains(&subject), "{}", message(&refused));
+    assert_nothing_leaks(&owner);
+    assert_nothing_leaks(&borrower);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pods_identity_assumes_a_role_for_a_namespace_that_is_named() {
+    const HUB: &str = "999999999999";
+    let (allowed, other) = (World::named(AMBIENT).await, World::new().await);
+    let account = allowed.aws_account(json!({})).await;
+    let pod = format!("arn:aws:iam::{HUB}:role/payg-operator-pod");
+    allowed.stack.simulator.post("accounts", &json!({"accountId": HUB})).await.unwrap();
+    let hub = json!({"accountId": HUB, "roleArn": pod, "allow": ["sts:AssumeRole"]});
+    allowed.stack.simulator.post("clients", &hub).await.unwrap();
+    let agent = json!({"podIdentity": {"token": POD_TOKEN, "roleArn": pod}});
+    allowed.stack.simulator.post("clients", &agent).await.unwrap();
+    // The external id is of another namespace: as if another team tried to have the role assumed.
+    role(&allowed, &account, json!({"principals": [pod], "externalId": "payg-operator:elsewhere"})).await;
+    let provider = sample("pod-identity", &account);
+    allowed.apply(&provider);
+    until(&allowed, "Forbidden", "sts:AssumeRole on").await;
+    let external_id = format!("payg-operator:{AMBIENT}");
+    role(&allowed, &account, json!({"principals": [pod], "externalId": external_id})).await;
+    let works = until(&allowed, "CredentialsAccepted", "by the operator's pod").await;
+    assert!(message(&works).contains(&format!("external id `{external_id}`")), "{}", message(&works));
+    allowed.apply(&subscription(&account));
+    allowed.until("sandbox", "Observing").await;
+    assert_nothing_leaks(&allowed);
+
+    other.apply(&provider);
+    let refused = until(&other, "InvalidConfiguration", "--ambient-identity-namespaces").await;
+    assert!(message(&refused).contains(&other.namespace), "{}", message(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_assumes_a_role_with_the_external_id_of_the_manifest() {
+    let world = World::new().await;
+    let account = world.aws_account(json!({})).await;
+    let key = format!("AKIA{account}");
+    let user = json!({"accountId": account, "accessKeyId": key, "secretAccessKey": "s3cr3t-value", "allow": ["sts:AssumeRole"]});
+    world.stack.simulator.post("clients", &user).await.unwrap();
+    role(&world, &account, json!({"principals": [account], "externalId": "agreed"})).await;
+    world.lend_secret("aws-credentials", json!({"accessKeyId": key, "secretAccessKey": "s3cr3t-value"}));
+    let mut provider = sample("access-key", &account);
+    provider["spec"]["aws"]["externalId"] = json!("not-agreed");
+    world.apply(&provider);
+    until(&world, "Forbidden", "sts:AssumeRole on").await;
+    provider["spec"]["aws"]["externalId"] = json!("agreed");
+    world.apply(&provider);
+    until(&world, "CredentialsAccepted", "by the access key in the Secret `aws-credentials`").await;
+    world.apply(&subscription(&account));
+    world.until("sandbox", "Observing").await;
+    assert_nothing_leaks(&world);
+
+    // A key that is taken away is noticed, and a new one is taken up.
+    world.lend_secret("aws-credentials", json!({"accessKeyId": "AKIAUNKNOWN", "secretAccessKey": "s3cr3t-value"}));
+    let gone = world.until_within(100, "sandbox", "ProviderNotReady").await;
+    assert!(message(&gone).contains("AWS does not know the access key"), "{}", message(&gone));
+    world.lend_secret("aws-credentials", json!({"accessKeyId": key, "secretAccessKey": "s3cr3t-value"}));
+    world.until_within(100, "sandbox", "Observing").await;
+}
