@@ -16,11 +16,17 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 test: control-plane ## run all tests, those against a real API server too
 	cargo test --locked --workspace
 	@$(MAKE) sdk-azure
+	@$(MAKE) sdk-aws
 
 .PHONY: sdk-azure
 sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, which must take it for Azure
 	@cargo build --locked
-	@tests/sdk/azure/run.sh
+	@tests/sdk/run.sh azure
+
+.PHONY: sdk-aws
+sdk-aws: ## drive the simulator with the AWS SDK for Python, which must take it for AWS
+	@cargo build --locked
+	@tests/sdk/run.sh aws
 
 .PHONY: lint
 lint: ## check format, lints with and without the simulator, licences and sources of dependencies

@@ -22,6 +22,8 @@ pub(crate) enum Problem {
     AccessDenied,
     Throttled,
     Invalid,
+    /// The document cannot be read.
+    Malformed,
     UnknownOperation,
     /// The service fails with this status.
     Failed(u16),
@@ -116,6 +118,7 @@ impl Problem {
             Self::Throttled if service == Service::PodIdentity => (429, "", ""),
             Self::Throttled => (400, "ThrottlingException", "Throttling"),
             Self::Invalid => (400, "ValidationException", "ValidationError"),
+            Self::Malformed => (400, "SerializationException", "MalformedInput"),
             Self::UnknownOperation => (400, "UnknownOperationException", "InvalidAction"),
             Self::Failed(status) => match status {
                 403 => (*status, "AccessDeniedException", "AccessDenied"),

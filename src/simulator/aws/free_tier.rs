@@ -90,8 +90,8 @@ fn no_record(id: &str) -> Failure {
 
 /// The request's document.
 pub(crate) fn parse<T: for<'de> Deserialize<'de>>(call: &Call) -> Result<T, Failure> {
-    serde_json::from_slice(&call.body)
-        .map_err(|_| Failure::new(Problem::Failed(400), "The request body is not what the operation takes."))
+    let wrong = |_| Failure::new(Problem::Malformed, "The request body is not what the operation takes.");
+    serde_json::from_slice(&call.body).map_err(wrong)
 }
 
 /// An amount of money as a number, to the cent.

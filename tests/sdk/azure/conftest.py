@@ -1,4 +1,4 @@
-"""The simulator, accounts in it, and the SDKs' clients of them, as tests ask for them by name."""
+"""Accounts in the simulated Azure, and the SDKs' clients of them, as tests ask for them by name."""
 
 import json
 import os
@@ -13,8 +13,9 @@ from azure.mgmt.consumption import ConsumptionManagementClient
 from azure.mgmt.resource.subscriptions import SubscriptionClient
 from azure.mgmt.subscription import SubscriptionClient as ActionsClient
 
+from account import Account
 from conformity import problems
-from simulator import Account, Simulator
+from simulator import Simulator
 
 
 class Azure:
@@ -93,15 +94,9 @@ class Azure:
 
 
 @pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    # Nothing of the environment may lead anywhere but to the simulator.
-    for name in list(os.environ):
-        if name.upper().startswith(("AZURE_", "MSI_", "IDENTITY_")) or name.upper().endswith("_PROXY"):
-            del os.environ[name]
-    running = Simulator(os.environ["PAYG"], tmp_path_factory.mktemp("simulator"))
-    os.environ["REQUESTS_CA_BUNDLE"] = str(running.ca_file)
-    yield running
-    running.stop()
+def simulator(simulator: Simulator) -> Simulator:
+    os.environ["REQUESTS_CA_BUNDLE"] = str(simulator.ca_file)
+    return simulator
 
 
 @pytest.fixture
@@ -112,32 +107,9 @@ def make(simulator: Simulator) -> Iterator[Callable[..., Azure]]:
         return Azure(simulator, Account(simulator, {"startTime": "2026-05-22T00:00:00Z", **settings}))
 
     yield made
-    simulator.control("DELETE", "faults")
     simulator.settings(pageSize=100)
 
 
 @pytest.fixture
 def azure(make: Callable[..., Azure]) -> Azure:
     return make()
-
-
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """A line per check: what it is about, and its name as a sentence."""
-    if report.when != "call" and report.passed:
-        return "", "", ""
-    file, _, name = report.nodeid.partition("::")
-    subject = file.removeprefix("test_").removesuffix(".py")
-    sentence = f"{subject}: {name.removeprefix('test_')}".replace("_", " ")
-    # What is skipped proves nothing.
-    return ("passed", f"ok      {sentence}\n", "ok") if report.passed else ("failed", f"FAILED  {sentence}\n", "FAILED")
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    passed, failed, broken = (len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error"))
-    terminalreporter.write_line(f"{passed} passed, {failed + broken} failed")
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter.stats.get("failed"):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -33,5 +33,5 @@ async fn it_tells_nothing_of_other_accounts() {
     let empty = Ask { body: String::new(), ..Ask::information() };
     sim.ask(empty).await.good();
     let broken = Ask { body: "{".into(), ..Ask::information() };
-    sim.ask(broken).await.assert_error(400, "ValidationException", "not what the operation takes");
+    sim.ask(broken).await.assert_error(400, "SerializationException", "not what the operation takes");
 }
