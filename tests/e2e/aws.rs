@@ -27,8 +27,10 @@ impl<'a> Account<'a> {
         let account = Self { world, id, name };
         account.allow(allow).await;
         world.lend_secret(name, json!({"accessKeyId": account.key(), "secretAccessKey": "s3cr3t-value"}));
-        world.apply(&json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": name},
-            "spec": {"aws": {"credentials": {"secret": {"name": name}}}}}));
+        world.apply(
+            &json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": name},
+            "spec": {"aws": {"credentials": {"secret": {"name": name}}}}}),
+        );
         account
     }
 
@@ -37,7 +39,8 @@ impl<'a> Account<'a> {
     }
 
     async fn allow(&self, allow: &[&str]) {
-        let user = json!({"accountId": self.id, "accessKeyId": self.key(), "secretAccessKey": "s3cr3t-value", "allow": allow});
+        let user =
+            json!({"accountId": self.id, "accessKeyId": self.key(), "secretAccessKey": "s3cr3t-value", "allow": allow});
         self.world.stack.simulator.post("clients", &user).await.unwrap();
     }
 
@@ -159,10 +162,8 @@ async fn an_aws_account_without_a_plan_record_is_shown_and_never_acted_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn credentials_of_another_aws_account_stop_everything() {
     let world = World::new().await;
-    let (mine, other) = (
-        Account::new(&world, "mine", json!({}), &all()).await,
-        Account::new(&world, "other", json!({}), &all()).await,
-    );
+    let (mine, other) =
+        (Account::new(&world, "mine", json!({}), &all()).await, Account::new(&world, "other", json!({}), &all()).await);
     let mut subscription = mine.subscription(automatic("Immediately"));
     subscription["spec"]["providerName"] = json!("other");
     world.apply(&subscription);

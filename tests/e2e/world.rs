@@ -98,9 +98,11 @@ impl World {
         let role = format!("read-{name}");
         self.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": role},
             "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [name], "verbs": ["get"]}]}));
-        self.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role},
+        self.apply(
+            &json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": role},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
-            "subjects": [{"kind": "ServiceAccount", "name": "payg-operator", "namespace": "payg-operator"}]}));
+            "subjects": [{"kind": "ServiceAccount", "name": "payg-operator", "namespace": "payg-operator"}]}),
+        );
     }
 
     /// Applies `object` in this namespace, as a user would.

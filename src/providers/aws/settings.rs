@@ -86,6 +86,7 @@ impl Connections {
             .region(Region::from_static(REGION))
             .http_client(http)
             .retry_config(RetryConfig::disabled())
+            .disable_clock_skew_correction(true) // signatures are of our clock, whatever a Date header says
             .timeout_config(TimeoutConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         config.set_app_name(AppName::new(concat!("payg-operator-", env!("CARGO_PKG_VERSION"))).ok());
