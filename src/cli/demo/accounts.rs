@@ -16,7 +16,7 @@ use crate::core::account::{AccountId, Cloud};
 /// The client secret that the simulated Azure knows.
 pub const SECRET: &str = "a-client-secret";
 /// The access key that the simulated AWS knows.
-pub const ACCESS_KEY: (&str, &str) = ("AKIADEMO", "a-secret-access-key");
+pub const ACCESS_KEY: (&str, &str) = ("AKIAPAYGDEMO00000001", "a-secret-access-key");
 /// The user of AWS whose it is.
 pub const AWS_USER: &str = "payg";
 /// What it may do: what deploy/aws/observe-and-upgrade-policy.json allows.
