@@ -96,7 +96,7 @@ async fn an_aws_account_is_upgraded_once_before_its_credit_is_spent() {
     account.subscribe(credit_below("60.00"));
     let waiting = account.until("WaitingForExhaustion").await;
     let (credit, period) = (benefit(&waiting, "Credit"), benefit(&waiting, "Period"));
-    assert_eq!((credit["granted"].as_str(), credit["currency"].as_str()), (Some("100"), Some("USD")), "{credit}");
+    assert_eq!((credit["granted"].as_str(), credit["currency"].as_str()), (Some("100.00"), Some("USD")), "{credit}");
     assert!(credit["remaining"].is_string() && period["endTime"].is_string(), "{credit} {period}");
     assert_eq!(waiting["status"]["offer"]["native"], "FREE");
     assert!(!message(&waiting).contains("closes"), "{}", message(&waiting));

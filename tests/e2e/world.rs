@@ -254,7 +254,6 @@ async fn start() -> (Stack, Process) {
         ("AWS_SESSION_TOKEN", "leftover".to_owned()),
         ("AWS_REGION", "eu-central-1".to_owned()),
         ("AWS_ENDPOINT_URL", "https://127.0.0.1:1".to_owned()),
-        ("HTTPS_PROXY", "http://127.0.0.1:1".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec();

@@ -1,4 +1,4 @@
-//! The accounts of the stories, as the samples name them, in the simulated Azure.
+//! The accounts of the stories, as the samples name them, in the simulated clouds.
 
 use std::fs;
 use std::io;
@@ -15,6 +15,17 @@ use crate::core::account::{AccountId, Cloud};
 
 /// The client secret that the simulated Azure knows.
 pub const SECRET: &str = "a-client-secret";
+/// The access key that the simulated AWS knows.
+pub const ACCESS_KEY: (&str, &str) = ("AKIADEMO", "a-secret-access-key");
+/// The user of AWS whose it is.
+pub const AWS_USER: &str = "payg";
+/// What it may do: what deploy/aws/observe-and-upgrade-policy.json allows.
+const AWS_ACTIONS: [&str; 4] = [
+    "freetier:GetAccountPlanState",
+    "account:GetAccountInformation",
+    "billing:GetCredits",
+    "freetier:UpgradeAccountPlan",
+];
 /// An account that has stopped works again two days after its upgrade, so that one sees it being accepted first.
 const REACTIVATION_SECONDS: u32 = 2 * 86_400;
 
@@ -24,8 +35,8 @@ pub struct Made {
     pub start: Timestamp,
     /// In the order of the stories.
     pub accounts: Vec<AccountId>,
-    /// A copy of the folder of the samples, with the dates of these accounts filled in.
-    pub samples: PathBuf,
+    /// Copies of the folders of the samples, with the dates of these accounts filled in.
+    pub samples: Vec<PathBuf>,
 }
 
 /// Makes the application whose credentials the operator has.
@@ -45,20 +56,33 @@ pub async fn make(stack: &Stack) -> Result<Made, Error> {
     let tenant = azure()?.tenant_id;
     // In whole seconds, as Azure's dates are.
     let start = Timestamp::from_second(stack.clock.now().as_second())?;
-    let samples = copy_samples(stack, start)?;
+    let samples = [Cloud::Azure, Cloud::Aws].map(|cloud| copy_samples(stack, cloud, start));
+    let samples = samples.into_iter().collect::<Result<_, _>>()?;
     let mut accounts = Vec::new();
     for story in &STORIES {
-        let manifest: api::Subscription = read(&samples.join(format!("{}.yaml", story.name)))?;
-        let api::Account::Azure(account) = manifest.spec.account else { return Err(NOT_AZURE.into()) };
-        let mut settings = json!({"subscriptionId": account.subscription_id, "tenantId": tenant, "startTime": start,
-            "displayName": story.name, "reactivationDelaySeconds": REACTIVATION_SECONDS,
-            "broker": {"retryAfterSeconds": 1}}); // a day
-        if let (Value::Object(settings), Value::Object(own)) = (&mut settings, (story.account)(start)) {
-            settings.extend(own);
+        let file = copies(stack, story.cloud).join(format!("{}.yaml", story.name));
+        let manifest: api::Subscription = read(&file)?;
+        let mut settings = json!({"startTime": start, "displayName": story.name});
+        let (id, own) = match manifest.spec.account {
+            api::Account::Azure(account) => (
+                account.subscription_id.clone(),
+                json!({"subscriptionId": account.subscription_id, "tenantId": tenant,
+                    "reactivationDelaySeconds": REACTIVATION_SECONDS, "broker": {"retryAfterSeconds": 1}}), // a day
+            ),
+            api::Account::Aws(account) => (account.account_id.clone(), json!({"accountId": account.account_id})),
+        };
+        for more in [own, (story.account)(start)] {
+            if let (Value::Object(settings), Value::Object(more)) = (&mut settings, more) {
+                settings.extend(more);
+            }
         }
         stack.simulator.post("accounts", &settings).await?;
-        let id = AccountId::parse(Cloud::Azure.name(), &account.subscription_id);
-        accounts.push(id.ok_or("a sample's subscription id is not a GUID")?);
+        if story.cloud == Cloud::Aws {
+            let user = json!({"accountId": id, "userName": AWS_USER, "accessKeyId": ACCESS_KEY.0,
+                "secretAccessKey": ACCESS_KEY.1, "allow": AWS_ACTIONS});
+            stack.simulator.post("clients", &user).await?;
+        }
+        accounts.push(AccountId::parse(story.cloud.name(), &id).ok_or("a sample's account id is none of its cloud")?);
     }
     Ok(Made { start, accounts, samples })
 }
@@ -67,15 +91,15 @@ const NOT_AZURE: &str = "a sample in deploy/samples/azure is not for Azure";
 
 /// The samples' BillingProvider.
 fn azure() -> Result<api::AzureProvider, Error> {
-    let provider: api::BillingProvider = read(&folder().join("billing-provider.yaml"))?;
+    let provider: api::BillingProvider = read(&folder(Cloud::Azure).join("billing-provider.yaml"))?;
     match provider.spec {
         api::BillingProviderSpec::Azure(azure) => Ok(azure),
         api::BillingProviderSpec::Aws(_) => Err(NOT_AZURE.into()),
     }
 }
 
-fn copy_samples(stack: &Stack, start: Timestamp) -> Result<PathBuf, Error> {
-    let (samples, copies) = (folder(), stack.control_plane.dir().join("samples"));
+fn copy_samples(stack: &Stack, cloud: Cloud, start: Timestamp) -> Result<PathBuf, Error> {
+    let (samples, copies) = (folder(cloud), copies(stack, cloud));
     let copy = || -> io::Result<()> {
         fs::create_dir_all(&copies)?;
         for entry in fs::read_dir(&samples)? {
@@ -91,8 +115,12 @@ fn copy_samples(stack: &Stack, start: Timestamp) -> Result<PathBuf, Error> {
     Ok(copies)
 }
 
-fn folder() -> PathBuf {
-    Path::new(REPOSITORY).join("deploy/samples/azure")
+fn copies(stack: &Stack, cloud: Cloud) -> PathBuf {
+    stack.control_plane.dir().join("samples").join(cloud.name())
+}
+
+fn folder(cloud: Cloud) -> PathBuf {
+    Path::new(REPOSITORY).join("deploy/samples").join(cloud.name())
 }
 
 fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {

@@ -1,4 +1,4 @@
-//! Whether all went as it should: what the simulated Azure really did, beside what the operator wrote into its records.
+//! Whether all went as it should: what the simulated clouds really did, beside what the operator wrote into its records.
 
 use std::io;
 
@@ -8,6 +8,7 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::Value;
 
+use super::accounts::AWS_USER;
 use super::live::Progress;
 use super::screen::{Cell, Screen, Style};
 use super::stage::Stage;
@@ -15,13 +16,23 @@ use super::stories::{APPROVER, Upgraded};
 use super::table;
 use crate::api;
 use crate::cli::Error;
+use crate::core::account::AccountId;
 
 /// An upgrade that was applied.
 struct Applied {
     account: String,
     time: Timestamp,
-    /// The idempotency key; `None` if a person did it.
-    key: Option<String>,
+    by: By,
+}
+
+/// Who applied an upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum By {
+    /// The operator, by its idempotency key.
+    Key(String),
+    /// Somebody with credentials, by their ARN: AWS takes no key.
+    Caller(String),
+    Person,
 }
 
 /// Both books.
@@ -41,9 +52,12 @@ pub async fn audit(stage: &Stage, screen: &mut Screen, stories: &[Progress]) -> 
     if !problems.is_empty() {
         return Err(format!("it did not go as it should:\n  {}", problems.join("\n  ")).into());
     }
-    let (by_key, by_person) = books.applied.iter().partition::<Vec<_>, _>(|applied| applied.key.is_some());
+    let (by_person, by_operator) = books.applied.iter().partition::<Vec<_>, _>(|applied| applied.by == By::Person);
     let good = screen.paint(Style::Good, "✓");
-    screen.line(&format!("{good} {} upgrades by the operator: one UpgradeRecord each, all Confirmed", by_key.len()))?;
+    screen.line(&format!(
+        "{good} {} upgrades by the operator: one UpgradeRecord each, all Confirmed",
+        by_operator.len()
+    ))?;
     screen.line(&format!("{good} {} upgrade by a person in the portal: no UpgradeRecord", by_person.len()))?;
     screen.line(&format!("{good} the suspended account: Azure was never asked about it"))?;
     Ok(())
@@ -81,7 +95,9 @@ fn applied(entry: &Value) -> Result<Applied, Error> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let account = text(&entry["account"]).ok_or("the simulator's ledger names no account")?;
     let time = text(&entry["billingTime"]).ok_or("the simulator's ledger names no time")?.parse()?;
-    Ok(Applied { account, time, key: text(&entry["by"]["key"]) })
+    let by = &entry["by"];
+    let by = text(&by["key"]).map(By::Key).or_else(|| text(&by["caller"]).map(By::Caller)).unwrap_or(By::Person);
+    Ok(Applied { account, time, by })
 }
 
 /// What is not as it should be in one story.
@@ -101,17 +117,13 @@ fn problems(one: &Progress, books: &Books) -> Vec<String> {
     );
     let offer = if one.reason() == "Suspended" { "-" } else { "PayAsYouGo" };
     check(one.offer() == offer, format!("its offer should be {offer}; it is {}", one.offer()));
-    let key = one.account.upgrade_key().idempotency_key().to_string();
-    let (wanted_keys, wanted_records): (&[Option<&str>], usize) = match one.story.upgraded {
-        Upgraded::ByManifest | Upgraded::ByApproval => (&[Some(&key)], 1),
-        Upgraded::InThePortal => (&[None], 0),
-        Upgraded::Never => (&[], 0),
+    let (wanted, wanted_records) = match one.story.upgraded {
+        Upgraded::ByManifest | Upgraded::ByApproval => (vec![by_operator(&one.account)], 1),
+        Upgraded::InThePortal => (vec![By::Person], 0),
+        Upgraded::Never => (vec![], 0),
     };
-    let keys: Vec<_> = applied.iter().map(|applied| applied.key.as_deref()).collect();
-    check(
-        keys == wanted_keys,
-        format!("upgrades should be applied under the keys {wanted_keys:?}; they were under {keys:?}"),
-    );
+    let by: Vec<_> = applied.iter().map(|applied| applied.by.clone()).collect();
+    check(by == wanted, format!("upgrades should be applied by {wanted:?}; they were by {by:?}"));
     check(
         records.len() == wanted_records,
         format!("it should have {wanted_records} UpgradeRecords; it has {}", records.len()),
@@ -133,6 +145,14 @@ fn problems(one: &Progress, books: &Books) -> Vec<String> {
     problems
 }
 
+/// How the operator shows in the books of the account's cloud.
+fn by_operator(account: &AccountId) -> By {
+    match account {
+        AccountId::Azure(_) => By::Key(account.upgrade_key().idempotency_key().to_string()),
+        AccountId::Aws(id) => By::Caller(format!("arn:aws:iam::{id}:user/{AWS_USER}")),
+    }
+}
+
 /// What is in a book and belongs to no story.
 fn strays(stories: &[Progress], books: &Books) -> Vec<String> {
     let known: Vec<_> = stories.iter().map(|one| one.account.id()).collect();
@@ -145,7 +165,7 @@ fn strays(stories: &[Progress], books: &Books) -> Vec<String> {
 fn show(screen: &mut Screen, stories: &[Progress], books: &Books) -> io::Result<()> {
     screen.line("")?;
     screen.line(
-        &screen.paint(Style::Bold, "What the simulated Azure really did, beside the operator's UpgradeRecords:"),
+        &screen.paint(Style::Bold, "What the simulated clouds really did, beside the operator's UpgradeRecords:"),
     )?;
     screen.line("")?;
     let headings = ["NAME", "UPGRADED", "BY", "RECORD", "STATE", "APPROVED BY"];
@@ -154,8 +174,10 @@ fn show(screen: &mut Screen, stories: &[Progress], books: &Books) -> io::Result<
         let (applied, records) = (books.applied_to(one), books.records_of(one));
         let (applied, record) = (applied.first(), records.first());
         let none = || "-".to_owned();
-        let by = |applied: &&Applied| {
-            applied.key.as_ref().map_or_else(|| "a person".to_owned(), |key| format!("key {}", beginning(key, 8)))
+        let by = |applied: &&Applied| match &applied.by {
+            By::Key(key) => format!("key {}", beginning(key, 8)),
+            By::Caller(arn) => arn.rsplit(':').next().unwrap_or(arn).to_owned(),
+            By::Person => "a person".to_owned(),
         };
         vec![
             Cell::new(one.story.name, Style::Bold),
@@ -192,7 +214,7 @@ mod tests {
 
     use super::super::stories::STORIES;
     use super::*;
-    use crate::core::account::{AccountId, Cloud};
+    use crate::core::account::Cloud;
 
     const ACCOUNT: &str = "6f1a3c1e-0000-4a00-9000-000000000001";
 
@@ -212,7 +234,8 @@ mod tests {
     }
 
     fn by(key: Option<&str>) -> Applied {
-        Applied { account: ACCOUNT.to_owned(), time: Timestamp::UNIX_EPOCH, key: key.map(str::to_owned) }
+        let by = key.map_or(By::Person, |key| By::Key(key.to_owned()));
+        Applied { account: ACCOUNT.to_owned(), time: Timestamp::UNIX_EPOCH, by }
     }
 
     fn record(state: &str) -> api::UpgradeRecord {
@@ -244,6 +267,15 @@ mod tests {
         assert_eq!(found("by-portal", vec![by(None)], vec![confirmed()]), 1, "a record of what a person did");
         assert_eq!(found("suspended", vec![], vec![]), 0);
         assert_eq!(found("suspended", vec![ours()], vec![confirmed()]), 2);
+    }
+
+    #[test]
+    fn aws_tells_upgrades_by_who_called() {
+        let account = AccountId::parse("aws", "123456789012").unwrap();
+        assert_eq!(by_operator(&account), By::Caller("arn:aws:iam::123456789012:user/payg".to_owned()));
+        let entry = json!({"account": "123456789012", "billingTime": "2026-11-23T12:00:00Z",
+            "by": {"caller": "arn:aws:iam::123456789012:user/payg"}});
+        assert_eq!(applied(&entry).unwrap().by, by_operator(&account));
     }
 
     #[test]

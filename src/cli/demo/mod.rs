@@ -1,4 +1,4 @@
-//! `payg demo`: the operator at work on a real API server, for accounts of a simulated Azure whose days pass in a second.
+//! `payg demo`: the operator at work on a real API server, for accounts of simulated clouds whose days pass in a second.
 
 mod accounts;
 mod audit;
@@ -107,7 +107,7 @@ async fn perform_on(stage: &mut Stage, screen: &mut Screen, keep: bool) -> Resul
 
 fn introduce(screen: &mut Screen) -> io::Result<()> {
     screen.line("")?;
-    screen.line(&format!("Eight accounts, each with a Subscription in namespace {NAMESPACE}:"))?;
+    screen.line(&format!("Nine accounts, each with a Subscription in namespace {NAMESPACE}:"))?;
     for story in &STORIES {
         let about = screen.paint(Style::Dim, story.about);
         screen.line(&format!("  {:<12}  {about}", story.name))?;
@@ -144,14 +144,14 @@ fn invite(stage: &Stage, screen: &mut Screen) -> Result<(), Error> {
         ("All about one of them", format!("{team} describe subscriptions.payg-operator.io credit-spent")),
         ("The operator's ledger", "kubectl get upgraderecords.payg-operator.io -o wide".to_owned()),
         ("Let the suspended account go on, and see it upgraded", format!("{team} patch {RESUME}")),
-        ("What the simulated Azure really did", format!("curl --cacert {ca} {url}/_sim/ledger")),
+        ("What the simulated clouds really did", format!("curl --cacert {ca} {url}/_sim/ledger")),
     ];
     for (what, command) in commands.into_iter().chain(log) {
         screen.line(&screen.paint(Style::Dim, &format!("  # {what}")))?;
         screen.line(&format!("  {command}"))?;
     }
     screen.line("")?;
-    screen.line("What else the simulated Azure can be told to do: src/simulator/README.md")?;
+    screen.line("What else the simulated clouds can be told to do: src/simulator/README.md")?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! All that the demo needs around it: a control plane with the operator's kinds in it, a simulated Azure, and the operator.
+//! All that the demo needs around it: a control plane with the operator's kinds in it, simulated clouds, and the operator.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ impl Stage {
     /// Starts what has nothing of ours in it yet.
     pub async fn launch(screen: &mut Screen) -> Result<Self, Error> {
         let payg = std::env::current_exe()?;
-        let what = "start a Kubernetes control plane and a simulated Azure";
+        let what = "start a Kubernetes control plane, a simulated Azure and a simulated AWS";
         let stack = step(screen, what, async || Ok(Stack::launch(&payg, RATE).await?)).await?;
         let approver = stack.control_plane.user_kubeconfig(APPROVER, &[])?;
         Ok(Self { start: stack.clock.now(), stack, operator: None, accounts: Vec::new(), approver })
@@ -52,10 +52,14 @@ impl Stage {
         self.give_credentials(screen).await?;
 
         let accounts = async || accounts::make(&self.stack).await;
-        let made = step(screen, "make eight accounts in the simulated Azure", accounts).await?;
-        let samples = made.samples.to_string_lossy();
-        let apply = async || self.kubectl(&["apply", "-f", &samples]);
-        step(screen, "kubectl apply -f deploy/samples/azure", apply).await?;
+        let made =
+            step(screen, "make eight accounts in the simulated Azure and one in the simulated AWS", accounts).await?;
+        let folders: Vec<_> = made.samples.iter().map(|folder| folder.to_string_lossy()).collect();
+        let apply = async || {
+            let files = folders.iter().flat_map(|folder| ["-f", folder]);
+            self.kubectl(&["apply"].into_iter().chain(files).collect::<Vec<_>>())
+        };
+        step(screen, "kubectl apply -f deploy/samples/azure -f deploy/samples/aws", apply).await?;
         (self.start, self.accounts) = (made.start, made.accounts);
         Ok(())
     }
@@ -84,6 +88,16 @@ impl Stage {
             self.kubectl(&["wait", ready, "--timeout=90s", "billingproviders.payg-operator.io/azure"])
         };
         step(screen, "kubectl apply -f deploy/samples/azure/billing-provider.yaml", provider).await?;
+
+        let aws = async || {
+            let (id, key) = accounts::ACCESS_KEY;
+            let literals =
+                [format!("--from-literal=accessKeyId={id}"), format!("--from-literal=secretAccessKey={key}")];
+            self.kubectl(&["create", "secret", "generic", "aws-credentials", &literals[0], &literals[1]])?;
+            self.apply("aws/secret-reader.yaml")?;
+            self.until_operator_may("get", "secrets/aws-credentials").await
+        };
+        step(screen, "the same for AWS", aws).await?;
 
         let approver = async || self.apply("approver.yaml");
         step(screen, "kubectl apply -f deploy/samples/approver.yaml", approver).await

@@ -1,7 +1,10 @@
-//! The accounts of the demo and what is to become of them. Each has a manifest of the same name in deploy/samples/azure.
+//! The accounts of the demo and what is to become of them. Each has a manifest of the same name in the folder of its
+//! cloud in deploy/samples.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+
+use crate::core::account::Cloud;
 
 /// An account, and the way that its Subscription goes.
 #[derive(Debug)]
@@ -10,6 +13,8 @@ pub struct Story {
     pub name: &'static str,
     /// What it is about, for the audience.
     pub about: &'static str,
+    /// Where the account is.
+    pub cloud: Cloud,
     /// What the simulator is told of the account that is made at this billing time.
     pub account: fn(Timestamp) -> Value,
     /// Reasons of the Ready condition that must be seen, in this order; the story has ended at the last.
@@ -35,10 +40,11 @@ pub enum Upgraded {
 pub const APPROVER: &str = "jane";
 
 /// In the order of the table. Each ends on a day of its own.
-pub static STORIES: [Story; 8] = [
+pub static STORIES: [Story; 9] = [
     Story {
         name: "credit-spent",
         about: "a free trial whose credit runs out",
+        cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "25"}),
         path: &[WAITING, IN_PLACE],
         upgraded: Upgraded::ByManifest,
@@ -46,6 +52,7 @@ pub static STORIES: [Story; 8] = [
     Story {
         name: "thirty-days",
         about: "a free trial whose 30 days run out with credit left",
+        cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MOSP", "burnPerDay": "3"}),
         path: &[WAITING, IN_PLACE],
         upgraded: Upgraded::ByManifest,
@@ -53,6 +60,7 @@ pub static STORIES: [Story; 8] = [
     Story {
         name: "imagine",
         about: "Microsoft Imagine; its end is declared, Azure does not tell it",
+        cloud: Cloud::Azure,
         account: |start| json!({"offer": "Imagine", "startTime": start - IMAGINE_AGE}),
         path: &[WAITING, IN_PLACE],
         upgraded: Upgraded::ByManifest,
@@ -60,6 +68,7 @@ pub static STORIES: [Story; 8] = [
     Story {
         name: "immediately",
         about: "upgraded at once; what is left of its benefits stays usable",
+        cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "9"}),
         path: &["UpgradeAccepted", IN_PLACE],
         upgraded: Upgraded::ByManifest,
@@ -67,6 +76,7 @@ pub static STORIES: [Story; 8] = [
     Story {
         name: "ask-first",
         about: "waits until somebody approves its upgrade",
+        cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "14"}),
         path: &[WAITING, "AwaitingApproval", IN_PLACE],
         upgraded: Upgraded::ByApproval,
@@ -74,13 +84,23 @@ pub static STORIES: [Story; 8] = [
     Story {
         name: "by-portal",
         about: "a person has to upgrade it in the portal",
+        cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "8"}),
         path: &[WAITING, "AwaitingPortalUpgrade", IN_PLACE],
         upgraded: Upgraded::InThePortal,
     },
     Story {
+        name: "free-plan",
+        about: "a Free plan of AWS, upgraded while there is credit left: AWS closes it otherwise",
+        cloud: Cloud::Aws,
+        account: |_| json!({"burnPerDay": "5"}),
+        path: &[WAITING, IN_PLACE],
+        upgraded: Upgraded::ByManifest,
+    },
+    Story {
         name: "already-paid",
         about: "on pay-as-you-go from the start",
+        cloud: Cloud::Azure,
         account: |_| json!({"offer": "PayAsYouGo"}),
         path: &[IN_PLACE],
         upgraded: Upgraded::Never,
@@ -88,6 +108,7 @@ pub static STORIES: [Story; 8] = [
     Story {
         name: "suspended",
         about: "the operator is told to leave it alone",
+        cloud: Cloud::Azure,
         // It can still be upgraded long after its end, for those who look around.
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "10", "graceDays": 36_500}),
         path: &["Suspended"],
@@ -122,7 +143,9 @@ mod tests {
     fn every_story_has_a_manifest_of_its_own() {
         let mut accounts = BTreeSet::new();
         for story in &STORIES {
-            let text = fs::read_to_string(format!("{REPOSITORY}/deploy/samples/azure/{}.yaml", story.name)).unwrap();
+            let text =
+                fs::read_to_string(format!("{REPOSITORY}/deploy/samples/{}/{}.yaml", story.cloud.name(), story.name))
+                    .unwrap();
             let manifest: api::Subscription =
                 serde_saphyr::from_str(&filled_in(&text, Timestamp::UNIX_EPOCH + IMAGINE_AGE * 50)).unwrap();
             assert_eq!(manifest.metadata.name.as_deref(), Some(story.name));
