@@ -1,9 +1,18 @@
-//! `docs/azure-protocol.md` names the tests of each thing that is relied on: they must exist.
+//! `docs/azure-protocol.md` and `docs/aws-protocol.md` name the tests of each thing that is relied on: they must exist. What
+//! `docs/aws.md` shows of `deploy/aws/` must be what is there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
 
 fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
@@ -12,7 +21,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 /// The names of all tests in Rust and Python.
 fn tests() -> HashSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = Path::new(ROOT);
     let mut found = HashSet::new();
     for path in ["src", "tests"].into_iter().flat_map(|dir| files(&root.join(dir))) {
         let (keyword, is_python) = match path.extension().and_then(|extension| extension.to_str()) {
@@ -34,21 +43,52 @@ fn tests() -> HashSet<String> {
 }
 
 #[test]
-fn every_test_that_the_table_names_exists() {
+fn every_test_that_the_tables_name_exists() {
     let tests = tests();
-    let table = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/azure-protocol.md")).unwrap();
-    let rows = table
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| What |"));
-    let mut count = 0;
-    for row in rows {
-        let last = row.trim_end_matches('|').rsplit('|').next().unwrap();
-        let names: Vec<_> = last.split('`').skip(1).step_by(2).collect();
-        assert!(!names.is_empty(), "no test is named: {row}");
-        for name in names {
-            assert!(tests.contains(name), "there is no test `{name}`: {row}");
-            count += 1;
+    for (table, least) in [("docs/azure-protocol.md", 50), ("docs/aws-protocol.md", 50)] {
+        let text = read(table);
+        let rows = text
+            .lines()
+            .filter(|line| line.starts_with("| ") && !line.starts_with("| ---") && !line.starts_with("| What |"));
+        let mut count = 0;
+        for row in rows {
+            let last = row.trim_end_matches('|').rsplit('|').next().unwrap();
+            let names: Vec<_> = last.split('`').skip(1).step_by(2).collect();
+            assert!(!names.is_empty(), "{table}: no test is named: {row}");
+            for name in names {
+                assert!(tests.contains(name), "{table}: there is no test `{name}`: {row}");
+                count += 1;
+            }
         }
+        assert!(count > least, "{table} was not read: {count}");
     }
-    assert!(count > 50, "the table was not read: {count}");
+}
+
+#[test]
+fn the_policies_in_the_documentation_are_those_that_are_shipped() {
+    let text = read("docs/aws.md");
+    for name in ["observe-and-upgrade-policy", "trust-web-identity", "trust-pod-identity"] {
+        let shipped = read(&format!("deploy/aws/{name}.json"));
+        assert!(text.contains(&format!("```json\n{shipped}```")), "docs/aws.md does not show {name} as it is");
+    }
+}
+
+fn actions(policy: &str) -> Vec<String> {
+    let policy: Value = serde_json::from_str(&read(policy)).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let granted = statements.iter().map(|statement| &statement["Action"]);
+    let each = granted.flat_map(|action| action.as_array().cloned().unwrap_or_else(|| vec![action.clone()]));
+    each.map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_action_that_is_granted_is_one_that_the_operator_asks_for() {
+    let code = read("src/providers/aws/look.rs") + &read("src/providers/aws/mod.rs");
+    let (observe, upgrade) =
+        (actions("deploy/aws/observe-policy.json"), actions("deploy/aws/observe-and-upgrade-policy.json"));
+    for action in &upgrade {
+        assert!(code.contains(&format!("\"{action}\"")), "{action} is granted for nothing");
+    }
+    let more: Vec<_> = upgrade.iter().filter(|action| !observe.contains(action)).collect();
+    assert_eq!(more, ["freetier:UpgradeAccountPlan"]);
 }
