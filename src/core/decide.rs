@@ -7,6 +7,7 @@ use super::approval::{Approval, Decision as Said};
 use super::desired::{ApprovalMode, Desired, When};
 use super::forecast::{Forecast, forecast};
 use super::inputs::{Inputs, Previous};
+use super::less::knows_less;
 use super::observation::{Acceptance, Handoff, Lifecycle, Observation};
 use super::offer::OfferClass;
 use super::provider::{Capabilities, Method, Operation, ProviderError};
@@ -183,21 +184,6 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
         }
         Err(error) => Err(Verdict::Unobserved { since: since(&inputs.previous, inputs.now.wall), error }), // 5
     }
-}
-
-/// The permission that is lost since the look that status remembers. What it told may have kept the account from an upgrade,
-/// such as a cancellation, so nothing is decided without it.
-fn knows_less(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
-    let before = previous.look.as_ref()?.source.as_ref()?;
-    let lost = seen.unread.first().filter(|_| before.goes_beyond(&seen.source))?;
-    (seen.offer.class != OfferClass::PayAsYouGo).then(|| ProviderError::Forbidden {
-        permission: lost.permission.clone(),
-        detail: format!(
-            "{} was read before and may not be read any more. Grant it again; to go on without, delete this Subscription \
-             and apply it anew",
-            lost.what
-        ),
-    })
 }
 
 fn not_ready(inputs: &Inputs, problem: &ProviderError) -> Verdict {

@@ -49,11 +49,15 @@ pub(super) fn observation(
     }
 }
 
-/// What the offer was read from.
+/// What the offer was read from. A billing property that tells the limits of the billing profile tells no less than the
+/// profile itself, and more than one that does not.
 fn read(billing: Option<&Billing>) -> &'static str {
     match billing {
         None => "subscription",
         Some(billing) if billing.completed => "subscription, billingProperty, billingProfile",
+        Some(billing) if billing.limits.as_ref().is_some_and(|limits| !limits.is_empty()) => {
+            "subscription, billingProperty, spendingLimits"
+        }
         Some(_) => "subscription, billingProperty",
     }
 }
