@@ -86,9 +86,16 @@ pub enum Note {
     Unresolved(NoMore),
 }
 
-/// What to write into a record whose Subscription is gone, by what the account shows at `wall` (wall clock) and the provider
-/// says of the `operation`. It is closed by observation; nothing is ever asked for on its behalf.
-pub fn orphan(record: &Record, seen: &Observation, operation: Option<&Operation>, wall: Timestamp) -> Option<Note> {
+/// What to write into a record that no Subscription looks after, by what the account shows at `wall` (wall clock) and the
+/// provider says of the `operation`. It is closed by observation; nothing is ever asked for on its behalf. While it
+/// `is_claimed`, there is a Subscription of the account that does not see it for now: that may still want the upgrade.
+pub fn orphan(
+    record: &Record,
+    seen: &Observation,
+    operation: Option<&Operation>,
+    is_claimed: bool,
+    wall: Timestamp,
+) -> Option<Note> {
     if seen.offer.class == OfferClass::PayAsYouGo {
         return (record.state != RecordState::Confirmed).then_some(Note::Confirmed);
     }
@@ -100,6 +107,7 @@ pub fn orphan(record: &Record, seen: &Observation, operation: Option<&Operation>
     }
     let (until, why) = match record.state {
         RecordState::Accepted => (Record::shown_by(record.settled_at(), operation), not_shown(operation)),
+        _ if is_claimed => return None,
         _ => (record.settled_at(), NoMore::NoLongerWanted),
     };
     (record.is_open() && wall >= until).then_some(Note::Unresolved(why))

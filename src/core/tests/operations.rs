@@ -122,12 +122,12 @@ fn after_a_failure_every_further_attempt_takes_a_person() {
 #[test]
 fn a_record_whose_subscription_is_gone_is_closed_by_a_failure_too() {
     let taken = |hours| record(RecordState::Accepted, Outcome::Accepted, hours);
-    let note = |hours, operation: Operation| orphan(&taken(hours), &spent(), Some(&operation), now());
+    let note = |hours, operation: Operation| orphan(&taken(hours), &spent(), Some(&operation), false, now());
     assert!(matches!(note(0, failed()), Some(Note::Unresolved(NoMore::OperationFailed(_)))));
     assert_eq!(note(100, Operation::Running(None)), None);
     assert_eq!(note(200, Operation::Running(None)), Some(Note::Unresolved(NoMore::OperationUnfinished)));
     assert_eq!(note(100, Operation::Succeeded), Some(Note::Unresolved(NoMore::AnsweredWithSuccess)));
     let mut shown = spent();
     shown.acceptance = Acceptance::Accepted;
-    assert_eq!(orphan(&taken(0), &shown, Some(&failed()), now()), None, "the account is believed");
+    assert_eq!(orphan(&taken(0), &shown, Some(&failed()), false, now()), None, "the account is believed");
 }
