@@ -17,7 +17,7 @@ use crate::core::decide::{orphan, wants_progress};
 use crate::core::observation::Observation;
 use crate::core::provider::Operation;
 use crate::core::record::{Record, RecordState};
-use crate::core::schedule::{poll, while_verifying};
+use crate::core::schedule::{ask_again, while_verifying};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
@@ -71,7 +71,7 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     }
     let clock = operator.settings.clock;
     if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
-        return Ok(Next::After(pause.map_or(LATER, poll)));
+        return Ok(Next::After(ask_again(pause, Some(&record), Timestamp::now())));
     }
     Ok(Next::After(match record.state {
         RecordState::Intended | RecordState::Unknown if Timestamp::now() < record.settled_at() => {

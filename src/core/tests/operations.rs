@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::given::*;
 use crate::core::approval::Decision as Said;
 use crate::core::decide::{Decision, Effect, Note, decide, orphan, wants_progress};
@@ -9,7 +11,7 @@ use crate::core::inputs::Inputs;
 use crate::core::observation::Acceptance;
 use crate::core::provider::Operation;
 use crate::core::record::{Attempt, NoMore, Outcome, RecordState};
-use crate::core::schedule::Next;
+use crate::core::schedule::{Next, ask_again};
 
 /// The decision on an upgrade that was taken just now, of which the provider says `operation`.
 fn told(operation: Operation, change: impl FnOnce(&mut Inputs)) -> Decision {
@@ -95,6 +97,20 @@ fn the_provider_says_when_to_ask_again() {
         assert_eq!(next(Operation::Running(pause)), next_is);
         assert_eq!(next(Operation::Unknown { detail: String::new(), retry_after: pause }), next_is);
     }
+}
+
+#[test]
+fn the_longer_it_takes_the_less_often_it_is_asked_about() {
+    let wait = |minutes, asked| {
+        let mut taken = record(RecordState::Accepted, Outcome::Accepted, 0);
+        taken.attempts[0].sent = Some(now() - SignedDuration::from_mins(minutes));
+        let pause = ask_again(Some(Duration::from_secs(asked)), Some(&taken), now());
+        let on_its_own = told(Operation::Running(Some(Duration::from_secs(asked))), |on| on.record = Some(taken)).next;
+        assert_eq!(on_its_own, Next::After(pause), "with or without its Subscription");
+        pause.as_secs()
+    };
+    assert_eq!((wait(0, 1), wait(20, 1), wait(24 * 60, 1)), (1, 60, 600));
+    assert_eq!((wait(20, 90), wait(-5, 1)), (90, 1), "the provider may ask for more");
 }
 
 #[test]
