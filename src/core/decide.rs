@@ -7,6 +7,7 @@ use super::approval::{Approval, Decision as Said};
 use super::desired::{ApprovalMode, Desired, When};
 use super::forecast::{Forecast, forecast};
 use super::inputs::{Inputs, Previous};
+use super::less::knows_less;
 use super::observation::{Acceptance, Handoff, Lifecycle, Observation};
 use super::offer::OfferClass;
 use super::provider::{Capabilities, Method, Operation, ProviderError};
@@ -85,9 +86,16 @@ pub enum Note {
     Unresolved(NoMore),
 }
 
-/// What to write into a record whose Subscription is gone, by what the account shows at `wall` (wall clock) and the provider
-/// says of the `operation`. It is closed by observation; nothing is ever asked for on its behalf.
-pub fn orphan(record: &Record, seen: &Observation, operation: Option<&Operation>, wall: Timestamp) -> Option<Note> {
+/// What to write into a record that no Subscription looks after, by what the account shows at `wall` (wall clock) and the
+/// provider says of the `operation`. It is closed by observation; nothing is ever asked for on its behalf. While it
+/// `is_claimed`, there is a Subscription of the account that does not see it for now: that may still want the upgrade.
+pub fn orphan(
+    record: &Record,
+    seen: &Observation,
+    operation: Option<&Operation>,
+    is_claimed: bool,
+    wall: Timestamp,
+) -> Option<Note> {
     if seen.offer.class == OfferClass::PayAsYouGo {
         return (record.state != RecordState::Confirmed).then_some(Note::Confirmed);
     }
@@ -99,6 +107,7 @@ pub fn orphan(record: &Record, seen: &Observation, operation: Option<&Operation>
     }
     let (until, why) = match record.state {
         RecordState::Accepted => (Record::shown_by(record.settled_at(), operation), not_shown(operation)),
+        _ if is_claimed => return None,
         _ => (record.settled_at(), NoMore::NoLongerWanted),
     };
     (record.is_open() && wall >= until).then_some(Note::Unresolved(why))
@@ -183,21 +192,6 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
         }
         Err(error) => Err(Verdict::Unobserved { since: since(&inputs.previous, inputs.now.wall), error }), // 5
     }
-}
-
-/// The permission that is lost since the look that status remembers. What it told may have kept the account from an upgrade,
-/// such as a cancellation, so nothing is decided without it.
-fn knows_less(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
-    let before = previous.look.as_ref()?.source.as_ref()?;
-    let lost = seen.unread.first().filter(|_| before.goes_beyond(&seen.source))?;
-    (seen.offer.class != OfferClass::PayAsYouGo).then(|| ProviderError::Forbidden {
-        permission: lost.permission.clone(),
-        detail: format!(
-            "{} was read before and may not be read any more. Grant it again; to go on without, delete this Subscription \
-             and apply it anew",
-            lost.what
-        ),
-    })
 }
 
 fn not_ready(inputs: &Inputs, problem: &ProviderError) -> Verdict {

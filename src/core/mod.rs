@@ -7,6 +7,7 @@ pub mod decide;
 pub mod desired;
 pub mod forecast;
 pub mod inputs;
+mod less;
 mod message;
 pub mod money;
 pub mod observation;

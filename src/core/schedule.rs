@@ -12,7 +12,7 @@ use super::inputs::Inputs;
 use super::observation::Observation;
 use super::offer::BenefitKind;
 use super::provider::{Operation, ProviderError};
-use super::record::RecordState;
+use super::record::{Record, RecordState};
 use super::trigger::NotYet;
 use super::verdict::{NotEligible, Verdict};
 
@@ -58,7 +58,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         Verdict::VerifyingUpgrade {
             operation: Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }),
             ..
-        } => Next::After(poll(pause.unwrap_or(POLL).max(by_age(inputs)))),
+        } => Next::After(ask_again(*pause, inputs.record.as_ref(), inputs.now.wall)),
         Verdict::VerifyingUpgrade { settled_at, .. } => match &inputs.record {
             // The provider said yes; it may take its time to show.
             Some(record) if record.state == RecordState::Accepted => after(SHORTEST),
@@ -93,11 +93,12 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
     }
 }
 
-/// The shortest pause between two questions about the operation of the last attempt: the longer it takes already, the longer,
-/// whatever the provider says. Each comes with a look at the account.
-fn by_age(inputs: &Inputs) -> Duration {
-    let sent = inputs.record.as_ref().and_then(|record| record.last()?.sent).unwrap_or(inputs.now.wall);
-    Duration::try_from(inputs.now.wall.duration_since(sent)).unwrap_or_default() / 20
+/// The pause before the operation of the last attempt is asked about again, where the provider asks for `pause`. The longer
+/// it takes already at `wall` (wall clock), the longer, whatever the provider says: each question comes with a look.
+pub fn ask_again(pause: Option<Duration>, record: Option<&Record>, wall: Timestamp) -> Duration {
+    let sent = record.and_then(|record| record.last()?.sent).unwrap_or(wall);
+    let by_age = Duration::try_from(wall.duration_since(sent)).unwrap_or_default() / 20;
+    poll(pause.unwrap_or(POLL).max(by_age))
 }
 
 /// The pause until the trigger may be met, by credit and by date.

@@ -128,11 +128,13 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
     }
 }
 
-/// Whether the account that status remembers was one on a trial, in a state that is known and that nobody chose.
+/// Whether the account that status remembers was one on a trial, in a state that is known and that nobody chose. If status
+/// does not tell from what that was known, it may be less than was known before, so it does not count.
 fn was_eligible(status: &api::SubscriptionStatus) -> bool {
     let works = [Lifecycle::Active, Lifecycle::Warned, Lifecycle::Restricted];
     let state = status.account.as_ref().and_then(|account| account.lifecycle.as_deref());
-    status.offer.as_ref().is_some_and(|offer| &*offer.offer.class == OfferClass::FreeTrial.name())
+    let is_trial = |offer: &api::OfferInForce| &*offer.offer.class == OfferClass::FreeTrial.name();
+    status.offer.as_ref().is_some_and(|offer| is_trial(offer) && offer.source.is_some())
         && works.iter().any(|known| state == Some(known.name()))
 }
 
@@ -197,5 +199,26 @@ fn attempt(made: &api::Attempt, first: &api::UpgradeRecordSpec) -> Attempt {
         approval_uid: intent.approval.as_ref().map(|approval| approval.uid.clone()),
         message: made.message.as_deref().unwrap_or_default().to_owned(),
         operation: made.operation.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_counts_only_if_status_tells_what_was_known() {
+        let eligible = |source: Option<&str>, lifecycle: &str| {
+            let offer = api::Offer { class: OfferClass::FreeTrial.name().into(), native: None };
+            let status = api::SubscriptionStatus {
+                offer: Some(api::OfferInForce { offer, source: source.map(Into::into), as_of_time: None }),
+                account: Some(api::AccountStatus { lifecycle: Some(lifecycle.into()), ..Default::default() }),
+                ..Default::default()
+            };
+            was_eligible(&status)
+        };
+        assert!(eligible(Some("subscription, billingProperty"), "Restricted"));
+        assert!(!eligible(Some("subscription, billingProperty"), "Unknown"));
+        assert!(!eligible(None, "Restricted"), "older CRDs, or an older operator, have dropped it");
     }
 }

@@ -17,7 +17,7 @@ use crate::core::decide::{orphan, wants_progress};
 use crate::core::observation::Observation;
 use crate::core::provider::Operation;
 use crate::core::record::{Record, RecordState};
-use crate::core::schedule::{poll, while_verifying};
+use crate::core::schedule::{ask_again, while_verifying};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
@@ -45,9 +45,11 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
         operator.metrics.unwatched(name, false);
         return Ok(Next::OnChange);
     }
-    if let Some(account) = &account
-        && is_looked_after(operator, account).await?
-    {
+    let care = match &account {
+        Some(account) => care(operator, account).await?,
+        None => Care::None,
+    };
+    if care == Care::Sees {
         operator.metrics.unwatched(name, false);
         return Ok(Next::After(LATER));
     }
@@ -61,17 +63,20 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
         return Ok(Next::After(LATER));
     };
     operator.metrics.unwatched(name, false);
-    if let Some(note) = orphan(&record, &seen, operation.as_ref(), Timestamp::now()) {
-        info!(record = name, ?note, "a record whose Subscription is gone was settled by observation");
+    let is_claimed = care == Care::Exists;
+    if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, Timestamp::now()) {
+        info!(record = name, ?note, "a record that no Subscription looks after was settled by observation");
         operator.ledger.note(&stored, &note).await?;
         return Ok(Next::After(SOON));
     }
     let clock = operator.settings.clock;
     if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
-        return Ok(Next::After(pause.map_or(LATER, poll)));
+        return Ok(Next::After(ask_again(pause, Some(&record), Timestamp::now())));
     }
     Ok(Next::After(match record.state {
-        RecordState::Intended | RecordState::Unknown => while_verifying(record.settled_at(), Timestamp::now()),
+        RecordState::Intended | RecordState::Unknown if Timestamp::now() < record.settled_at() => {
+            while_verifying(record.settled_at(), Timestamp::now())
+        }
         // The provider takes its time, by the calendar of billing.
         _ => clock.wall_until(clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX)),
     }))
@@ -81,20 +86,33 @@ const UNWATCHED: &str = "An upgrade may have been requested, no Subscription see
     BillingProvider of the namespace that asked for it does. Look at the account in the provider's portal, or bring the \
     Subscription and its BillingProvider back.";
 
-/// Whether a Subscription of the account sees it, and so looks after its record.
-async fn is_looked_after(operator: &Operator, account: &AccountId) -> kube::Result<bool> {
+/// What the Subscriptions of an account do for its record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// One sees the account, and so looks after the record.
+    Sees,
+    /// There is one, and none sees the account for now.
+    Exists,
+    /// There is none.
+    None,
+}
+
+async fn care(operator: &Operator, account: &AccountId) -> kube::Result<Care> {
+    let mut care = Care::None;
     let claimants = operator.index().of_account(account);
     for key in claimants {
         let api: Api<DeserializeGuard<api::Subscription>> = operator.namespaced(&key);
-        let Some(DeserializeGuard(Ok(claimant))) = api.get_opt(&key.name).await? else { continue };
+        let Some(DeserializeGuard(claimant)) = api.get_opt(&key.name).await? else { continue };
+        care = Care::Exists;
+        let Ok(claimant) = claimant else { continue };
         let conditions = claimant.status.map(|status| status.conditions).unwrap_or_default();
         let sees = conditions::find(&conditions, "Observed").is_some_and(|observed| observed.status == "True");
         let conflict = conditions::find(&conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
         if sees && !conflict {
-            return Ok(true);
+            return Ok(Care::Sees);
         }
     }
-    Ok(false)
+    Ok(care)
 }
 
 /// A look at the account through any BillingProvider of the namespace that asked for the upgrade, and how far the upgrade

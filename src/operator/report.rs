@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DynamicObject, Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
 use kube::core::ApiResource;
 use kube::{Api, Resource};
 use serde_json::{Value, json};
@@ -142,7 +142,8 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
 
 const INVALID: &str = "InvalidSpec";
 
-/// Writes the difference between two statuses, unless there is none, if the object is still as it was read.
+/// Writes the difference between two statuses, unless there is none, if the object is still as it was read. Fields that the
+/// cluster's CRD does not know are refused: what is lost in silence would be missing in later decisions.
 pub async fn write<K, S>(api: &Api<K>, metadata: &ObjectMeta, before: &S, after: &S) -> kube::Result<()>
 where
     K: Resource + Clone + serde::de::DeserializeOwned + std::fmt::Debug,
@@ -150,7 +151,8 @@ where
 {
     let Some(patch) = patch::status(metadata, before, after)? else { return Ok(()) };
     let name = metadata.name.as_deref().unwrap_or_default();
-    api.patch_status(name, &params(), &Patch::Merge(patch)).await.map(|_| ())
+    let strict = PatchParams { field_validation: Some(ValidationDirective::Strict), ..params() };
+    api.patch_status(name, &strict, &Patch::Merge(patch)).await.map(|_| ())
 }
 
 fn params() -> PatchParams {

@@ -5,8 +5,8 @@ use super::given::*;
 use crate::core::decide::{Decision, decide};
 use crate::core::desired::When;
 use crate::core::inputs::Inputs;
-use crate::core::observation::Unread;
-use crate::core::offer::Source;
+use crate::core::observation::{Lifecycle, Unread};
+use crate::core::offer::{Offer, OfferClass, Source};
 use crate::core::record::{Outcome, RecordState};
 
 /// The decision where billing was read before, and may not be read any more.
@@ -26,6 +26,46 @@ fn a_permission_that_is_lost_stops_everything() {
         assert_eq!(decision.seen, None, "what was seen before stays");
         let message = decision.verdict.to_string();
         assert!(message.contains("the billing was read before") && message.contains("billing/read"), "{message}");
+    }
+}
+
+#[test]
+fn what_the_provider_does_not_tell_any_more_stops_everything_too() {
+    for when in [When::BenefitsExhausted, When::Immediately] {
+        let decision = lost(|on| {
+            on.desired.when = when;
+            on.seen().unread.clear();
+        });
+        assert_eq!((decision.verdict.reason(), decision.effect), ("ProviderNotReady", None));
+        assert_eq!(decision.seen, None, "what was seen before stays");
+        let message = decision.verdict.to_string();
+        assert!(message.contains("subscription, billing") && message.contains("nothing more to read"), "{message}");
+        assert!(message.contains("delete this Subscription"), "{message}");
+    }
+}
+
+#[test]
+fn what_cannot_be_upgraded_needs_no_care() {
+    for unread in [false, true] {
+        let decided = |change: fn(&mut Inputs)| {
+            let decision = lost(|on| {
+                if !unread {
+                    on.seen().unread.clear();
+                }
+                change(on);
+            });
+            assert_eq!(decision.effect, None);
+            decision.verdict.reason()
+        };
+        let deleted = decided(|on| on.seen().lifecycle = Lifecycle::Closed);
+        assert_eq!(deleted, "AccountClosed", "the billing of a deleted account is gone");
+        let other = |on: &mut Inputs| {
+            on.seen().offer = Offer { class: OfferClass::Other, native: "Sponsored_2016-01-01".to_owned() };
+        };
+        assert_eq!(decided(other), "NotEligible");
+        // An offer that only billing could tell may be a trial.
+        let unknown = |on: &mut Inputs| on.seen().offer.class = OfferClass::Unknown;
+        assert_eq!(decided(unknown), "ProviderNotReady");
     }
 }
 

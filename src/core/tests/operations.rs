@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::given::*;
 use crate::core::approval::Decision as Said;
 use crate::core::decide::{Decision, Effect, Note, decide, orphan, wants_progress};
@@ -9,7 +11,7 @@ use crate::core::inputs::Inputs;
 use crate::core::observation::Acceptance;
 use crate::core::provider::Operation;
 use crate::core::record::{Attempt, NoMore, Outcome, RecordState};
-use crate::core::schedule::Next;
+use crate::core::schedule::{Next, ask_again};
 
 /// The decision on an upgrade that was taken just now, of which the provider says `operation`.
 fn told(operation: Operation, change: impl FnOnce(&mut Inputs)) -> Decision {
@@ -98,6 +100,20 @@ fn the_provider_says_when_to_ask_again() {
 }
 
 #[test]
+fn the_longer_it_takes_the_less_often_it_is_asked_about() {
+    let wait = |minutes, asked| {
+        let mut taken = record(RecordState::Accepted, Outcome::Accepted, 0);
+        taken.attempts[0].sent = Some(now() - SignedDuration::from_mins(minutes));
+        let pause = ask_again(Some(Duration::from_secs(asked)), Some(&taken), now());
+        let on_its_own = told(Operation::Running(Some(Duration::from_secs(asked))), |on| on.record = Some(taken)).next;
+        assert_eq!(on_its_own, Next::After(pause), "with or without its Subscription");
+        pause.as_secs()
+    };
+    assert_eq!((wait(0, 1), wait(20, 1), wait(24 * 60, 1)), (1, 60, 600));
+    assert_eq!((wait(20, 90), wait(-5, 1)), (90, 1), "the provider may ask for more");
+}
+
+#[test]
 fn after_a_failure_every_further_attempt_takes_a_person() {
     let again = Attempt {
         number: 2,
@@ -122,12 +138,12 @@ fn after_a_failure_every_further_attempt_takes_a_person() {
 #[test]
 fn a_record_whose_subscription_is_gone_is_closed_by_a_failure_too() {
     let taken = |hours| record(RecordState::Accepted, Outcome::Accepted, hours);
-    let note = |hours, operation: Operation| orphan(&taken(hours), &spent(), Some(&operation), now());
+    let note = |hours, operation: Operation| orphan(&taken(hours), &spent(), Some(&operation), false, now());
     assert!(matches!(note(0, failed()), Some(Note::Unresolved(NoMore::OperationFailed(_)))));
     assert_eq!(note(100, Operation::Running(None)), None);
     assert_eq!(note(200, Operation::Running(None)), Some(Note::Unresolved(NoMore::OperationUnfinished)));
     assert_eq!(note(100, Operation::Succeeded), Some(Note::Unresolved(NoMore::AnsweredWithSuccess)));
     let mut shown = spent();
     shown.acceptance = Acceptance::Accepted;
-    assert_eq!(orphan(&taken(0), &shown, Some(&failed()), now()), None, "the account is believed");
+    assert_eq!(orphan(&taken(0), &shown, Some(&failed()), false, now()), None, "the account is believed");
 }

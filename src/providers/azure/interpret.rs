@@ -51,11 +51,15 @@ pub(super) fn observation(
     }
 }
 
-/// What the offer was read from.
+/// What the offer was read from. A billing property that tells the limits of the billing profile tells no less than the
+/// profile itself, and more than one that does not.
 fn read(billing: Option<&Billing>) -> &'static str {
     match billing {
         None => "subscription",
         Some(billing) if billing.completed => "subscription, billingProperty, billingProfile",
+        Some(billing) if billing.limits.as_ref().is_some_and(|limits| !limits.is_empty()) => {
+            "subscription, billingProperty, spendingLimits"
+        }
         Some(_) => "subscription, billingProperty",
     }
 }
@@ -103,6 +107,9 @@ fn by_state(state: &str) -> Lifecycle {
     }
 }
 
+/// Statuses of a trial's spending limit by which there still is one.
+const LIMITED: [&str; 3] = ["Active", "LimitReached", "Expired"];
+
 /// An upgrade is accepted by the removal of the spending limit; the offer changes when the benefits end:
 /// <https://learn.microsoft.com/azure/cost-management-billing/manage/spending-limit>
 fn acceptance(trial: Trial, subscription: &Subscription, billing: Option<&Billing>) -> Acceptance {
@@ -111,17 +118,22 @@ fn acceptance(trial: Trial, subscription: &Subscription, billing: Option<&Billin
         return Acceptance::Accepted;
     }
     let policies = &subscription.policies;
+    let limited = status.filter(|status| LIMITED.contains(status));
+    let of_profile = billing.and_then(|billing| billing.spending_limit.as_deref());
     // On the Azure plan the limit is one of the billing profile; the subscription's own says nothing there.
     let limit = if Terms::is_azure_plan(&policies.quota_id) {
-        let has_one = status.filter(|status| ["Active", "LimitReached", "Expired"].contains(status));
-        billing.and_then(|billing| billing.spending_limit.as_deref()).or(has_one.map(|_| "On"))
+        of_profile.or(limited.map(|_| "On"))
     } else {
         policies.spending_limit.as_deref()
     };
     match limit {
         Some("On") => Acceptance::NotAccepted,
         // An offer without credit needs no limit, so that its absence there proves nothing.
-        Some("Off") if trial != Trial::Imagine => Acceptance::Accepted,
+        Some("Off") if trial != Trial::Imagine => match (limited, of_profile) {
+            (Some(status), _) => Acceptance::Unclear(format!("Off, while the trial's own is {status}")),
+            (None, Some("On")) => Acceptance::Unclear("Off, while the billing profile's is On".to_owned()),
+            _ => Acceptance::Accepted,
+        },
         other => Acceptance::Unclear(other.unwrap_or("no spending limit is reported").to_owned()),
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Whom it asks for them, and with what, is up to the [`Credential`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +67,8 @@ pub enum Credential {
 pub(super) struct Tokens {
     credential: Arc<dyn TokenCredential>,
     issuer: String,
-    /// The last failure that passes by itself, and until when nothing is asked.
-    failed: Mutex<Option<(Instant, ProviderError)>>,
+    /// For each scope the last failure that passes by itself, and until when it is not asked for.
+    failed: Mutex<HashMap<String, (Instant, ProviderError)>>,
 }
 
 /// For how long a failure answers for the issuer where that does not say how long to wait.
@@ -124,10 +125,10 @@ impl Tokens {
     }
 
     /// A token for `scope` that is valid for five minutes at least. All accounts wait for one request: where it fails, they
-    /// need not fail one after the other, nor ask an issuer that wants a pause.
+    /// need not fail one after the other, nor ask an issuer that wants a pause. Another scope may have a token that is valid.
     pub(super) async fn get(&self, scope: &str) -> Result<Secret, ProviderError> {
         let mut failed = self.failed.lock().await;
-        if let Some((until, error)) = &*failed {
+        if let Some((until, error)) = failed.get(scope) {
             let left = until.saturating_duration_since(Instant::now());
             if !left.is_zero() {
                 return Err(match error {
@@ -137,13 +138,19 @@ impl Tokens {
             }
         }
         let result = self.ask(scope).await;
-        *failed = match &result {
-            Err(error @ ProviderError::Throttled { retry_after }) => {
-                Some((Instant::now() + retry_after.unwrap_or(PAUSE), error.clone()))
-            }
-            Err(error @ ProviderError::Transient { .. }) => Some((Instant::now() + PAUSE, error.clone())),
+        let pause = match &result {
+            Err(ProviderError::Throttled { retry_after }) => retry_after.or(Some(PAUSE)),
+            Err(ProviderError::Transient { .. }) => Some(PAUSE),
             _ => None,
         };
+        match (pause, &result) {
+            (Some(pause), Err(error)) => {
+                failed.insert(scope.to_owned(), (Instant::now() + pause, error.clone()));
+            }
+            _ => {
+                failed.remove(scope);
+            }
+        }
         result
     }
 

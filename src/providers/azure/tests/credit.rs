@@ -22,6 +22,7 @@ const PERMISSION: &str =
 /// What is answered about a free account on the Azure plan.
 #[derive(Clone)]
 struct Answers {
+    /// Null where there is none.
     billing: Value,
     profile: Reply,
     balance: Reply,
@@ -56,6 +57,9 @@ impl Answers {
             value!({"subscriptionId": ID, "state": "Enabled", "subscriptionPolicies": {"quotaId": PLAN}});
         let property = value!({"id": format!("/subscriptions/{ID}/x"), "properties": self.billing});
         match request.line.split('?').next().unwrap_or_default() {
+            line if line.ends_with("/billingProperty/default") && self.billing.is_null() => {
+                error(400, "NoRegisteredProviderFound")
+            }
             line if line.ends_with("/billingProperty/default") => ok(&property),
             line if line.ends_with("/credits/balanceSummary") => self.balance.clone(),
             line if line.ends_with("/lots") => self.lots.clone(),
@@ -109,6 +113,31 @@ async fn the_billing_profile_is_read_where_the_billing_property_lacks_the_detail
     assert_eq!(lines[2], format!("GET {PROFILE}?api-version=2024-04-01"));
     assert_eq!(seen.acceptance, Acceptance::NotAccepted);
     assert_eq!(seen.benefit(BenefitKind::Period).unwrap().source.name(), "billingProperty");
+}
+
+/// A look that knows less than the one before it stops everything: [`Source::goes_beyond`].
+#[tokio::test]
+async fn the_source_tells_when_less_is_known_and_only_then() {
+    let bare = with(without_details().billing, "/billingProfileId", value!(null));
+    let [whole, by_profile, by_property, by_subscription] = [
+        look(well()).await,
+        look(without_details()).await,
+        look(Answers { billing: bare, ..well() }).await,
+        look(Answers { billing: Value::Null, ..well() }).await,
+    ]
+    .map(|(seen, _)| seen.unwrap().source);
+    for (before, now) in [(&whole, &by_profile), (&by_profile, &whole)] {
+        assert!(!before.goes_beyond(now), "{before:?} {now:?}");
+    }
+    for (before, now) in [
+        (&whole, &by_property),
+        (&by_profile, &by_property),
+        (&whole, &by_subscription),
+        (&by_profile, &by_subscription),
+        (&by_property, &by_subscription),
+    ] {
+        assert!(before.goes_beyond(now) && !now.goes_beyond(before), "{before:?} {now:?}");
+    }
 }
 
 #[tokio::test]

@@ -159,6 +159,8 @@ fn an_upgrade_is_accepted_when_the_limit_is_gone() {
     let (on, off) = (Acceptance::NotAccepted, Acceptance::Accepted);
     let profile = |limit: Value| Some(with(free("Active"), "/billingProfileSpendingLimit", limit));
     let untold = |status: &str| Some(with(free(status), "/billingProfileSpendingLimit", json!(null)));
+    let kind = "/billingProfileSpendingLimitDetails/0/type";
+    let of_students = |status: &str| Some(with(free(status), kind, json!("AzureForStudents")));
     let (trial, students, imagine) = ("FreeTrial_2014-09-01", "AzureForStudents_2018-01-01", "DreamSpark_2015-02-01");
     for (quota, limit, billing, acceptance) in [
         (trial, Some("On"), None, on.clone()),
@@ -167,7 +169,20 @@ fn an_upgrade_is_accepted_when_the_limit_is_gone() {
         (trial, None, None, unclear("no spending limit is reported")),
         (trial, Some("On"), Some(free("LimitRemoved")), off.clone()),
         (trial, Some("CurrentPeriodOff"), Some(free("LimitRemoved")), off.clone()),
-        (trial, Some("Off"), Some(free("Active")), off.clone()),
+        // What contradicts itself is doubt: to take it for accepted would let the trial end with nothing asked for.
+        (trial, Some("Off"), Some(free("Active")), unclear("Off, while the trial's own is Active")),
+        (trial, Some("Off"), untold("Active"), unclear("Off, while the trial's own is Active")),
+        (trial, Some("Off"), untold("LimitReached"), unclear("Off, while the trial's own is LimitReached")),
+        (students, Some("Off"), of_students("Expired"), unclear("Off, while the trial's own is Expired")),
+        (trial, Some("Off"), untold("New"), off.clone()),
+        (trial, Some("Off"), Some(free("New")), unclear("Off, while the billing profile's is On")),
+        (trial, Some("Off"), Some(json!({"billingProfileSpendingLimit": "Off"})), off.clone()),
+        (
+            trial,
+            Some("Off"),
+            Some(with(free("LimitRemoved"), "/billingProfileSpendingLimit", json!("Off"))),
+            off.clone(),
+        ),
         (students, Some("On"), None, on.clone()),
         (students, Some("Off"), None, off.clone()),
         // An offer without credit may have no limit to remove.
@@ -175,7 +190,8 @@ fn an_upgrade_is_accepted_when_the_limit_is_gone() {
         (imagine, Some("Off"), None, unclear("Off")),
         // The Azure plan has none of its own.
         (PLAN, Some("Off"), profile(json!("On")), on.clone()),
-        (PLAN, Some("Off"), profile(json!("Off")), off.clone()),
+        (PLAN, Some("Off"), profile(json!("Off")), unclear("Off, while the trial's own is Active")),
+        (PLAN, Some("Off"), Some(with(free("New"), "/billingProfileSpendingLimit", json!("Off"))), off.clone()),
         (PLAN, Some("On"), profile(json!("New")), unclear("New")),
         // Where the profile's is not told, the state of the trial's limit tells that there is one.
         (PLAN, Some("Off"), profile(json!(null)), on.clone()),

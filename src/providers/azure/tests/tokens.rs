@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::super::token::Tokens;
 use super::server::{Reply, Server, json, reply};
 use super::{DEADLINE, SECRET, TENANT, azure, settings};
 use crate::core::provider::ProviderError;
@@ -125,6 +126,28 @@ async fn one_failure_is_an_answer_for_all_who_wait() {
         azure.check(DEADLINE).await.unwrap_err();
         assert_eq!(server.all_requests().len(), 2);
     }
+}
+
+#[tokio::test]
+async fn an_issuer_that_has_no_token_for_one_thing_is_asked_for_one_for_another() {
+    let server = Server::start_raw(|request| {
+        if request.body.contains("broker") {
+            return reply(429, "retry-after: 3600\r\n", "");
+        }
+        json(200, r#"{"token_type":"Bearer","expires_in":3599,"access_token":"a"}"#)
+    })
+    .await;
+    let connections = Connections::new(settings(&server)).unwrap();
+    let credential = Credential::ClientSecret { client_id: TENANT, secret: SECRET.into() };
+    let authority = connections.authority(AzureCloud::Public);
+    let tokens = Tokens::new(&connections, authority, TENANT, credential).unwrap();
+    let (arm, broker) = ("https://management.azure.com/.default", "api://broker/.default");
+    tokens.get(arm).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(tokens.get(broker).await.unwrap_err().reason(), "Throttled");
+        tokens.get(arm).await.unwrap();
+    }
+    assert_eq!(server.all_requests().len(), 2, "each was asked for once");
 }
 
 #[tokio::test]

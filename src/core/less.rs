@@ -1,0 +1,31 @@
+//! A look that tells less of an account than the one before it.
+
+use super::inputs::Previous;
+use super::observation::{Lifecycle, Observation};
+use super::offer::OfferClass;
+use super::provider::ProviderError;
+
+/// What is not told any more since the look that status remembers. It may have kept the account from an upgrade, such as a
+/// cancellation, so nothing is decided without it. What can never be upgraded needs no such care.
+pub(super) fn knows_less(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
+    let before = previous.look.as_ref()?.source.as_ref()?;
+    let may_be_a_trial = matches!(seen.offer.class, OfferClass::FreeTrial | OfferClass::Unknown);
+    if !may_be_a_trial || seen.lifecycle == Lifecycle::Closed || !before.goes_beyond(&seen.source) {
+        return None;
+    }
+    let anew = "to go on without, delete this Subscription and apply it anew";
+    Some(match seen.unread.first() {
+        Some(lost) => ProviderError::Forbidden {
+            permission: lost.permission.clone(),
+            detail: format!("{} was read before and may not be read any more. Grant it again; {anew}", lost.what),
+        },
+        None => ProviderError::Unsupported {
+            detail: format!(
+                "the account was read from `{}` before, and now there is nothing more to read than `{}`, by which it cannot \
+                 be told whether somebody stopped it. Look at the account in the provider's portal; {anew}",
+                before.name(),
+                seen.source.name()
+            ),
+        },
+    })
+}
