@@ -187,8 +187,8 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
     }
     match look {
         Ok(observation) => {
-            let past = inputs.previous.look.as_ref().map_or(&[][..], |look| &look.benefits);
-            Ok(observation.completed_by(&inputs.desired.trial).remembering(past))
+            let completed = observation.completed_by(&inputs.desired.trial);
+            Ok(inputs.previous.look.iter().fold(completed, Observation::remembering))
         }
         Err(error) => Err(Verdict::Unobserved { since: since(&inputs.previous, inputs.now.wall), error }), // 5
     }

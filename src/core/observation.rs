@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use super::trigger::PastLook;
 
 /// Whether the account works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,12 +132,18 @@ impl Observation {
         self
     }
 
-    /// This observation, with the credit left as it was in `past` if it could not be read this time: for a day, as billing
+    /// This observation, with what `past` showed and it cannot show.
+    ///
+    /// An account that was closed is closed until it works again: that its owner closed it does not show any more once its
+    /// benefits have ended as well. And the credit left is as it was if it could not be read this time: for a day, as billing
     /// data is often as old. It keeps its time, so that it is not taken for a second look at it.
     #[must_use]
-    pub fn remembering(mut self, past: &[Benefit]) -> Self {
+    pub fn remembering(mut self, past: &PastLook) -> Self {
+        if past.closed && self.lifecycle == Lifecycle::Restricted {
+            self.lifecycle = Lifecycle::Closed;
+        }
         let of_credit = |benefit: &&Benefit| benefit.kind == BenefitKind::Credit && benefit.remaining.is_some();
-        let Some(past) = past.iter().find(of_credit).filter(|_| self.lapsed) else { return self };
+        let Some(past) = past.benefits.iter().find(of_credit).filter(|_| self.lapsed) else { return self };
         let is_old = self.observed.duration_since(past.as_of) > REMEMBERED;
         // What is over is not called back by what was left before.
         let is_off = self.lifecycle == Lifecycle::Restricted;

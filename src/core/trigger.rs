@@ -20,6 +20,8 @@ pub struct PastLook {
     /// Whether the account was on a trial, and in a state that this version knows and nobody chose. What a look shows of
     /// any other account is no evidence.
     pub eligible: bool,
+    /// Whether the account was closed for good.
+    pub closed: bool,
     /// Who told of the account's state and offer, where that was remembered.
     pub source: Option<Source>,
 }

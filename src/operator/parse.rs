@@ -115,6 +115,7 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
             benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed.timestamp())).collect(),
             observed: observed.timestamp(),
             eligible: was_eligible(status),
+            closed: lifecycle(status) == Some(Lifecycle::Closed.name()),
             source: status.offer.as_ref().and_then(|offer| offer.source.as_deref()).map(Source::parse),
         }),
         burn_per_day: status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day).map(api::Amount::decimal),
@@ -132,10 +133,14 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
 /// does not tell from what that was known, it may be less than was known before, so it does not count.
 fn was_eligible(status: &api::SubscriptionStatus) -> bool {
     let works = [Lifecycle::Active, Lifecycle::Warned, Lifecycle::Restricted];
-    let state = status.account.as_ref().and_then(|account| account.lifecycle.as_deref());
     let is_trial = |offer: &api::OfferInForce| &*offer.offer.class == OfferClass::FreeTrial.name();
     status.offer.as_ref().is_some_and(|offer| is_trial(offer) && offer.source.is_some())
-        && works.iter().any(|known| state == Some(known.name()))
+        && works.iter().any(|known| lifecycle(status) == Some(known.name()))
+}
+
+/// The lifecycle of the account that status remembers.
+fn lifecycle(status: &api::SubscriptionStatus) -> Option<&str> {
+    status.account.as_ref()?.lifecycle.as_deref()
 }
 
 /// A benefit as status remembers it; `None` for a kind of another version.

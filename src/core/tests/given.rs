@@ -107,6 +107,7 @@ pub(super) fn due() -> Inputs {
                 benefits: spent().benefits.into_iter().map(|seen| Benefit { as_of: ago(1), ..seen }).collect(),
                 observed: ago(1),
                 eligible: true,
+                closed: false,
                 source: Some(spent().source),
             }),
             ..Previous::default()

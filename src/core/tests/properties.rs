@@ -183,7 +183,7 @@ prop_compose! {
         inputs.desired.approval = if manual { ApprovalMode::Manual } else { ApprovalMode::Automatic };
         inputs.desired.trial = DeclaredTrial { end: declared.map(ago), ..DeclaredTrial::default() };
         inputs.desired.suspend = suspend;
-        inputs.previous.look = past.map(|(benefits, hours)| PastLook { benefits, observed: ago(hours), eligible: hours != 4, source: None });
+        inputs.previous.look = past.map(|(benefits, hours)| PastLook { benefits, observed: ago(hours), eligible: hours != 4, closed: false, source: None });
         let hash = match (&inputs.look, &inputs.provider) {
             (Some(Ok(_)), Ok(_)) => inputs.hash(),
             _ => "0".repeat(32),

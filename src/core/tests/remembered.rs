@@ -1,4 +1,4 @@
-//! The credit left where it could not be read in this pass.
+//! What a former look showed and this one cannot: the credit left, and that the account was closed.
 
 use crate::core::decide::decide;
 use crate::core::desired::{Limits, When};
@@ -80,4 +80,16 @@ fn it_does_not_contradict_the_end_of_an_account_that_is_off() {
     on.seen().lifecycle = Lifecycle::Active;
     assert_eq!(decide(&on).effect, None);
     assert_eq!(remaining(&on), Some(("5.00 USD".to_owned(), ago(1))));
+}
+
+/// AWS shows an account that its owner closed as one whose plan has expired, once it has.
+#[test]
+fn an_account_that_was_closed_is_closed_until_it_works_again() {
+    let mut on = due();
+    on.previous.look.as_mut().unwrap().closed = true;
+    let decision = decide(&on);
+    assert_eq!((decision.verdict, decision.effect), (Verdict::AccountClosed, None));
+    assert_eq!(decision.seen.unwrap().lifecycle, Lifecycle::Closed, "and it is remembered again");
+    on.seen().lifecycle = Lifecycle::Active;
+    assert!(!matches!(decide(&on).verdict, Verdict::AccountClosed));
 }

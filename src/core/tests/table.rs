@@ -506,7 +506,8 @@ fn before_exhaustion_whichever_limit_comes_first() {
             on.desired.when = When::BeforeExhaustion(limits);
             on.seen().benefits = vec![credit(left), period(ago(-hours))];
             let benefits = on.seen().benefits.clone();
-            on.previous.look = Some(PastLook { benefits, observed: now(), eligible: true, source: None });
+            on.previous.look =
+                Some(PastLook { benefits, observed: now(), eligible: true, closed: false, source: None });
         }
     };
     assert_eq!(idle(before("5", 48)), row("WaitingForExhaustion", CURRENT));

@@ -458,7 +458,13 @@ fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
     use crate::core::desired::When;
     for (billing, met) in [(free("LimitReached"), true), (free("Active"), false), (free("Expired"), false)] {
         let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));
-        let past = PastLook { benefits: seen.benefits.clone(), observed: seen.observed, eligible: true, source: None };
+        let past = PastLook {
+            benefits: seen.benefits.clone(),
+            observed: seen.observed,
+            eligible: true,
+            closed: false,
+            source: None,
+        };
         let shown = shown(&When::BenefitsExhausted, Some(&past), &seen);
         // `Expired` before the end that is reported with it is a contradiction.
         assert_eq!(matches!(shown, Shown::Yes(_)), met, "{billing}: {shown:?}");

@@ -130,7 +130,7 @@ async fn one_failure_is_an_answer_for_all_who_wait() {
 
 #[tokio::test]
 async fn an_issuer_that_has_no_token_for_one_thing_is_asked_for_one_for_another() {
-    let server = Server::start_raw(|request| {
+    let server = Server::start(|request| {
         if request.body.contains("broker") {
             return reply(429, "retry-after: 3600\r\n", "");
         }
