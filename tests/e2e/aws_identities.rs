@@ -5,7 +5,7 @@ use payg_test_support::REPOSITORY;
 use serde_json::{Value, json};
 
 use crate::aws::OBSERVE;
-use crate::world::{AMBIENT, POD_TOKEN, World, condition, message};
+use crate::world::{AMBIENT_ON_AWS, POD_TOKEN, World, condition, message};
 
 fn role_arn(account: &str) -> String {
     format!("arn:aws:iam::{account}:role/payg-operator")
@@ -86,7 +86,7 @@ async fn a_service_account_becomes_an_aws_role_and_no_other_namespaces_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pods_identity_assumes_a_role_for_a_namespace_that_is_named() {
     const HUB: &str = "999999999999";
-    let (allowed, other) = (World::named(AMBIENT).await, World::new().await);
+    let (allowed, other) = (World::named(AMBIENT_ON_AWS).await, World::new().await);
     let account = allowed.aws_account(json!({})).await;
     let pod = format!("arn:aws:iam::{HUB}:role/payg-operator-pod");
     allowed.stack.simulator.post("accounts", &json!({"accountId": HUB})).await.unwrap();
@@ -99,7 +99,7 @@ async fn the_pods_identity_assumes_a_role_for_a_namespace_that_is_named() {
     let provider = sample("pod-identity", &account);
     allowed.apply(&provider);
     until(&allowed, "Forbidden", "sts:AssumeRole on").await;
-    let external_id = format!("payg-operator:{AMBIENT}");
+    let external_id = format!("payg-operator:{AMBIENT_ON_AWS}");
     role(&allowed, &account, json!({"principals": [pod], "externalId": external_id})).await;
     let works = until(&allowed, "CredentialsAccepted", "by the operator's pod").await;
     assert!(message(&works).contains(&format!("external id `{external_id}`")), "{}", message(&works));

@@ -59,7 +59,7 @@ async fn wrong_credentials_are_told_and_never_shown() {
 async fn a_secret_that_the_namespace_does_not_open_is_asked_for() {
     let world = World::new().await;
     let account = world.account(json!({})).await;
-    world.kubectl(&["delete", "rolebinding", "payg-operator-credentials"]).unwrap();
+    world.kubectl(&["delete", "rolebinding", "read-azure-credentials"]).unwrap();
     world.subscribe("sandbox", &account, automatic("BenefitsExhausted"));
     let closed = world.until("sandbox", "ProviderNotReady").await;
     assert!(message(&closed).contains("`get` on the Secret `azure-credentials`"), "{}", message(&closed));

@@ -19,7 +19,7 @@ async fn looks(world: &World, account: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn leftover_credit_stays_usable_after_an_upgrade_and_nothing_is_asked_twice() {
     let world = World::new().await;
-    let account = world.account(json!({"burnPerDay": "5", "periodDays": 20})).await;
+    let account = world.account(json!({"burnPerDay": "3", "periodDays": 60})).await;
     world.subscribe("early", &account, automatic("Immediately"));
     let accepted = world.until("early", "UpgradeAccepted").await;
     let credit = benefit(&accepted, "Credit");
@@ -30,7 +30,7 @@ async fn leftover_credit_stays_usable_after_an_upgrade_and_nothing_is_asked_twic
         let seen = world.subscription("early");
         (looks(&world, &account).await > 4 && seen["status"]["offer"]["class"] == "FreeTrial").then_some(())
     };
-    world.eventually(30, later).await.expect("looks at an account that is accepted and not converted");
+    world.eventually(50, later).await.expect("looks at an account that is accepted and not converted");
     // Reads may be older than the acceptance. The record remembers that.
     let before = looks(&world, &account).await;
     let stale = json!({"stale": {"seconds": 365 * 86_400}});
@@ -38,8 +38,8 @@ async fn leftover_credit_stays_usable_after_an_upgrade_and_nothing_is_asked_twic
         world.fault(operation, &account, Some(5), stale.clone()).await;
     }
     let fresh_again = async || (looks(&world, &account).await > before + 5).then_some(());
-    world.eventually(30, fresh_again).await.expect("looks that are stale, and then one that is not");
-    world.until("early", "OfferInPlace").await;
+    world.eventually(50, fresh_again).await.expect("looks that are stale, and then one that is not");
+    world.until_within(120, "early", "OfferInPlace").await;
     let said = world.events("early");
     assert!(said.iter().any(|event| event.starts_with("VerifyingUpgrade")), "the stale looks were believed: {said:#?}");
     assert_eq!((asked(&world, &account).await, world.ledger(&account).await.len()), (1, 1));

@@ -153,7 +153,7 @@ impl World {
 
     /// Waits until the Subscription's Ready condition has the reason, and returns the Subscription.
     pub(crate) async fn until(&self, name: &str, reason: &str) -> Value {
-        self.until_within(60, name, reason).await
+        self.until_within(100, name, reason).await
     }
 
     pub(crate) async fn until_within(&self, seconds: u64, name: &str, reason: &str) -> Value {
@@ -240,8 +240,9 @@ impl World {
 
 /// What the operator's pod shows to the agent of EKS.
 pub(crate) const POD_TOKEN: &str = "the-pods-own-token";
-/// The one namespace whose BillingProviders may use the identity of the operator's machine.
+/// The namespaces whose BillingProviders may use the identity of the operator's machine, or of its pod.
 pub(crate) const AMBIENT: &str = "platform";
+pub(crate) const AMBIENT_ON_AWS: &str = "platform-aws";
 
 async fn start() -> (Stack, Process) {
     let mut stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
@@ -257,7 +258,8 @@ async fn start() -> (Stack, Process) {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec();
-    let machine = ["--ambient-identity-namespaces", AMBIENT, "--azure-imds-endpoint", stack.simulator.url()];
+    let ambient = format!("{AMBIENT},{AMBIENT_ON_AWS}");
+    let machine = ["--ambient-identity-namespaces", &ambient, "--azure-imds-endpoint", stack.simulator.url()];
     let arguments = [["--max-upgrades-per-hour", "1000"].as_slice(), &machine].concat();
     let operator = stack.operator("operator-0", &arguments).await.unwrap();
     (stack, operator)
