@@ -12,8 +12,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing::error;
+use tracing::{Level, error};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::prelude::*;
 
 /// Moves cloud accounts from a free trial to pay-as-you-go once the trial's benefits are exhausted.
 #[derive(Debug, Parser)]
@@ -99,9 +101,12 @@ const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher
 fn log(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(coloured).with_writer(std::io::stderr);
+    // At this level Amazon's SDK writes out the answers in which credentials come.
+    let secretive = filter_fn(|event| *event.level() != Level::TRACE || !event.target().starts_with("aws_"));
+    let logger = tracing_subscriber::fmt::layer().with_ansi(coloured).with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter).with(secretive);
     match format {
-        LogFormat::Text => logger.with_target(false).init(),
-        LogFormat::Json => logger.json().init(),
+        LogFormat::Text => registry.with(logger.with_target(false)).init(),
+        LogFormat::Json => registry.with(logger.json()).init(),
     }
 }

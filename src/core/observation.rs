@@ -134,12 +134,14 @@ impl Observation {
 
     /// This observation, with what `past` showed and it cannot show.
     ///
-    /// An account that was closed is closed until it works again: that its owner closed it does not show any more once its
+    /// An account that was closed is closed until it works again: that somebody closed it does not show any more once its
     /// benefits have ended as well. And the credit left is as it was if it could not be read this time: for a day, as billing
     /// data is often as old. It keeps its time, so that it is not taken for a second look at it.
     #[must_use]
     pub fn remembering(mut self, past: &PastLook) -> Self {
-        if past.closed && self.lifecycle == Lifecycle::Restricted {
+        let works =
+            matches!(self.lifecycle, Lifecycle::Active | Lifecycle::Warned) && self.offer.class != OfferClass::Other;
+        if past.closed && !works && self.offer.class != OfferClass::PayAsYouGo {
             self.lifecycle = Lifecycle::Closed;
         }
         let of_credit = |benefit: &&Benefit| benefit.kind == BenefitKind::Credit && benefit.remaining.is_some();

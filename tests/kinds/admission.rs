@@ -219,7 +219,7 @@ async fn policies_are_stored_as_they_are_shipped() {
     let cluster = Cluster::new().await;
     let text = fs::read_to_string(file("deploy/kustomize/base/admission.yaml")).unwrap();
     let shipped: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    assert_eq!(shipped.len(), 6);
+    assert_eq!(shipped.len(), 8);
     for object in shipped {
         let stored = cluster.get(&object).await.unwrap();
         assert_eq!(stored["spec"], object["spec"], "{} {}", object["kind"], object["metadata"]["name"]);

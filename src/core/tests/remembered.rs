@@ -87,9 +87,12 @@ fn it_does_not_contradict_the_end_of_an_account_that_is_off() {
 fn an_account_that_was_closed_is_closed_until_it_works_again() {
     let mut on = due();
     on.previous.look.as_mut().unwrap().closed = true;
-    let decision = decide(&on);
-    assert_eq!((decision.verdict, decision.effect), (Verdict::AccountClosed, None));
-    assert_eq!(decision.seen.unwrap().lifecycle, Lifecycle::Closed, "and it is remembered again");
+    for shown in [Lifecycle::Restricted, Lifecycle::Unknown("EXPIRED".to_owned()), Lifecycle::Closed] {
+        on.seen().lifecycle = shown;
+        let decision = decide(&on);
+        assert_eq!((decision.verdict, decision.effect), (Verdict::AccountClosed, None));
+        assert_eq!(decision.seen.unwrap().lifecycle, Lifecycle::Closed, "and it is remembered again");
+    }
     on.seen().lifecycle = Lifecycle::Active;
     assert!(!matches!(decide(&on).verdict, Verdict::AccountClosed));
 }

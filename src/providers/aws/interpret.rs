@@ -100,15 +100,18 @@ pub(super) fn observation(
 const NO_RECORD: &str = "AWS has no plan record of this account: it is older than the plans of July 2025, or a member of an \
                          organization.";
 
-/// An account that is closed may be so because its plan has expired, and comes back by the upgrade; or because its owner closed
-/// it. Whether AWS suspends an account whose plan has expired is not published, so a suspended one is left alone.
+/// An account that is closed while there is something left of its benefits was closed by somebody, whatever its plan says; one
+/// whose benefits have ended was closed for that, and comes back by the upgrade. Whether AWS suspends an account whose plan has
+/// expired is not published, so a suspended one is left alone.
 fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
     match (plan.status, state) {
         (PlanStatus::NotStarted, _) => Lifecycle::Unknown("FREE, NOT_STARTED".to_owned()),
         (_, Some(state @ (State::Suspended | State::PendingActivation))) => Lifecycle::Unknown(state.name().to_owned()),
-        (PlanStatus::Active, Some(State::Closed)) => Lifecycle::Closed,
+        (_, Some(State::Closed)) if has_something_left(plan, look) => Lifecycle::Closed,
+        // One of the two services knows of the end before the other.
+        (PlanStatus::Active, Some(State::Closed)) => Lifecycle::Unknown("ACTIVE, of a CLOSED account".to_owned()),
         (PlanStatus::Active, None | Some(State::Active)) => Lifecycle::Active,
-        (PlanStatus::Expired, _) if expired_for_no_reason(plan, look) => {
+        (PlanStatus::Expired, _) if has_something_left(plan, look) => {
             Lifecycle::Unknown("EXPIRED, with credit and time left".to_owned())
         }
         (PlanStatus::Expired, _) if plan.expires.is_some_and(|end| look.at().duration_since(end) > GRACE) => {
@@ -118,8 +121,8 @@ fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
     }
 }
 
-/// Whether there is something left of all benefits of a plan that AWS calls expired.
-fn expired_for_no_reason(plan: &Plan, look: &Look) -> bool {
+/// Whether there is something left of all benefits.
+fn has_something_left(plan: &Plan, look: &Look) -> bool {
     plan.credit.is_some_and(|left| left.amount >= SOME) && plan.expires.is_some_and(|end| is_ahead(end, look))
 }
 
@@ -147,11 +150,13 @@ fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
         (PlanType::Free, PlanStatus::NotStarted) => vec![credit, period(BenefitState::Unknown, plan.expires)],
         // A plan that AWS calls active is not over by its date.
         (PlanType::Free, PlanStatus::Active) => vec![credit, period(BenefitState::Active, plan.expires)],
-        (PlanType::Free, PlanStatus::Expired) if expired_for_no_reason(plan, look) => {
+        (PlanType::Free, PlanStatus::Expired) if has_something_left(plan, look) => {
             vec![credit, period(BenefitState::Unknown, plan.expires)]
         }
-        // A date that is still ahead is not why it has expired.
+        // A date that is still ahead is not why it has expired, and an overdraft is what may have.
         (PlanType::Free, PlanStatus::Expired) => {
+            let overdrawn = credit.is_odd();
+            let credit = if overdrawn { unknown(BenefitKind::Credit) } else { credit };
             vec![credit, period(BenefitState::Exhausted, plan.expires.filter(|end| !is_ahead(*end, look)))]
         }
     }

@@ -1,11 +1,14 @@
 //! One look at an account: what is read of it, and in which order.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_account::types::AccountState;
 use aws_sdk_billing::types::CreditStatus;
 use aws_sdk_freetier::primitives::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
+use tokio::time::timeout;
 
 use super::connector::Dates;
 use super::failure::{Failure, NO_RECORD};
@@ -22,6 +25,9 @@ const READ_STATE: &str = "account:GetAccountInformation";
 const READ_CREDITS: &str = "billing:GetCredits";
 /// How far back credits are asked for; AWS tells of a year at most, by its own clock.
 const CREDITS_SINCE: SignedDuration = SignedDuration::from_hours(360 * 24);
+
+/// How long that may take: the look does not wait longer for it.
+const GRANTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the credentials may not tell.
 enum Seen<T> {
@@ -55,7 +61,8 @@ pub(super) async fn at(
         }
     };
     // It is shown, and nothing is decided on it: the look does not fail for it.
-    let granted = granted(config, account, observed).await.unwrap_or_else(|why| {
+    let granted = timeout(GRANTED_WITHIN, granted(config, account, observed)).await;
+    let granted = granted.unwrap_or_else(|_| Err(format!("{READ_CREDITS}: no answer in time"))).unwrap_or_else(|why| {
         remarks.push(format!("How much credit was granted is not known: {why}."));
         None
     });
@@ -117,7 +124,7 @@ async fn granted(config: &SdkConfig, account: &AwsAccountId, now: Timestamp) -> 
         let amount =
             amount.and_then(|text| Decimal::from_str_exact(text).ok()).filter(|amount| *amount >= Decimal::ZERO);
         let amount = amount.ok_or("AWS reports a credit that is no amount in USD")?;
-        sum = Some(sum.unwrap_or(Decimal::ZERO) + amount);
+        sum = Some(sum.unwrap_or(Decimal::ZERO).checked_add(amount).ok_or("AWS reports credits beyond all numbers")?);
     }
     Ok(sum.and_then(|sum| Money::new(sum, Currency::parse("USD")?)))
 }

@@ -68,7 +68,7 @@ impl Aws {
         let Keys { credentials, caller } = self.keys.get().await?;
         let config = self.connections.reading(Some(credentials), &Dates::default());
         let plan = look::plan(&config, &caller.account).await?;
-        let mark = plan.map_or_else(|| "none".to_owned(), |plan| format!("{:?} {:?}", plan.kind, plan.status));
+        let mark = plan.map_or_else(|| "none".to_owned(), |plan| plan.mark());
         let seen = format!(" in {caller}");
         Ok(Survey { accounts: Some(vec![Sighting { account: AccountId::Aws(caller.account), mark }]), seen })
     }

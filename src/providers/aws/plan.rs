@@ -8,7 +8,7 @@ use aws_sdk_freetier::operation::upgrade_account_plan::UpgradeAccountPlanOutput;
 use aws_sdk_freetier::primitives::DateTime;
 use aws_sdk_freetier::types::{AccountPlanStatus, AccountPlanType, CurrencyCode, MonetaryAmount};
 use jiff::Timestamp;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::core::account::AwsAccountId;
 use crate::core::money::Money;
@@ -46,12 +46,19 @@ impl Plan {
     pub(super) fn of(answer: &GetAccountPlanStateOutput, account: &AwsAccountId) -> Result<Self, ProviderError> {
         let (kind, status) =
             checked(&answer.account_id, &answer.account_plan_type, &answer.account_plan_status, account)?;
-        Ok(Self {
-            kind,
-            status,
-            credit: answer.account_plan_remaining_credits.as_ref().map(credit).transpose()?,
-            expires: answer.account_plan_expiration_date.map(time).transpose()?,
-        })
+        let credit = answer.account_plan_remaining_credits.as_ref().map(credit).transpose();
+        let expires = answer.account_plan_expiration_date.map(time).transpose();
+        // Of a Paid plan nothing more is decided: an odd number in it does not keep an upgrade from being confirmed.
+        if kind == PlanType::Paid {
+            return Ok(Self { kind, status, credit: credit.unwrap_or(None), expires: expires.unwrap_or(None) });
+        }
+        Ok(Self { kind, status, credit: credit?, expires: expires? })
+    }
+
+    /// A text that changes when there is something new to see: the credit in whole units of its currency, too, so that one that
+    /// is suddenly used up is looked at in minutes.
+    pub(super) fn mark(&self) -> String {
+        format!("{:?} {:?} {:?}", self.kind, self.status, self.credit.map(|left| left.amount.floor()))
     }
 
     /// The plan and its status, as the answer to an upgrade of `account` tells them.
@@ -96,9 +103,21 @@ fn credit(credit: &MonetaryAmount) -> Result<Money, ProviderError> {
         return Err(odd(format_args!("the currency of its credit is {:?}", excerpt(credit.unit.as_str()))));
     }
     // A float is displayed with the digits that tell it from every other, and without an exponent.
-    let amount = Decimal::from_str_exact(&credit.amount.to_string()).ok();
+    let exact = Decimal::from_str_exact(&credit.amount.to_string()).ok();
+    let amount = exact.or_else(|| residue(credit.amount));
     let money = amount.and_then(|amount| Money::parse(&amount.to_string(), "USD"));
     money.ok_or_else(|| odd(format_args!("its credit is {:e}", credit.amount)))
+}
+
+/// What is left by the inexactness of floating point has more digits than any amount of money: it is rounded upwards, and
+/// something stays something.
+fn residue(amount: f64) -> Option<Decimal> {
+    if amount.is_nan() || amount.abs() >= 1.0 {
+        return None;
+    }
+    let least = Decimal::new(1, 9);
+    let rounded = Decimal::from_f64_retain(amount)?.round_dp_with_strategy(9, RoundingStrategy::ToPositiveInfinity);
+    Some(if amount > 0.0 { rounded.max(least) } else { rounded.max(-least).min(Decimal::ZERO) })
 }
 
 /// A time of the SDK.

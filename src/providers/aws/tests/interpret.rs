@@ -44,7 +44,11 @@ fn plans_and_states_become_lifecycles() {
         (BEFORE, Expired, "0", Some(State::Closed), Lifecycle::Restricted),
         (BEFORE, Expired, "0", Some(State::Suspended), unknown("SUSPENDED")),
         (BEFORE, Expired, "50", None, unknown("EXPIRED, with credit and time left")),
+        (BEFORE, Expired, "50", Some(State::Closed), Lifecycle::Closed),
+        (BEFORE, Active, "0", Some(State::Closed), unknown("ACTIVE, of a CLOSED account")),
+        (AFTER, Active, "50", Some(State::Closed), unknown("ACTIVE, of a CLOSED account")),
         (BEFORE, Expired, "0.003", None, Lifecycle::Restricted),
+        (BEFORE, Expired, "-0.02", None, Lifecycle::Restricted),
         (AFTER, Expired, "50", Some(State::Closed), Lifecycle::Restricted),
         (MUCH_LATER, Expired, "50", Some(State::Closed), Lifecycle::Closed),
         (MUCH_LATER, Expired, "50", None, Lifecycle::Closed),
@@ -70,6 +74,8 @@ fn only_a_word_of_aws_exhausts() {
     assert!(period(AFTER, &plan(Expired, Some("50"), Some(END))));
     assert!(period(BEFORE, &plan(Expired, Some("0"), Some(END))), "expired by its credit");
     assert!(period(BEFORE, &plan(Expired, None, None)));
+    let overdrawn = seen_at(BEFORE, &plan(Expired, Some("-0.02"), Some(END)), None);
+    assert!(!overdrawn.benefit(BenefitKind::Credit).unwrap().is_odd() && is_exhausted(&overdrawn, BenefitKind::Period));
     assert!(!period(BEFORE, &plan(Expired, Some("50"), Some(END))), "a contradiction");
 }
 

@@ -121,13 +121,16 @@ async fn a_credit_is_read_to_the_last_digit() {
         ("4.999", "4.999", BenefitState::Active),
         ("100", "100", BenefitState::Active),
         ("-1.5", "-1.5", BenefitState::Active),
+        ("5.115699530655604e-15", "0.000000001", BenefitState::Active),
+        ("1e-300", "0.000000001", BenefitState::Active),
+        ("-5.115699530655604e-15", "0", BenefitState::Exhausted),
     ] {
         let answered = json(200, &free(written));
         let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
         let seen = look(&server).await.unwrap();
         let credit = seen.benefit(BenefitKind::Credit).unwrap();
         assert_eq!((credit.remaining.unwrap().amount, credit.state), (read.parse().unwrap(), state), "{written}");
-        assert_eq!(credit.is_odd(), written.starts_with('-'));
+        assert_eq!(credit.is_odd(), written == "-1.5");
     }
 }
 
@@ -151,4 +154,28 @@ async fn a_survey_tells_whose_the_credentials_are_and_shows_a_change() {
     assert_eq!(survey.seen, " in AWS account 123456789012 (arn:aws:iam::123456789012:user/payg)");
     let sightings = survey.accounts.unwrap();
     assert_eq!((sightings.len(), &sightings[0].account), (1, &account()));
+    let mut marks = vec![sightings[0].mark.clone()];
+    let good = free("57.31");
+    for (from, to) in [("57.31", "56.99"), ("ACTIVE", "EXPIRED"), ("FREE", "PAID")] {
+        let answered = json(200, &good.replace(from, to));
+        let server = super::server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
+        let survey = aws(&server, by_key()).survey(DEADLINE).await.unwrap();
+        let mark = survey.accounts.unwrap().remove(0).mark;
+        assert!(!marks.contains(&mark), "{from} → {to} does not show: {mark}");
+        marks.push(mark);
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_tell_what_was_granted_does_not_keep_the_rest_from_being_seen() {
+    let server = server(|_, called| (called == "GetCredits").then_some(Reply::Nothing)).await;
+    let seen = look(&server).await.unwrap();
+    assert!(seen.eligible && seen.remarks[0].contains("no answer in time"), "{:?}", seen.remarks);
+}
+
+#[tokio::test]
+async fn an_odd_number_does_not_keep_a_paid_plan_from_being_seen() {
+    let answered = json(200, &free("57.31").replace("FREE", "PAID").replace("USD", "EUR"));
+    let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
+    assert_eq!(look(&server).await.unwrap().offer.class, OfferClass::PayAsYouGo);
 }

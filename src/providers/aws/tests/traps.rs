@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::core::record::Outcome;
+use crate::providers::aws::failure::Failure;
 
 #[tokio::test]
 async fn what_is_missing_in_an_answer_is_not_made_up() {
@@ -90,12 +91,24 @@ fn scope(request: &Request) -> String {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_when_too_little_time_is_left_or_nobody_listens() {
+async fn nothing_is_sent_when_too_little_time_is_left() {
     let server = upgrading(refusal(500, "InternalServerException")).await;
     let aws_there = aws(&server, by_key());
     let late = Timestamp::now() + SignedDuration::from_secs(2);
     let error = upgrade(&aws_there, late, DEADLINE).await.unwrap_err();
     assert_eq!((error.outcome(), calls(&server, "UpgradeAccountPlan")), (Outcome::NotSent, 0), "{error}");
+}
+
+#[tokio::test]
+async fn an_upgrade_that_nobody_listens_to_was_surely_not_sent() {
+    let _ = rustls::crypto::ring::default_provider().install_default(); // or another test has
+    let endpoint = Some("https://127.0.0.1:1/".parse().unwrap());
+    let connections = Connections::new(Settings { endpoint, trust_anchor_pem: None }).unwrap();
+    let keys = aws_sdk_freetier::config::Credentials::new(KEY_ID, KEY, None, None, "test");
+    let client = aws_sdk_freetier::Client::new(&connections.upgrading(keys, soon()));
+    let error = client.upgrade_account_plan().account_plan_type("PAID".into()).send().await.unwrap_err();
+    let failure = Failure::from(error);
+    assert!(matches!(failure, Failure::NotSent(_)), "{failure:?}");
 }
 
 #[tokio::test]
