@@ -4,6 +4,7 @@ mod aws;
 mod azure;
 mod clock;
 mod control;
+mod credit;
 mod faults;
 mod jwt;
 mod operation;

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::simulator::credit::Credit;
 use crate::simulator::patch::merge;
 
 /// A JSON document that does not describe an account.
@@ -32,14 +33,6 @@ pub(crate) enum Plan {
     Paid,
     /// There is no record of a plan: the account is older than the plans, or a member of an organization.
     None,
-}
-
-/// The amount of money that an account starts with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Credit {
-    pub(crate) amount: Decimal,
-    pub(crate) currency: String,
 }
 
 /// What `UpgradeAccountPlan` is refused with.

@@ -13,7 +13,8 @@ use super::arm::{self, Ask};
 use super::billing::{self, Billed, HOLDER, number};
 use super::ids::derived;
 use super::paging;
-use super::settings::{Agreement, Credit, Settings};
+use super::settings::{Agreement, Settings};
+use crate::simulator::credit::Credit;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::World;
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::offer::Offer;
+use crate::simulator::credit::Credit;
 use crate::simulator::patch::merge;
 
 /// A JSON document that does not describe an account.
@@ -39,14 +40,6 @@ pub(crate) enum Rejection {
     PaymentMethodRequired,
     PhoneVerificationRequired,
     OfferNotEligible,
-}
-
-/// The amount of money that an account starts with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Credit {
-    pub(crate) amount: Decimal,
-    pub(crate) currency: String,
 }
 
 /// What invoices are in, when that is another currency than the credit's.
