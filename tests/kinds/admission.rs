@@ -213,13 +213,95 @@ async fn an_account_is_in_the_cloud_of_its_provider() {
     assert!(message.contains(why), "{message}");
 }
 
+/// Sets a label on `cluster`'s namespace, which asks for one of the policies.
+async fn label(cluster: &Cluster, key: &str, value: &str) {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.namespace}});
+    cluster.patch(&namespace, &json!({"metadata": {"labels": {key: value}}})).await.unwrap();
+}
+
+fn subscription(name: &str, approval: &str) -> Value {
+    let account = json!({"azure": {"subscriptionId": "6f1a3c1e-0000-4a00-9000-00000000f7ee"}});
+    let upgrade = json!({"when": "BenefitsExhausted", "approval": approval});
+    object(
+        "Subscription",
+        name,
+        json!({"providerName": "azure", "account": account, "offer": "PayAsYouGo", "upgrade": upgrade}),
+    )
+}
+
+const AUTOMATIC: &str = "in this namespace `approval: Automatic` needs the verb `approve` on the Subscription";
+
+#[tokio::test]
+async fn where_the_namespace_demands_it_automatic_takes_the_verb() {
+    let (here, elsewhere) = (Cluster::new().await, Cluster::new().await);
+    label(&here, "payg-operator.io/automatic", "needs-approve").await;
+    for cluster in [&here, &elsewhere] {
+        bind(cluster, "eric", "ClusterRole", "payg-editor").await;
+    }
+    let eric = here.user("eric").await;
+    refused(&eric, &subscription("by-itself", "Automatic"), AUTOMATIC).await;
+    allowed(&eric.within(&elsewhere), &subscription("by-itself", "Automatic")).await;
+
+    // Nor by a change of one that asks.
+    let asks = subscription("asks", "Manual");
+    eric.create(&asks).await.unwrap();
+    let automatic = json!({"spec": {"upgrade": {"approval": "Automatic"}}});
+    assert!(eric.patch(&asks, &automatic).await.unwrap_err().contains(AUTOMATIC));
+    eric.patch(&asks, &json!({"spec": {"trial": {"endTime": "2026-12-24T00:00:00Z"}}})).await.unwrap();
+
+    // Who holds the verb may, and what they have written nobody else loosens, and everybody else stops.
+    bind(&here, "erica", "ClusterRole", "payg-editor").await;
+    let erica = approver(&here, "erica").await;
+    eventually("the verb", async || erica.patch(&asks, &automatic).await.ok()).await;
+    for looser in [
+        json!({"upgrade": {"when": "Immediately"}}),
+        json!({"trial": {"endTime": "2026-12-01T00:00:00Z"}}),
+        json!({"trial": null}),
+        json!({"providerName": "another"}),
+    ] {
+        let message = eric.patch(&asks, &json!({"spec": looser})).await.unwrap_err();
+        assert!(message.contains(AUTOMATIC), "{looser}: {message}");
+    }
+    eric.patch(&asks, &json!({"metadata": {"labels": {"team": "a"}}})).await.unwrap();
+    eric.patch(&asks, &json!({"spec": {"suspend": true}})).await.unwrap();
+    eric.patch(&asks, &json!({"spec": {"upgrade": {"approval": "Manual"}}})).await.unwrap();
+}
+
+#[tokio::test]
+async fn where_the_namespace_demands_it_a_second_person_approves() {
+    let (here, elsewhere) = (Cluster::new().await, Cluster::new().await);
+    policy_in_force(&here).await;
+    label(&here, "payg-operator.io/second-person", "required").await;
+    for cluster in [&here, &elsewhere] {
+        bind(cluster, "both", "ClusterRole", "payg-editor").await;
+        bind(cluster, "both", "ClusterRole", "payg-approver").await;
+    }
+    let both = here.user("both").await;
+    let why = "must be approved by somebody who cannot change the Subscription";
+    refused(&both, &decision("Approve", "both"), why).await;
+    let retry = merged(decision("Approve", "both"), &json!({"spec": {"decision": "Retry", "recordAttempt": 1}}));
+    refused(&both, &retry, why).await;
+    // Whoever may approve may say no.
+    allowed(&both, &decision("Deny", "both")).await;
+    allowed(&both.within(&elsewhere), &decision("Approve", "both")).await;
+
+    // To be allowed to change that one alone is enough to be refused.
+    let rules = json!([{"apiGroups": ["payg-operator.io"], "resources": ["subscriptions"], "resourceNames": ["sandbox"],
+        "verbs": ["patch"]}]);
+    user(&here, "patcher", rules).await;
+    let patcher = approver(&here, "patcher").await;
+    refused(&patcher, &decision("Approve", "patcher"), why).await;
+    let second = approver(&here, "second").await;
+    allowed(&second, &decision("Approve", "second")).await;
+}
+
 /// The operator compares what is in the cluster with what it ships, so nothing may be filled in by the API server.
 #[tokio::test]
 async fn policies_are_stored_as_they_are_shipped() {
     let cluster = Cluster::new().await;
     let text = fs::read_to_string(file("deploy/kustomize/base/admission.yaml")).unwrap();
     let shipped: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    assert_eq!(shipped.len(), 8);
+    assert_eq!(shipped.len(), 12);
     for object in shipped {
         let stored = cluster.get(&object).await.unwrap();
         assert_eq!(stored["spec"], object["spec"], "{} {}", object["kind"], object["metadata"]["name"]);
