@@ -146,6 +146,7 @@ pub struct Intent {
 
 /// The approval that an attempt was made upon. It outlives the object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct RecordApproval {
     /// The name of the UpgradeApproval.
     #[schemars(length(max = 253))]
@@ -156,6 +157,15 @@ pub struct RecordApproval {
     /// The user who approved.
     #[schemars(length(max = 512))]
     pub approver: String,
+    /// Why, in the user's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text<1024>>,
+    /// When the user approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<Time>,
+    /// Until when the approval counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expire_time: Option<Time>,
 }
 
 /// The observation that justified an attempt.

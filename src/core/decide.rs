@@ -326,17 +326,15 @@ fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ru
         return stays;
     }
     let (Some(last), Some(transition)) = (record.last(), transition(inputs, seen)) else { return stays };
-    let mut retries = inputs
+    let retries = inputs
         .approvals
         .iter()
         .filter(|said| said.decision == Said::Retry(last.number) && said.covers(&transition.hash, inputs.now.wall))
-        .filter(|said| !record.has_used_up(&said.uid))
-        .peekable();
-    if retries.peek().is_none() {
-        return stays;
-    }
-    let Some(retry) = retries.filter(|said| is_trusted(inputs, said)).min() else {
-        return (Verdict::ApprovalPolicyMissing, None);
+        .filter(|said| !record.has_used_up(&said.uid));
+    let retry = match inputs.guard.vouched(retries) {
+        Ok(Some(retry)) => retry,
+        Ok(None) => return stays,
+        Err(unguarded) => return (Verdict::ApprovalPolicyMissing(unguarded), None),
     };
     match on_the_upgrade(inputs, seen, None, Some(retry)) {
         (verdict, Some(Effect::Upgrade(plan))) => (verdict, Some(again(record, plan))),
@@ -353,11 +351,6 @@ fn unresolved(inputs: &Inputs, seen: &Observation, record: &Record, why: Option<
         why: why.map(NoMore::because).or_else(|| record.outcome.clone()),
         hash: transition(inputs, seen).filter(|_| can_retry).map(|transition| transition.hash),
     }
-}
-
-/// Whether admission made sure, when it was created, that its approver is who it says.
-fn is_trusted(inputs: &Inputs, said: &Approval) -> bool {
-    inputs.approvals_trusted_since.is_some_and(|since| said.created >= since)
 }
 
 fn again(record: &Record, plan: Plan) -> Effect {
@@ -454,20 +447,17 @@ fn approved(
         return Ok(Some(retry.clone()));
     }
     if inputs.desired.approval == ApprovalMode::Automatic {
-        return Ok(None);
+        return inputs.guard.allows_automatic().map(|()| None).map_err(Verdict::ApprovalPolicyMissing);
     }
-    let mut valid = inputs
+    let valid = inputs
         .approvals
         .iter()
         .filter(|said| said.decision == Said::Approve && said.covers(&transition.hash, inputs.now.wall))
-        .filter(|said| !record.is_some_and(|record| record.has_used_up(&said.uid)))
-        .peekable();
-    match valid.peek() {
-        None => Err(Verdict::AwaitingApproval { hash: transition.hash.clone() }),
-        Some(_) => match valid.filter(|said| is_trusted(inputs, said)).min() {
-            Some(approval) => Ok(Some(approval.clone())),
-            None => Err(Verdict::ApprovalPolicyMissing),
-        },
+        .filter(|said| !record.is_some_and(|record| record.has_used_up(&said.uid)));
+    match inputs.guard.vouched(valid) {
+        Ok(Some(approval)) => Ok(Some(approval.clone())),
+        Ok(None) => Err(Verdict::AwaitingApproval { hash: transition.hash.clone() }),
+        Err(unguarded) => Err(Verdict::ApprovalPolicyMissing(unguarded)),
     }
 }
 

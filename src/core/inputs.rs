@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::approval::Approval;
+use super::approval::{Approval, Guard};
 use super::desired::{Claimant, Desired};
 use super::observation::Observation;
 use super::provider::{Capabilities, Operation, ProviderError};
@@ -31,8 +31,8 @@ pub struct Inputs {
     pub record: Option<Record>,
     /// What people said.
     pub approvals: Vec<Approval>,
-    /// Since when admission has made sure that approvers are who they say (wall clock); `None` if it does not.
-    pub approvals_trusted_since: Option<Timestamp>,
+    /// What admission makes sure of.
+    pub guard: Guard,
     /// What the operator's own settings allow.
     pub allowance: Allowance,
     /// What time it is.

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::approval::Unguarded;
 use super::observation::Unread;
 use super::provider::Operation;
 use super::trigger::{Missing, NotYet};
@@ -19,9 +20,9 @@ impl fmt::Display for Verdict {
     #[expect(clippy::too_many_lines, reason = "a table: what each verdict says")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Suspended => {
-                f.write_str("Suspended by `spec.suspend`, or being deleted: the account is neither looked at nor upgraded.")
-            }
+            Self::Suspended => f.write_str(
+                "Suspended by `spec.suspend`, or being deleted: the account is neither looked at nor upgraded.",
+            ),
             Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&problem.to_string())),
             Self::WrongAccount { found } => write!(
                 f,
@@ -41,9 +42,9 @@ impl fmt::Display for Verdict {
                     Unobserved::TooLong => "The account has not been seen for too long to believe this status",
                 }
             ),
-            Self::AccountClosed => {
-                f.write_str("The account is deleted or closed for good; it cannot be upgraded any more. Delete this Subscription.")
-            }
+            Self::AccountClosed => f.write_str(
+                "The account is deleted or closed for good; it cannot be upgraded any more. Delete this Subscription.",
+            ),
             Self::OfferInPlace(offer) => write!(f, "The account is on {} ({}).", offer.class, offer.native),
             Self::UpgradeAccepted { end } => {
                 f.write_str("The provider has accepted the upgrade; what is left of the benefits stays usable")?;
@@ -77,7 +78,9 @@ impl fmt::Display for Verdict {
                 if let Some(why) = why {
                     write!(f, ", because {why}")?;
                 }
-                f.write_str(". Look at the account in the provider's portal; if it is upgraded there, this resolves itself.")?;
+                f.write_str(
+                    ". Look at the account in the provider's portal; if it is upgraded there, this resolves itself.",
+                )?;
                 match hash {
                     Some(hash) => write!(
                         f,
@@ -87,7 +90,10 @@ impl fmt::Display for Verdict {
                 }
             }
             Self::RetryHeld { record, by } => {
-                write!(f, "There is a Retry for UpgradeRecord {record}, and something else keeps the upgrade back: {by}")
+                write!(
+                    f,
+                    "There is a Retry for UpgradeRecord {record}, and something else keeps the upgrade back: {by}"
+                )
             }
             Self::UpgradeContradicted { record } => write!(
                 f,
@@ -96,7 +102,10 @@ impl fmt::Display for Verdict {
             Self::Observing => f.write_str("`when: Never`: the account is observed and never upgraded."),
             // Before the developers are asked, a permission may tell.
             Self::NotEligible { why: NotEligible::UnknownOffer(native), unread } if !unread.is_empty() => {
-                write!(f, "The account is on the offer `{native}`; what that is cannot be told, so it is never upgraded.")?;
+                write!(
+                    f,
+                    "The account is on the offer `{native}`; what that is cannot be told, so it is never upgraded."
+                )?;
                 tell_unread(f, unread)
             }
             Self::NotEligible { why, unread } => {
@@ -123,9 +132,7 @@ impl fmt::Display for Verdict {
                 f,
                 "The upgrade is due and waits for an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
             ),
-            Self::ApprovalPolicyMissing => f.write_str(
-                "There are UpgradeApprovals, but the ValidatingAdmissionPolicy upgradeapprovals.payg-operator.io or its binding is missing or not as shipped, so anybody could have forged them. Apply the operator's admission policies again, then approve anew.",
-            ),
+            Self::ApprovalPolicyMissing(why) => write!(f, "{why}"),
             Self::AwaitingPortalUpgrade { url, needs, restricted } => {
                 if *restricted {
                     f.write_str("The account is restricted until it is upgraded. ")?;
@@ -223,6 +230,30 @@ impl fmt::Display for Missing {
             Self::Odd(kind) => {
                 write!(f, "the provider reports a negative {}. Look at the account in the provider's portal.", kind.name())
             }
+        }
+    }
+}
+
+impl fmt::Display for Unguarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flaws(flaws) => {
+                f.write_str("The upgrade is due, and nothing makes sure that whoever approved it is who they say and may do so: ")?;
+                let named = |is_missing| {
+                    let flaws = flaws.iter().filter(move |flaw| flaw.is_missing == is_missing);
+                    flaws.map(|flaw| flaw.object.as_str()).collect::<Vec<_>>().join(", ")
+                };
+                let parts = [("missing: ", named(true)), ("not as shipped: ", named(false))];
+                let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
+                let parts: Vec<_> = parts.map(|(what, names)| what.to_owned() + &names).collect();
+                f.write_str(&parts.join("; "))?;
+                f.write_str(". Apply the admission policies of the operator's own version again, and look at who has approved since.")
+            }
+            Self::Older { approval, youngest, since } => write!(
+                f,
+                "The upgrade is due, and UpgradeApproval {approval} does not count: it is older than {youngest} (created at {}), so nothing made sure who created it. Delete it, and approve anew.",
+                minute(*since)
+            ),
         }
     }
 }

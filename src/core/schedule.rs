@@ -69,7 +69,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
             let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
             Next::After(left.max(Duration::from_secs(5)))
         }
-        Verdict::UpgradeHeld(_) | Verdict::AccountConflict(_) | Verdict::ApprovalPolicyMissing => {
+        Verdict::UpgradeHeld(_) | Verdict::AccountConflict(_) | Verdict::ApprovalPolicyMissing(_) => {
             Next::After(Duration::from_mins(5))
         }
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),

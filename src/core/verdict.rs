@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::approval::Approval;
+use super::approval::{Approval, Unguarded};
 use super::desired::Claimant;
 use super::observation::Unread;
 use super::offer::Offer;
@@ -115,8 +115,8 @@ pub enum Verdict {
         /// To the transition with this hash.
         hash: String,
     },
-    /// Somebody may have said yes, but nothing made sure that it was who it says.
-    ApprovalPolicyMissing,
+    /// Somebody may have said yes, but nothing made sure that it was who it says, and that they may.
+    ApprovalPolicyMissing(Unguarded),
     /// A person must do it in the provider's portal.
     AwaitingPortalUpgrade {
         /// Where.
@@ -226,7 +226,7 @@ impl Verdict {
             Self::BenefitsUnknown { .. } => "BenefitsUnknown",
             Self::WaitingForExhaustion { .. } => "WaitingForExhaustion",
             Self::AwaitingApproval { .. } => "AwaitingApproval",
-            Self::ApprovalPolicyMissing => "ApprovalPolicyMissing",
+            Self::ApprovalPolicyMissing(_) => "ApprovalPolicyMissing",
             Self::AwaitingPortalUpgrade { .. } => "AwaitingPortalUpgrade",
             Self::UpgradeRejected { .. } => "UpgradeRejected",
             Self::UpgradeHeld(_) => "UpgradeHeld",
@@ -274,7 +274,7 @@ impl Verdict {
         matches!(
             self,
             Self::AwaitingApproval { .. }
-                | Self::ApprovalPolicyMissing
+                | Self::ApprovalPolicyMissing(_)
                 | Self::AwaitingPortalUpgrade { .. }
                 | Self::UpgradeRejected { .. }
                 | Self::UpgradeHeld(_)

@@ -265,6 +265,9 @@ fn intent(plan: &Plan) -> api::Intent {
             name: approval.name.clone(),
             uid: approval.uid.clone(),
             approver: approval.approver.clone(),
+            reason: Some(approval.reason.as_str().into()),
+            create_time: Some(approval.created.into()),
+            expire_time: approval.expires.map(Into::into),
         }),
         evidence: api::Evidence {
             observed_time: plan.evidence.observed.into(),

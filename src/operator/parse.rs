@@ -166,6 +166,7 @@ pub fn approval(approval: &api::UpgradeApproval) -> Approval {
         uid: approval.uid().unwrap_or_default(),
         name: approval.name_any(),
         approver: spec.approver.clone(),
+        reason: spec.reason.clone(),
         transition_hash: spec.transition_hash.clone(),
         decision: match spec.decision {
             api::Decision::Approve => Decision::Approve,

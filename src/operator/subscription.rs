@@ -10,9 +10,9 @@ use tracing::{info, warn};
 
 use crate::api;
 use crate::core::account::AccountId;
-use crate::core::approval::{Approval, Decision as Said};
+use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{self, Decision, Effect, Plan, decide};
-use crate::core::desired::{Claimant, Desired};
+use crate::core::desired::{ApprovalMode, Claimant, Desired};
 use crate::core::inputs::{Allowance, Inputs, Now};
 use crate::core::observation::Observation;
 use crate::core::provider::{Operation, ProviderError};
@@ -36,7 +36,7 @@ struct Read {
     claimants: Vec<Claimant>,
     record: Option<StoredRecord>,
     approvals: Vec<Approval>,
-    approvals_trusted_since: Option<Timestamp>,
+    guard: Guard,
 }
 
 /// The ledger's entry, as it is stored and as decisions see it.
@@ -107,9 +107,13 @@ async fn read(operator: &Operator, subscription: api::Subscription, desired: Des
     } else {
         Err(ProviderError::Config { detail: "not needed".to_owned() })
     };
-    let approvals_trusted_since =
-        if approvals.is_empty() { None } else { policy::in_force_since(&operator.client).await? };
-    Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, approvals_trusted_since })
+    let is_asked = !approvals.is_empty() || desired.approval == ApprovalMode::Automatic;
+    let guard = if is_asked {
+        policy::guard(&operator.client, &subject.namespace, !approvals.is_empty()).await?
+    } else {
+        Guard::UNREAD
+    };
+    Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, guard })
 }
 
 async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<Option<StoredRecord>> {
@@ -162,6 +166,7 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Approval {
             uid: invalid.metadata.uid.unwrap_or_default(),
             name: invalid.metadata.name.unwrap_or_default(),
             approver: "Somebody, in an object that cannot be read,".to_owned(),
+            reason: String::new(),
             transition_hash: String::new(),
             decision: Said::Deny,
         },
@@ -213,7 +218,7 @@ fn inputs(
         previous: parse::previous(&read.subscription),
         record: read.record.as_ref().map(|record| record.understood.clone()),
         approvals: read.approvals.clone(),
-        approvals_trusted_since: read.approvals_trusted_since,
+        guard: read.guard.clone(),
         allowance: Allowance {
             dry_run: operator.settings.dry_run,
             per_hour: operator.settings.upgrades_per_hour,

@@ -49,6 +49,11 @@ pub(crate) fn creations() -> Creations {
         (json!({"spec": {"intent": {"notAfterTime": "soon"}}}), Refused("spec.intent.notAfterTime", TIME_PATTERN)),
         (json!({"spec": {"intent": {"evidence": null}}}), Refused("spec.intent.evidence", "Required value")),
         (json!({"spec": {"intent": {"approval": null}, "endpoint": null}}), Accepted),
+        (
+            json!({"spec": {"intent": {"approval": {"reason": "it goes on", "createTime": "2026-11-23T12:00:00Z",
+                "expireTime": "2026-12-23T12:00:00Z"}}}}),
+            Accepted,
+        ),
         (json!({"spec": {"to": {"class": null}}}), Refused("spec.to.class", "Required value")),
     ]
 }

@@ -106,7 +106,14 @@ fn record_status() -> UpgradeRecordStatus {
     let intent = Intent {
         id: GUID.into(),
         not_after_time: time("2026-11-23T13:00:30Z"),
-        approval: Some(RecordApproval { name: "yes".into(), uid: GUID.into(), approver: "jane".into() }),
+        approval: Some(RecordApproval {
+            name: "yes".into(),
+            uid: GUID.into(),
+            approver: "jane".into(),
+            reason: Some("it goes on".into()),
+            create_time: Some(time("2026-11-23T12:00:00Z")),
+            expire_time: Some(time("2026-12-23T12:00:00Z")),
+        }),
         evidence: Evidence { observed_time: time("2026-11-23T13:00:00Z"), summary: "The credit is used up.".into() },
     };
     UpgradeRecordStatus {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::core::account::AccountId;
-use crate::core::approval::{Approval, Decision as Said};
+use crate::core::approval::{Approval, Decision as Said, Flaw, Guard};
 use crate::core::desired::{ApprovalMode, Claimant, Desired, When};
 use crate::core::inputs::{Allowance, Inputs, Now, Previous};
 use crate::core::money::Money;
@@ -114,10 +114,26 @@ pub(super) fn due() -> Inputs {
         },
         record: None,
         approvals: Vec::new(),
-        approvals_trusted_since: Some(ago(1000)),
+        guard: in_force(),
         allowance: Allowance { dry_run: false, per_hour: 10, last_hour: 0 },
         now: Now { billing: now(), wall: now() },
     }
+}
+
+/// All admission policies as they are shipped, for long.
+pub(super) fn in_force() -> Guard {
+    Guard {
+        flaws: Vec::new(),
+        since: ago(1000),
+        youngest: "ValidatingAdmissionPolicy/x".to_owned(),
+        automatic_needs_approve: false,
+    }
+}
+
+/// The binding of one of them is missing.
+pub(super) fn broken() -> Guard {
+    let object = "ValidatingAdmissionPolicyBinding/x".to_owned();
+    Guard { flaws: vec![Flaw { object, is_missing: true }], ..in_force() }
 }
 
 impl Inputs {
@@ -143,6 +159,7 @@ pub(super) fn said(inputs: &Inputs, decision: Said) -> Approval {
         uid: format!("uid-{decision:?}"),
         name: "word".to_owned(),
         approver: "jane".to_owned(),
+        reason: "it goes on".to_owned(),
         transition_hash: inputs.hash(),
         decision,
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::given::*;
-use crate::core::approval::{Approval, Decision as Said};
+use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{Effect, Plan, decide};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::inputs::{Allowance, Inputs};
@@ -166,7 +166,8 @@ prop_compose! {
         record in option::weighted(0.3, any_record()),
         said in vec((prop_oneof![6 => Just(Said::Approve), 1 => Just(Said::Deny), 3 => (1_u32..4).prop_map(Said::Retry)], -2_i64..3, prop::bool::weighted(0.8)), 0..3),
         operation in option::of(any_operation()),
-        approvals_trusted in prop::bool::weighted(0.8),
+        guarded in prop::bool::weighted(0.8),
+        needs_approve in prop::bool::weighted(0.3),
         allowance in (prop::bool::weighted(0.1), 0_u32..3, 0_u32..3),
     ) -> Inputs {
         let mut inputs = Inputs {
@@ -175,7 +176,7 @@ prop_compose! {
             claimants,
             record,
             operation,
-            approvals_trusted_since: approvals_trusted.then(|| ago(9)),
+            guard: Guard { automatic_needs_approve: needs_approve, ..if guarded { in_force() } else { broken() } },
             allowance: Allowance { dry_run: allowance.0, per_hour: allowance.1 + 1, last_hour: allowance.2 },
             ..due()
         };
@@ -197,6 +198,7 @@ prop_compose! {
                 uid: format!("uid-{decision:?}"),
                 name: "word".to_owned(),
                 approver: "jane".to_owned(),
+                reason: String::new(),
                 decision,
             })
             .collect();
@@ -254,10 +256,12 @@ proptest! {
     fn an_upgrade_needs_a_valid_approval_where_one_is_needed(inputs in any_inputs()) {
         if let Some(plan) = asked(&inputs) {
             let valid = |said: &Approval| {
-                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.approvals_trusted_since.is_some()
+                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.guard.flaws.is_empty()
             };
             prop_assert!(plan.approval.as_ref().is_none_or(valid));
             prop_assert!(plan.approval.is_some() || inputs.desired.approval == ApprovalMode::Automatic);
+            let by_manifest = plan.approval.is_none() && inputs.guard.automatic_needs_approve;
+            prop_assert!(!by_manifest || inputs.guard.flaws.is_empty());
             prop_assert!(!inputs.approvals.iter().any(|said| said.decision == Said::Deny));
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::given::*;
-use crate::core::approval::Decision as Said;
+use crate::core::approval::{Decision as Said, Guard};
 use crate::core::decide::{Effect, Note, decide, orphan};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::inputs::Inputs;
@@ -274,7 +274,7 @@ fn row_10_unresolved_record() {
         move |on: &mut Inputs| {
             on.record = Some(open(RecordState::Unresolved, 9));
             on.approvals = vec![said(on, Said::Retry(attempt))];
-            on.approvals_trusted_since = if trusted { Some(ago(9)) } else { None };
+            on.guard = if trusted { in_force() } else { broken() };
         }
     };
     assert!(matches!(ruled(retry(1, true)).3, Some(Effect::Again { number: 2, .. })));
@@ -321,7 +321,7 @@ fn row_14_denied() {
         let deny = said(on, Said::Deny);
         on.approvals = vec![said(on, Said::Approve), deny];
         on.desired.when = When::Immediately;
-        on.approvals_trusted_since = None;
+        on.guard = broken();
     };
     assert_eq!(idle(other_hash), row("UpgradeDenied", CURRENT), "a Deny holds whatever the transition, trusted or not");
 }
@@ -418,9 +418,13 @@ fn row_17_awaiting_approval() {
         row("AwaitingApproval", CURRENT),
         "it was for other terms"
     );
-    assert_eq!(with(|on| on.approvals_trusted_since = None), row("ApprovalPolicyMissing", FAILED));
-    let gap = |on: &mut Inputs| on.approvals_trusted_since = Some(now());
+    assert_eq!(with(|on| on.guard = broken()), row("ApprovalPolicyMissing", FAILED));
+    let gap = |on: &mut Inputs| on.guard.since = now();
     assert_eq!(with(gap), row("ApprovalPolicyMissing", FAILED), "it is from before the policy was there");
+    let by_manifest =
+        |needs_approve| move |on: &mut Inputs| on.guard = Guard { automatic_needs_approve: needs_approve, ..broken() };
+    assert_eq!(idle(by_manifest(true)), row("ApprovalPolicyMissing", FAILED), "nobody looks at who writes Automatic");
+    assert!(ruled(by_manifest(false)).3.is_some(), "the namespace does not demand it");
     let refused = |on: &mut Inputs| {
         on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 0));
         on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Approve".to_owned());
