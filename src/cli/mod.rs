@@ -1,5 +1,6 @@
 //! The command line: one binary, `payg`. Data goes to standard output, everything else to standard error.
 
+mod approve;
 mod clock;
 mod crds;
 #[cfg(feature = "demo")]
@@ -38,6 +39,12 @@ enum LogFormat {
 enum Command {
     /// Run the operator
     Operator(Box<operator::Args>),
+    /// Approve the upgrade that a Subscription asks for, after a look at what it would do
+    Approve(Box<approve::ApproveArgs>),
+    /// Deny it, until the Deny is deleted
+    Deny(Box<approve::DenyArgs>),
+    /// Let an upgrade whose outcome cannot be told be requested once more
+    Retry(Box<approve::RetryArgs>),
     /// Print the CustomResourceDefinitions, or write them into a directory
     Crds(crds::Args),
     /// Run simulated clouds, for demos and tests
@@ -52,9 +59,10 @@ impl Command {
     /// What is logged, unless RUST_LOG says otherwise.
     fn log_level(&self) -> &'static str {
         match self {
-            // It tells by itself what happens.
+            // They tell by themselves what happens.
             #[cfg(feature = "demo")]
             Self::Demo(_) => "off",
+            Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => "off",
             _ => QUIET,
         }
     }
@@ -76,6 +84,9 @@ pub fn main() -> ExitCode {
         let succeeded = |()| ExitCode::SUCCESS;
         match cli.command {
             Command::Operator(args) => operator::run(*args).await.map(succeeded),
+            Command::Approve(args) => Ok(approve::approve(*args).await),
+            Command::Deny(args) => Ok(approve::deny(*args).await),
+            Command::Retry(args) => Ok(approve::retry(*args).await),
             Command::Crds(args) => crds::run(&args).map(succeeded),
             #[cfg(feature = "simulator")]
             Command::Simulator(args) => simulator::run(args).await.map(succeeded),

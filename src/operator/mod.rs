@@ -5,7 +5,7 @@ mod credentials;
 mod index;
 mod ledger;
 mod metrics;
-mod parse;
+pub mod parse;
 mod patch;
 mod policy;
 mod provider;

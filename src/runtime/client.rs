@@ -36,6 +36,9 @@ pub enum Error {
         /// What is wrong with it.
         source: KubeconfigError,
     },
+    /// There is no kubeconfig file to use.
+    #[error("cannot use a kubeconfig file: {0}; name one, or check $KUBECONFIG and the context")]
+    NoKubeconfig(KubeconfigError),
     /// There is no service account to use.
     #[error("this process does not seem to run in a Kubernetes pod ({0}); to run it elsewhere, name a kubeconfig file")]
     InCluster(#[from] InClusterError),
@@ -61,10 +64,29 @@ pub enum Error {
 /// names itself `user_agent`, gives up where a call hangs, and repeats nothing by itself: kube would repeat a create.
 /// Nothing is sent yet. A process-wide rustls provider must be installed before.
 pub async fn connect(kubeconfig: Option<&Path>, user_agent: &str) -> Result<Client, Error> {
-    let mut config = match kubeconfig {
-        Some(path) => from_file(path).await?,
+    let config = match kubeconfig {
+        Some(path) => from_file(path, &KubeConfigOptions::default()).await?,
         None => Config::incluster()?,
     };
+    client(config, user_agent)
+}
+
+/// The same for a person who runs a command: the kubeconfig is found as kubectl finds it unless it is named, and so is its
+/// context.
+pub async fn connect_user(kubeconfig: Option<&Path>, context: Option<&str>, user_agent: &str) -> Result<Client, Error> {
+    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
+    let config = match kubeconfig {
+        Some(path) => from_file(path, &options).await?,
+        None => match (Config::from_kubeconfig(&options).await, context) {
+            (Ok(config), _) => config,
+            (Err(source), Some(_)) => return Err(Error::NoKubeconfig(source)),
+            (Err(source), None) => Config::incluster().map_err(|_| Error::NoKubeconfig(source))?,
+        },
+    };
+    client(config, user_agent)
+}
+
+fn client(mut config: Config, user_agent: &str) -> Result<Client, Error> {
     let header = HeaderValue::from_str(user_agent)
         .map_err(|source| Error::UserAgent { user_agent: user_agent.to_owned(), source })?;
     config.headers.push((USER_AGENT, header));
@@ -78,10 +100,10 @@ pub async fn connect(kubeconfig: Option<&Path>, user_agent: &str) -> Result<Clie
     Ok(builder.with_layer(&TimeoutLayer::new(HEADER_TIMEOUT)).with_layer(&MapErrLayer::new(explain)).build())
 }
 
-async fn from_file(path: &Path) -> Result<Config, Error> {
+async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, Error> {
     let fail = |source| Error::Kubeconfig { path: path.to_owned(), source };
     let kubeconfig = Kubeconfig::read_from(path).map_err(fail)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(fail)
+    Config::from_custom_kubeconfig(kubeconfig, options).await.map_err(fail)
 }
 
 /// The time-out's own words do not say what timed out.

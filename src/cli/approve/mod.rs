@@ -1,0 +1,213 @@
+//! `payg approve`, `payg deny` and `payg retry`: a person's word about an upgrade, after a look at what it would do.
+
+mod attempt;
+mod confirm;
+mod show;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::{Api, Client, ResourceExt};
+
+use crate::api::{Decision, Subscription, Transition, UpgradeApproval, UpgradeApprovalSpec};
+use crate::runtime::client;
+
+use super::Error;
+
+/// What each of the three takes.
+#[derive(Debug, clap::Args)]
+pub struct DenyArgs {
+    /// The Subscription
+    name: String,
+    /// Why, for those who read it later
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The namespace of the Subscription; that of the kubeconfig's context if absent
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// A kubeconfig; $KUBECONFIG or ~/.kube/config if absent
+    #[arg(long, value_name = "PATH")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; the current one if absent
+    #[arg(long)]
+    context: Option<String>,
+    /// The whole hash of the transition, instead of the question at the terminal
+    #[arg(long, value_name = "HASH")]
+    confirm: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ApproveArgs {
+    #[command(flatten)]
+    decision: DenyArgs,
+    /// For how long the operator may act on it, such as 12h or 30d
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = duration)]
+    expires_in: SignedDuration,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RetryArgs {
+    #[command(flatten)]
+    approve: ApproveArgs,
+    /// The number of the record's last attempt, for those who may not read the UpgradeRecord
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=64))]
+    record_attempt: Option<i32>,
+}
+
+/// A duration in which a day has 24 hours.
+fn duration(text: &str) -> Result<SignedDuration, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
+    if duration.is_positive() { Ok(duration) } else { Err("it must be longer than nothing".to_owned()) }
+}
+
+pub async fn approve(args: ApproveArgs) -> ExitCode {
+    told(decide(&args.decision, Decision::Approve, Some(args.expires_in), None).await)
+}
+
+pub async fn deny(args: DenyArgs) -> ExitCode {
+    told(decide(&args, Decision::Deny, None, None).await)
+}
+
+pub async fn retry(args: RetryArgs) -> ExitCode {
+    let RetryArgs { approve: ApproveArgs { decision, expires_in }, record_attempt } = args;
+    told(decide(&decision, Decision::Retry, Some(expires_in), record_attempt).await)
+}
+
+/// Without the time and the level that a log has.
+fn told(outcome: Result<(), Error>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", show::printable(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn decide(
+    args: &DenyArgs,
+    decision: Decision,
+    expires_in: Option<SignedDuration>,
+    record_attempt: Option<i32>,
+) -> Result<(), Error> {
+    let user_agent = concat!("payg/", env!("CARGO_PKG_VERSION"));
+    let client = client::connect_user(args.kubeconfig.as_deref(), args.context.as_deref(), user_agent).await?;
+    let namespace = args.namespace.as_deref().unwrap_or(client.default_namespace()).to_owned();
+    let subscription = subscription(&client, &namespace, &args.name).await?;
+    let in_force = in_force(&client, &namespace, &args.name).await;
+    let approver = who_am_i(&client).await?;
+    eprint!("{}", show::situation(&subscription, &in_force));
+    let record_attempt = match decision {
+        Decision::Retry => Some(attempt::last(&client, &subscription, record_attempt).await?),
+        Decision::Approve | Decision::Deny => None,
+    };
+    let transition_hash = match (current(&subscription), decision) {
+        (Ok(transition), _) => {
+            let terminal = std::io::stdin().is_terminal().then(|| std::io::stdin().lock());
+            confirm::confirm(&transition.hash, decision, args.confirm.as_deref(), terminal)?;
+            transition.hash.clone()
+        }
+        // It counts whatever the transition is, and who wants to stop something must not have to wait.
+        (Err(why), Decision::Deny) if args.confirm.is_none() => {
+            eprintln!("There is nothing to confirm: {why}. A Deny counts whatever the transition is.");
+            "0".repeat(32)
+        }
+        (Err(why), _) => return Err(why.into()),
+    };
+    let spec = UpgradeApprovalSpec {
+        subscription_name: args.name.clone(),
+        transition_hash,
+        decision,
+        approver,
+        reason: args.reason.clone(),
+        expire_time: expires_in.map(expiry).transpose()?.map(Into::into),
+        record_attempt,
+    };
+    create(&client, &namespace, spec).await
+}
+
+async fn subscription(client: &Client, namespace: &str, name: &str) -> Result<Subscription, Error> {
+    let found = Api::<Subscription>::namespaced(client.clone(), namespace).get_opt(name).await.map_err(refusal)?;
+    Ok(found.ok_or_else(|| format!("there is no Subscription `{name}` in namespace `{namespace}`"))?)
+}
+
+/// What has been said before, or why that cannot be told.
+async fn in_force(client: &Client, namespace: &str, name: &str) -> Result<Vec<UpgradeApproval>, String> {
+    let params = ListParams::default().fields(&format!("spec.subscriptionName={name}"));
+    let said = Api::<UpgradeApproval>::namespaced(client.clone(), namespace).list(&params).await;
+    said.map(|said| said.items).map_err(|error| refusal(error).to_string())
+}
+
+/// The user name by which the API server knows who asks.
+async fn who_am_i(client: &Client) -> Result<String, Error> {
+    let review = Api::<SelfSubjectReview>::all(client.clone());
+    let review = review.create(&PostParams::default(), &SelfSubjectReview::default()).await.map_err(refusal)?;
+    let name = review.status.and_then(|status| status.user_info).and_then(|user| user.username);
+    Ok(name.ok_or("the API server does not say who you are")?)
+}
+
+/// What an upgrade would do, if status tells it of the Subscription as it is now.
+fn current(subscription: &Subscription) -> Result<&Transition, String> {
+    let status = subscription.status.as_ref();
+    let (seen, now) = (status.and_then(|status| status.observed_generation), subscription.metadata.generation);
+    if seen != now {
+        return Err(
+            "the operator has not yet looked at the Subscription as it is now; try again in a minute".to_owned()
+        );
+    }
+    let transition = status.and_then(|status| status.transition.as_ref());
+    transition.ok_or_else(|| format!("there is no transition: {}", show::ready(subscription)))
+}
+
+/// In full seconds, as people write it.
+fn expiry(expires_in: SignedDuration) -> Result<Timestamp, Error> {
+    Ok(Timestamp::from_second(Timestamp::now().checked_add(expires_in)?.as_second())?)
+}
+
+async fn create(client: &Client, namespace: &str, spec: UpgradeApprovalSpec) -> Result<(), Error> {
+    let metadata = ObjectMeta { generate_name: Some(format!("{}-", spec.subscription_name)), ..ObjectMeta::default() };
+    let approvals = Api::<UpgradeApproval>::namespaced(client.clone(), namespace);
+    let created = approvals.create(&PostParams::default(), &UpgradeApproval { metadata, spec }).await;
+    let created = created.map_err(refusal)?;
+    let name = created.name_any();
+    println!("upgradeapproval.payg-operator.io/{name} created");
+    let effect = match (created.spec.decision, created.spec.expire_time) {
+        (Decision::Deny, _) => "No upgrade is made until it is deleted, which takes the verb `approve` too".to_owned(),
+        (_, Some(end)) => format!("It counts until {end}. To take it back before it is acted upon"),
+        (_, None) => "To take it back before it is acted upon".to_owned(),
+    };
+    eprintln!("{effect}:\n  kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {namespace}");
+    Ok(())
+}
+
+/// What the API server said, and what to do about it.
+fn refusal(error: kube::Error) -> Error {
+    let kube::Error::Api(status) = error else { return error.into() };
+    let advice = if status.message.contains("second-person.payg-operator.io") {
+        "\nAsk somebody who may approve, and who may not change the Subscription."
+    } else if status.code == 403 {
+        "\nAsk an administrator to let you approve, such as by the ClusterRole payg-approver in this namespace."
+    } else {
+        ""
+    };
+    format!("{}{advice}", status.message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("30d"), Ok(SignedDuration::from_hours(720)));
+        assert_eq!(duration("12h"), Ok(SignedDuration::from_hours(12)));
+        for wrong in ["", "soon", "0h", "-1d", "30"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What somebody who decides should see first.
+
+use std::fmt::Write;
+
+use crate::api::conditions;
+use crate::api::{
+    ApprovalMode, Benefit, Decision, Offer, Subscription, SubscriptionStatus, Transition, UpgradeApproval, When,
+};
+use crate::operator::parse;
+
+/// A line of its own about `what`.
+pub fn row(what: &str, text: &str) -> String {
+    format!("  {what:<11} {}\n", printable(text))
+}
+
+/// Without what would move the cursor or hide something: not all that is shown was written by friends.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// What the Ready condition says.
+pub fn ready(subscription: &Subscription) -> String {
+    let conditions = subscription.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    conditions::find(conditions, "Ready").map_or_else(
+        || "the operator has not looked at the Subscription yet".to_owned(),
+        |ready| format!("{}: {}", ready.reason, ready.message),
+    )
+}
+
+/// The account, what its upgrade would do, and what people have said about it.
+pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeApproval>, String>) -> String {
+    let metadata = &subscription.metadata;
+    let (name, namespace) = (metadata.name.as_deref(), metadata.namespace.as_deref());
+    let mut text =
+        format!("Subscription {} in namespace {}\n", name.unwrap_or_default(), namespace.unwrap_or_default());
+    let status = subscription.status.clone().unwrap_or_default();
+    let account = match parse::account(&subscription.spec.account) {
+        Ok(account) => format!("{} {}", account.cloud().name(), account.id()),
+        Err(invalid) => invalid.to_string(),
+    };
+    text += &row("account", &account);
+    text += &row("asks for", &wish(subscription));
+    match &status.transition {
+        Some(transition) => text += &terms(transition, &status),
+        None => text += &row("upgrade", "not known"),
+    }
+    text += &row("now", &ready(subscription));
+    match in_force {
+        Ok(said) if said.is_empty() => text += &row("said", "nothing yet"),
+        Ok(said) => text.extend(said.iter().map(|said| row("said", &word(said)))),
+        Err(why) => text += &row("said", &format!("cannot be read: {why}")),
+    }
+    if let Some(transition) = &status.transition {
+        text += &row("hash", &transition.hash);
+    }
+    text
+}
+
+fn wish(subscription: &Subscription) -> String {
+    let upgrade = &subscription.spec.upgrade;
+    let when = match upgrade.when {
+        When::BenefitsExhausted => "BenefitsExhausted",
+        When::BeforeExhaustion => "BeforeExhaustion",
+        When::Immediately => "Immediately",
+        When::Never => "Never",
+    };
+    let limits = upgrade.before_exhaustion.as_ref();
+    let credit = limits.and_then(|limits| limits.credit_below.as_ref());
+    let credit = credit.map_or_else(String::new, |money| format!(", below {} {}", money.amount, money.currency));
+    let time = limits.and_then(|limits| limits.time_left_seconds);
+    let time = time.map_or_else(String::new, |seconds| format!(", {seconds} seconds before the end"));
+    let approval = match upgrade.approval {
+        ApprovalMode::Manual => "approval: Manual",
+        ApprovalMode::Automatic => "approval: Automatic, which takes no Approve",
+    };
+    format!("when: {when}{credit}{time}; {approval}")
+}
+
+fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
+    let mut text = row("upgrade", &format!("{} -> {}", offer(&transition.from), offer(&transition.to)));
+    for left in &status.benefits {
+        text += &row("benefit", &benefit(left));
+    }
+    if let Some(credit) = &transition.credit_after {
+        text += &row("credit", &format!("what is left is afterwards: {credit}"));
+    }
+    let forecast = status.forecast.as_ref().and_then(|forecast| forecast.exhaustion_time);
+    let forecast = forecast.map_or_else(|| "not known".to_owned(), |end| end.to_string());
+    text += &row("exhausted", &format!("by the forecast: {forecast}"));
+    if let Some(deadline) = transition.deadline_time {
+        text += &row("too late", &format!("after {deadline}"));
+    }
+    if let Some(cost) = &transition.cost_note {
+        text += &row("cost", cost);
+    }
+    if transition.reversible != Some(true) {
+        text += &row("undo", "impossible: an upgrade is IRREVERSIBLE");
+    }
+    text
+}
+
+fn offer(offer: &Offer) -> String {
+    match &offer.native {
+        Some(native) => format!("{} ({native})", &*offer.class),
+        None => offer.class.to_string(),
+    }
+}
+
+fn benefit(benefit: &Benefit) -> String {
+    let mut text = format!("{}: {}", &*benefit.kind, &*benefit.state);
+    let currency = benefit.currency.as_deref().unwrap_or_default();
+    if let Some(left) = benefit.remaining {
+        let _ = write!(text, ", {left} {currency} left");
+    }
+    if let Some(granted) = benefit.granted {
+        let _ = write!(text, ", of {granted} {currency}");
+    }
+    if let Some(end) = benefit.end_time {
+        let _ = write!(text, ", ends {end}");
+    }
+    text
+}
+
+fn word(said: &UpgradeApproval) -> String {
+    let spec = &said.spec;
+    let name = said.metadata.name.as_deref().unwrap_or_default();
+    let (what, until) = match (spec.decision, spec.expire_time) {
+        (Decision::Deny, _) => ("Deny", ", until it is deleted".to_owned()),
+        (Decision::Approve, end) => ("Approve", end.map_or_else(String::new, |end| format!(", until {end}"))),
+        (Decision::Retry, end) => ("Retry", end.map_or_else(String::new, |end| format!(", until {end}"))),
+    };
+    format!("{what} of {} by {}{until} ({name}): {}", spec.transition_hash, spec.approver, spec.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_over_what_is_shown() {
+        assert_eq!(row("said", "yes\u{1b}[2K\rno"), "  said        yes\u{fffd}[2K\u{fffd}no\n");
+    }
+}
