@@ -2,9 +2,11 @@
 //! ServiceAccount, and simulated clouds whose days pass in a second.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
+mod approvals;
 mod aws;
 mod aws_identities;
 mod bad_input;
+mod commands;
 mod identities;
 mod lives;
 mod lost_answers;

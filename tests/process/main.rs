@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "the end-to-end tests use the rest")]
 mod world;
 
+mod policies;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::{Duration, Instant};
