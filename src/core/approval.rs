@@ -47,7 +47,7 @@ pub struct Guard {
     /// What of the shipped admission policies and their bindings is missing or altered. With any of them, nothing is made
     /// sure of.
     pub flaws: Vec<Flaw>,
-    /// Since when all of them that an approval depends on have been there (wall clock): an older one may be forged.
+    /// Since when all of them that an approval depends on have been there (wall clock): only a younger one is vouched for.
     pub since: Timestamp,
     /// The kind and the name of the youngest of them.
     pub youngest: String,
@@ -94,7 +94,7 @@ impl Guard {
         if !self.flaws.is_empty() {
             return Err(Unguarded::Flaws(self.flaws.clone()));
         }
-        let vouched = said.filter(|said| said.created >= self.since).min();
+        let vouched = said.filter(|said| said.created > self.since).min();
         vouched.map(Some).ok_or_else(|| Unguarded::Older {
             approval: first.name.clone(),
             youngest: self.youngest.clone(),

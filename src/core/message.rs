@@ -247,7 +247,7 @@ impl fmt::Display for Unguarded {
                 let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
                 let parts: Vec<_> = parts.map(|(what, names)| what.to_owned() + &names).collect();
                 f.write_str(&parts.join("; "))?;
-                f.write_str(". Apply the admission policies of the operator's own version again, and look at who has approved since.")
+                f.write_str(". Put back the admission policies of the operator's own version, and look at who has approved since.")
             }
             Self::Older { approval, youngest, since } => write!(
                 f,

@@ -52,10 +52,10 @@ impl People {
     async fn approve(&self, world: &World, name: &str) {
         let asking = world.subscription("asks");
         let expires = Timestamp::now() + Duration::from_hours(1);
-        let word = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": name},
+        let approval = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": name},
             "spec": {"subscriptionName": "asks", "transitionHash": asking["status"]["transition"]["hash"],
                 "decision": "Approve", "approver": "jane", "reason": "test", "expireTime": expires.to_string()}});
-        let file = world.file(&word);
+        let file = world.file(&approval);
         let kubeconfig = format!("--kubeconfig={}", self.jane.display());
         let created = async || world.kubectl(&[&kubeconfig, "create", "-f", &file]).ok();
         world.eventually(30, created).await.expect("an approval");

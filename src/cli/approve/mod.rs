@@ -101,7 +101,7 @@ async fn decide(
     let subscription = subscription(&client, &namespace, &args.name).await?;
     let in_force = in_force(&client, &namespace, &args.name).await;
     let approver = who_am_i(&client).await?;
-    eprint!("{}", show::situation(&subscription, &in_force));
+    eprint!("{}{}", show::situation(&subscription, &in_force), show::row("you are", &approver));
     let record_attempt = match decision {
         Decision::Retry => Some(attempt::last(&client, &subscription, record_attempt).await?),
         Decision::Approve | Decision::Deny => None,
@@ -201,6 +201,27 @@ fn refusal(error: kube::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_transition_of_the_subscription_as_it_is_can_be_decided_on() {
+        let subscription = |generation: i64, status: serde_json::Value| -> Subscription {
+            let azure = serde_json::json!({"subscriptionId": "6f1a3c1e-0000-4a00-9000-00000000f7ee"});
+            let spec = serde_json::json!({"providerName": "azure", "account": {"azure": azure}, "offer": "PayAsYouGo",
+                "upgrade": {"when": "Immediately", "approval": "Manual"}});
+            let object = serde_json::json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription",
+                "metadata": {"name": "asks", "generation": generation}, "spec": spec, "status": status});
+            serde_json::from_value(object).unwrap()
+        };
+        let told = serde_json::json!({"observedGeneration": 2, "transition": {"hash": "0123456789abcdef",
+            "from": {"class": "FreeTrial"}, "to": {"class": "PayAsYouGo"}}});
+        assert_eq!(current(&subscription(2, told.clone())).unwrap().hash, "0123456789abcdef");
+        assert!(
+            current(&subscription(3, told)).unwrap_err().contains("has not yet looked"),
+            "the spec has changed since"
+        );
+        let seen = serde_json::json!({"observedGeneration": 2});
+        assert!(current(&subscription(2, seen)).unwrap_err().contains("there is no transition"));
+    }
 
     #[test]
     fn durations_are_read_as_people_write_them() {

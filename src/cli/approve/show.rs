@@ -10,12 +10,16 @@ use crate::operator::parse;
 
 /// A line of its own about `what`.
 pub fn row(what: &str, text: &str) -> String {
-    format!("  {what:<11} {}\n", printable(text))
+    format!("  {what:<11} {}\n", printable(&text.replace('\n', " ")))
 }
 
-/// Without what would move the cursor or hide something: not all that is shown was written by friends.
+/// Without what would move the cursor, turn text around or hide it: not all that is shown was written by friends.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    let misleads = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// What the Ready condition says.
@@ -45,6 +49,8 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
         None => text += &row("upgrade", "not known"),
     }
     text += &row("now", &ready(subscription));
+    let looked = status.last_observed_time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    text += &row("looked at", &looked);
     match in_force {
         Ok(said) if said.is_empty() => text += &row("said", "nothing yet"),
         Ok(said) => text.extend(said.iter().map(|said| row("said", &word(said)))),
@@ -139,5 +145,6 @@ mod tests {
     #[test]
     fn nobody_writes_over_what_is_shown() {
         assert_eq!(row("said", "yes\u{1b}[2K\rno"), "  said        yes\u{fffd}[2K\u{fffd}no\n");
+        assert_eq!(row("said", "yes\n  hash 0\u{202e}1"), "  said        yes   hash 0\u{fffd}1\n");
     }
 }
