@@ -18,6 +18,8 @@ mod certs;
 mod control_plane;
 mod error;
 mod etcd;
+#[cfg(feature = "fake-api")]
+pub mod fake_api;
 mod kubeconfig;
 mod launch;
 mod process;

@@ -1,0 +1,124 @@
+//! Refusals, in the shape of `metav1.Status`.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::kind::Kind;
+use super::schema::Cause;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// There is no such path.
+    NoPath,
+    /// All else.
+    Status(Box<Status>),
+}
+
+/// The members of a `metav1.Status`.
+#[derive(Debug)]
+pub(super) struct Status {
+    code: StatusCode,
+    reason: &'static str,
+    message: String,
+    details: Option<Value>,
+}
+
+impl Refusal {
+    fn new(code: StatusCode, reason: &'static str, message: String, details: Option<Value>) -> Self {
+        Self::Status(Box::new(Status { code, reason, message, details }))
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BadRequest", message.into(), None)
+    }
+
+    pub(super) fn not_found(kind: &Kind, name: &str) -> Self {
+        let message = format!("{} \"{name}\" not found", kind.qualified());
+        Self::new(StatusCode::NOT_FOUND, "NotFound", message, Some(details(kind, &kind.plural, name)))
+    }
+
+    pub(super) fn already_exists(kind: &Kind, name: &str) -> Self {
+        let message = format!("{} \"{name}\" already exists", kind.qualified());
+        Self::new(StatusCode::CONFLICT, "AlreadyExists", message, Some(details(kind, &kind.plural, name)))
+    }
+
+    pub(super) fn conflict(kind: &Kind, name: &str, why: &str) -> Self {
+        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified());
+        Self::new(StatusCode::CONFLICT, "Conflict", message, Some(details(kind, &kind.plural, name)))
+    }
+
+    pub(super) fn modified(kind: &Kind, name: &str) -> Self {
+        let why = "the object has been modified; please apply your changes to the latest version and try again";
+        Self::conflict(kind, name, why)
+    }
+
+    pub(super) fn invalid(kind: &Kind, name: &str, causes: &[Cause]) -> Self {
+        let texts: Vec<_> = causes.iter().map(|cause| cause.message.as_str()).collect();
+        let text = if let [one] = texts[..] { one.to_owned() } else { format!("[{}]", texts.join(", ")) };
+        let group = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };
+        let message = format!("{}{group} \"{name}\" is invalid: {text}", kind.name);
+        let causes: Vec<_> = causes
+            .iter()
+            .map(|cause| json!({"reason": cause.reason, "message": cause.message, "field": cause.field}))
+            .collect();
+        let mut details = details(kind, &kind.name, name);
+        details["causes"] = causes.into();
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, Some(details))
+    }
+
+    pub(super) fn invalid_field(kind: &Kind, name: &str, field: &str, why: &str) -> Self {
+        let message = format!("{field}: Invalid value: {why}");
+        Self::invalid(kind, name, &[Cause { reason: "FieldValueInvalid", field: field.to_owned(), message }])
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        let message = "the server does not allow this method on the requested resource".to_owned();
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Some(json!({})))
+    }
+
+    pub(super) fn unsupported_media_type(message: String) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message, Some(json!({})))
+    }
+
+    pub(super) fn expired(message: String) -> Self {
+        Self::new(StatusCode::GONE, "Expired", message, None)
+    }
+
+    pub(super) fn code(&self) -> StatusCode {
+        match self {
+            Self::NoPath => StatusCode::NOT_FOUND,
+            Self::Status(status) => status.code,
+        }
+    }
+
+    /// What is sent.
+    pub(super) fn body(&self) -> String {
+        match self {
+            Self::NoPath => "404 page not found\n".to_owned(),
+            Self::Status(status) => status.json().to_string(),
+        }
+    }
+}
+
+impl Status {
+    fn json(&self) -> Value {
+        let mut json = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.message, "reason": self.reason, "code": self.code.as_u16(),
+        });
+        if let Some(details) = &self.details {
+            json["details"] = details.clone();
+        }
+        json
+    }
+}
+
+/// What a Status is about: an object of `kind`, which some call by its resource and some by its name.
+pub(super) fn details(kind: &Kind, called: &str, name: &str) -> Value {
+    let mut details = json!({"name": name, "kind": called});
+    if !kind.group.is_empty() {
+        details["group"] = kind.group.as_str().into();
+    }
+    details
+}
