@@ -114,7 +114,7 @@ impl FakeApi {
     ///
     /// If there is anything else in it, or something in a schema that is not known here.
     pub fn install_crds(&self, yaml: &str) {
-        for definition in documents(yaml) {
+        for definition in parse_yaml(yaml) {
             assert_eq!(definition["kind"], "CustomResourceDefinition");
             for kind in kind::custom(&definition) {
                 self.shared.lock().add_kind(kind);
@@ -193,11 +193,12 @@ impl FakeApi {
             (&Method::PUT, Some(_), None | Some("status")) => writer.put(object(body)?)?,
             (&Method::PATCH, Some(_), None | Some("status")) => {
                 check_patch_type(request)?;
-                writer.patch(&object(body)?)?
+                writer.patch(body)?
             }
             (&Method::DELETE, Some(_), None) => {
                 writer.delete(&if body.is_empty() { Map::new() } else { object(body)? })?
             }
+            (&Method::PUT | &Method::PATCH, None, None) => return Err(Refusal::bad_request("name must be provided")),
             _ => return Err(Refusal::method_not_allowed()),
         };
         Ok(match done {
@@ -259,7 +260,7 @@ impl FakeApi {
 
     /// Applies all that is in `yaml`; CustomResourceDefinitions are installed.
     pub fn apply_yaml(&self, yaml: &str) -> Result<(), String> {
-        for object in documents(yaml) {
+        for object in parse_yaml(yaml) {
             if object["kind"] == "CustomResourceDefinition" {
                 for kind in kind::custom(&object) {
                     self.shared.lock().add_kind(kind);
@@ -336,7 +337,12 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::bad_request(format!("not a JSON object: {error}")))
 }
 
-fn documents(yaml: &str) -> Vec<Value> {
+/// The documents in `yaml`.
+///
+/// # Panics
+///
+/// If it is no YAML.
+pub fn parse_yaml(yaml: &str) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(yaml).expect("YAML");
     documents.into_iter().filter(|document| !document.is_null()).collect()
 }

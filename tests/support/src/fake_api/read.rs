@@ -78,7 +78,9 @@ pub(super) fn list(store: &Store, target: &Target, query: &Query, form: Form, re
     let mut metadata = json!({"resourceVersion": revision.to_string()});
     if let Some(next) = next {
         metadata["continue"] = next.into();
-        metadata["remainingItemCount"] = found.count().into();
+        if query.selector.is_empty() {
+            metadata["remainingItemCount"] = found.count().into();
+        }
     } else if target.kind.schema.is_some() {
         metadata["continue"] = "".into();
     }
@@ -86,9 +88,15 @@ pub(super) fn list(store: &Store, target: &Target, query: &Query, form: Form, re
         Form::Whole => (target.kind.api_version(), format!("{}List", target.kind.name)),
         Form::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList".to_owned()),
     };
-    let mut body = format!("{{\"apiVersion\":\"{api_version}\",\"items\":[").into_bytes();
-    body.extend_from_slice(&items);
-    body.extend_from_slice(format!("],\"kind\":\"{kind}\",\"metadata\":{metadata}}}").as_bytes());
+    let mut body = format!("{{\"apiVersion\":\"{api_version}\",\"items\":").into_bytes();
+    if count == 0 && form == Form::Metadata {
+        body.extend_from_slice(b"null"); // the real one does that
+    } else {
+        body.push(b'[');
+        body.extend_from_slice(&items);
+        body.push(b']');
+    }
+    body.extend_from_slice(format!(",\"kind\":\"{kind}\",\"metadata\":{metadata}}}").as_bytes());
     Ok(body.into())
 }
 

@@ -72,6 +72,15 @@ impl Refusal {
         Self::invalid(kind, name, &[Cause { reason: "FieldValueInvalid", field: field.to_owned(), message }])
     }
 
+    /// A custom resource of a kind that is not the one of its path.
+    pub(super) fn other_kind(kind: &Kind, given: &str, name: &str) -> Self {
+        let message = format!("Invalid value: {given:?}: must be {}", kind.name);
+        let mut details = details(kind, given, name);
+        details["causes"] = json!([{"reason": "FieldValueInvalid", "message": message, "field": "kind"}]);
+        let message = format!("{given}.{} \"{name}\" is invalid: kind: {message}", kind.group);
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, Some(details))
+    }
+
     pub(super) fn method_not_allowed() -> Self {
         let message = "the server does not allow this method on the requested resource".to_owned();
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Some(json!({})))

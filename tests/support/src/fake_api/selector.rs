@@ -44,6 +44,10 @@ impl Selector {
         Ok(())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.requirements.is_empty()
+    }
+
     pub(super) fn takes(&self, object: &Map<String, Value>) -> bool {
         self.requirements.iter().all(|requirement| requirement.holds(object))
     }

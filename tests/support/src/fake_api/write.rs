@@ -145,19 +145,26 @@ impl Writer<'_> {
     }
 
     pub(super) fn put(&mut self, object: Map<String, Value>) -> Result<Done, Refusal> {
+        let object = self.decode(object, self.name(), Refusal::bad_request)?;
         let current = match self.current() {
-            Err(_) if self.target.kind.put_creates && self.target.subresource.is_none() => return self.create(object),
+            Err(_) if self.target.kind.put_creates && self.target.subresource.is_none() => {
+                let uid = object.get("metadata").and_then(|metadata| metadata["uid"].as_str()).unwrap_or_default();
+                if !uid.is_empty() {
+                    let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
+                    return Err(Refusal::conflict(&self.target.kind, self.name(), &why));
+                }
+                return self.create(object);
+            }
             other => other?,
         };
-        let object = self.decode(object, self.name(), Refusal::bad_request)?;
         self.update(&current, object, true)
     }
 
     /// Applies a merge patch (RFC 7386).
-    pub(super) fn patch(&mut self, patch: &Map<String, Value>) -> Result<Done, Refusal> {
+    pub(super) fn patch(&mut self, patch: &[u8]) -> Result<Done, Refusal> {
         let current = self.current()?;
         let mut object = current.object.clone();
-        merge(&mut object, patch);
+        merge(&mut object, &super::object(patch)?);
         let kind = self.kind();
         let name = self.name();
         let object = self.decode(object, name, |message| Refusal::invalid_field(&kind, name, "patch", &message))?;
@@ -172,10 +179,15 @@ impl Writer<'_> {
         strict: impl Fn(String) -> Refusal,
     ) -> Result<Map<String, Value>, Refusal> {
         let kind = &self.target.kind;
+        let given_name =
+            object.get("metadata").and_then(|metadata| metadata["name"].as_str()).unwrap_or_default().to_owned();
         for (member, expected) in [("apiVersion", kind.api_version()), ("kind", kind.name.clone())] {
             match object.get(member).and_then(Value::as_str) {
                 Some(given) if given == expected => {}
                 None if kind.schema.is_none() => drop(object.insert(member.to_owned(), expected.into())),
+                Some(given) if kind.schema.is_some() && member == "kind" => {
+                    return Err(Refusal::other_kind(kind, given, &given_name));
+                }
                 given => {
                     let given = given.unwrap_or_default();
                     return Err(Refusal::bad_request(format!(
@@ -231,7 +243,9 @@ impl Writer<'_> {
                     format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old["uid"]);
                 return Err(Refusal::conflict(&kind, name, &why));
             }
-            return Err(Refusal::invalid_field(&kind, name, "metadata.uid", "field is immutable"));
+            if self.target.subresource.is_none() {
+                return Err(Refusal::invalid_field(&kind, name, "metadata.uid", "field is immutable"));
+            }
         }
         let version = given("resourceVersion");
         if version.is_empty() {

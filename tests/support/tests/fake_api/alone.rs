@@ -1,0 +1,1 @@
+//! What a real API server cannot be made to do at will.

@@ -1,0 +1,1 @@
+//! kube's client and its watcher over the fake API server.
