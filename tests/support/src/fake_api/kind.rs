@@ -75,7 +75,7 @@ pub(super) fn built_in() -> Vec<Kind> {
             ..kind("", "namespaces", "Namespace")
         },
         kind("", "secrets", "Secret"),
-        Kind { delete_returns_object: true, writes_blindly: false, ..kind("", "serviceaccounts", "ServiceAccount") },
+        Kind { delete_returns_object: true, ..kind("", "serviceaccounts", "ServiceAccount") },
         Kind { put_creates: true, writes_blindly: false, ..kind("coordination.k8s.io", "leases", "Lease") },
         Kind { put_creates: true, ..kind("events.k8s.io", "events", "Event") },
         Kind { has_status: true, ..admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy") },
@@ -131,6 +131,9 @@ pub(super) fn fill_in(kind: &Kind, object: &mut Map<String, Value>) {
         }
         "Secret" => {
             object.entry("type").or_insert_with(|| "Opaque".into());
+        }
+        "Lease" => {
+            object.entry("spec").or_insert_with(|| Value::Object(Map::new()));
         }
         "Event" => {
             for (name, value) in [

@@ -199,11 +199,12 @@ impl FakeApi {
                 writer.delete(&if body.is_empty() { Map::new() } else { object(body)? })?
             }
             (&Method::PUT | &Method::PATCH, None, None) => return Err(Refusal::bad_request("name must be provided")),
-            _ => return Err(Refusal::method_not_allowed()),
+            _ => return Err(Refusal::method_not_allowed(&target.kind)),
         };
         Ok(match done {
             Done::Created(version) => (StatusCode::CREATED, Body::Whole(form.of_version(&version))),
             Done::Written(version) => (StatusCode::OK, Body::Whole(form.of_version(&version))),
+            Done::Ended(object) => (StatusCode::OK, Body::Whole(form.of_object(&object).into())),
             Done::Deleted(version) => (StatusCode::OK, Body::Whole(write::deleted(&version).into())),
         })
     }

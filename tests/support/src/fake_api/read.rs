@@ -62,24 +62,27 @@ pub(super) fn list(store: &Store, target: &Target, query: &Query, form: Form, re
         None => (revision, ""),
     };
     let namespace = target.namespace.as_deref();
-    let found = store.list(&target.kind, namespace, start, revision);
-    let mut found = found.filter(|version| query.selector.takes(&version.object)).peekable();
-    let mut items = Vec::new();
-    let mut count = 0;
-    while count < query.limit.unwrap_or(usize::MAX) {
-        let Some(version) = found.next() else { break };
-        if count > 0 {
-            items.push(b',');
+    let mut found = store.list(&target.kind, namespace, start, revision);
+    let (mut items, mut count) = (Vec::new(), 0);
+    let mut next = None;
+    for version in found.by_ref() {
+        if query.limit == Some(count) {
+            next = Some(version); // whether it is selected or not, as the real one does it
+            break;
         }
-        items.extend_from_slice(&item(form, version));
-        count += 1;
+        if query.selector.takes(&version.object) {
+            if count > 0 {
+                items.push(b',');
+            }
+            items.extend_from_slice(&item(form, version));
+            count += 1;
+        }
     }
-    let next = found.peek().map(|next| format!("{revision}.{}", target.kind.key(&next.namespace, &next.name)));
     let mut metadata = json!({"resourceVersion": revision.to_string()});
     if let Some(next) = next {
-        metadata["continue"] = next.into();
+        metadata["continue"] = format!("{revision}.{}", target.kind.key(&next.namespace, &next.name)).into();
         if query.selector.is_empty() {
-            metadata["remainingItemCount"] = found.count().into();
+            metadata["remainingItemCount"] = (found.count() + 1).into();
         }
     } else if target.kind.schema.is_some() {
         metadata["continue"] = "".into();

@@ -38,14 +38,22 @@ impl Refusal {
         Self::new(StatusCode::NOT_FOUND, "NotFound", message, Some(details(kind, &kind.plural, name)))
     }
 
-    pub(super) fn already_exists(kind: &Kind, name: &str) -> Self {
-        let message = format!("{} \"{name}\" already exists", kind.qualified());
+    pub(super) fn already_exists(kind: &Kind, name: &str, is_ending: bool) -> Self {
+        let ending = if is_ending { "object is being deleted: " } else { "" };
+        let message = format!("{ending}{} \"{name}\" already exists", kind.qualified());
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message, Some(details(kind, &kind.plural, name)))
     }
 
     pub(super) fn conflict(kind: &Kind, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified());
         Self::new(StatusCode::CONFLICT, "Conflict", message, Some(details(kind, &kind.plural, name)))
+    }
+
+    /// A delete of another object, or of another version, than was expected.
+    pub(super) fn other_than_expected(kind: &Kind, name: &str, why: &str) -> Self {
+        let group = if kind.group.is_empty() { String::new() } else { format!(".{}", kind.group) };
+        let message = format!("Operation cannot be fulfilled on {}{group} \"{name}\": {why}", kind.name);
+        Self::new(StatusCode::CONFLICT, "Conflict", message, Some(details(kind, &kind.name, name)))
     }
 
     pub(super) fn modified(kind: &Kind, name: &str) -> Self {
@@ -72,6 +80,23 @@ impl Refusal {
         Self::invalid(kind, name, &[Cause { reason: "FieldValueInvalid", field: field.to_owned(), message }])
     }
 
+    /// A patch that makes an object with unknown fields.
+    pub(super) fn invalid_patch(why: &str) -> Self {
+        let message = format!("Invalid value: \"\": {why}");
+        let details = json!({"causes": [{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]});
+        let message = format!(" \"\" is invalid: patch: {message}");
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, Some(details))
+    }
+
+    /// A write that does not say which resourceVersion it is about.
+    pub(super) fn blind(kind: &Kind, name: &str) -> Self {
+        let (field, why) = ("metadata.resourceVersion", "Invalid value: 0: must be specified for an update");
+        let mut details = details(kind, &kind.plural, name);
+        details["causes"] = json!([{"reason": "FieldValueInvalid", "message": why, "field": field}]);
+        let message = format!("{} \"{name}\" is invalid: {field}: {why}", kind.qualified());
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, Some(details))
+    }
+
     /// A custom resource of a kind that is not the one of its path.
     pub(super) fn other_kind(kind: &Kind, given: &str, name: &str) -> Self {
         let message = format!("Invalid value: {given:?}: must be {}", kind.name);
@@ -81,13 +106,14 @@ impl Refusal {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", message, Some(details))
     }
 
-    pub(super) fn method_not_allowed() -> Self {
-        let message = "the server does not allow this method on the requested resource".to_owned();
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Some(json!({})))
+    pub(super) fn method_not_allowed(kind: &Kind) -> Self {
+        let message = format!("this method is not supported on resources of kind \"{}\"", kind.qualified());
+        let details = details(kind, &kind.plural, "");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message, Some(details))
     }
 
     pub(super) fn unsupported_media_type(message: String) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message, Some(json!({})))
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message, None)
     }
 
     pub(super) fn expired(message: String) -> Self {
@@ -125,8 +151,12 @@ impl Status {
 
 /// What a Status is about: an object of `kind`, which some call by its resource and some by its name.
 pub(super) fn details(kind: &Kind, called: &str, name: &str) -> Value {
-    let mut details = json!({"name": name, "kind": called});
-    if !kind.group.is_empty() {
+    let mut details = json!({"kind": called});
+    if !name.is_empty() {
+        details["name"] = name.into();
+    }
+    // Where a kind is called by its name, Events are those of the core group.
+    if !kind.group.is_empty() && called != "Event" {
         details["group"] = kind.group.as_str().into();
     }
     details

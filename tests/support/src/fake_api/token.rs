@@ -41,7 +41,9 @@ pub(super) fn issue(issuer: &Issuer, account: &Version, request: &Map<String, Va
     let answer = json!({
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {"name": subject.name, "namespace": subject.namespace, "creationTimestamp": time(now)},
+        "metadata": {
+            "name": subject.name, "namespace": subject.namespace, "uid": subject.uid, "creationTimestamp": time(now),
+        },
         "spec": {"audiences": subject.audiences, "expirationSeconds": seconds, "boundObjectRef": null},
         "status": {"token": issuer(&subject), "expirationTimestamp": time(subject.end)},
     });

@@ -9,6 +9,7 @@ use super::{
     kind::{self, Kind},
     refusal::{Refusal, details},
     request::{Query, Target},
+    schema::Cause,
     store::{Store, Version, Write},
 };
 
@@ -31,6 +32,8 @@ const NAME_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 pub(super) enum Done {
     Created(Arc<Version>),
     Written(Arc<Version>),
+    /// Gone by its last finalizer, with what was made of it and is not stored.
+    Ended(Map<String, Value>),
     /// Deleted, with the object's last version.
     Deleted(Arc<Version>),
 }
@@ -84,10 +87,11 @@ impl Writer<'_> {
             object.remove("status");
         }
         kind::fill_in(&kind, &mut object);
-        let (object, is_filled_in) = check(&kind, &name, object)?;
+        let (object, is_filled_in) = check(&kind, &name, object, Vec::new())?;
         let namespace = self.namespace().to_owned();
-        if self.store.get(&kind, &kind.key(&namespace, &name)).is_some() {
-            return Err(Refusal::already_exists(&kind, &name));
+        if let Some(there) = self.store.get(&kind, &kind.key(&namespace, &name)) {
+            let is_ending = there.object["metadata"].get("deletionTimestamp").is_some();
+            return Err(Refusal::already_exists(&kind, &name, is_ending));
         }
         Ok(Done::Created(self.store.write(Write { kind, namespace, name, object, is_filled_in })))
     }
@@ -108,8 +112,10 @@ impl Writer<'_> {
                 name
             }
             (None, None) => {
-                let why = "name or generateName is required";
-                return Err(Refusal::invalid_field(&self.target.kind, "", "metadata.name", why));
+                let field = "metadata.name".to_owned();
+                let message = format!("{field}: Required value: name or generateName is required");
+                let cause = Cause { reason: "FieldValueRequired", field, message };
+                return Err(Refusal::invalid(&self.target.kind, "", &[cause]));
             }
         };
         if is_name(&name) {
@@ -145,7 +151,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn put(&mut self, object: Map<String, Value>) -> Result<Done, Refusal> {
-        let object = self.decode(object, self.name(), Refusal::bad_request)?;
+        let mut object = self.decode(object, self.name(), Refusal::bad_request)?;
         let current = match self.current() {
             Err(_) if self.target.kind.put_creates && self.target.subresource.is_none() => {
                 let uid = object.get("metadata").and_then(|metadata| metadata["uid"].as_str()).unwrap_or_default();
@@ -153,6 +159,7 @@ impl Writer<'_> {
                     let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: ");
                     return Err(Refusal::conflict(&self.target.kind, self.name(), &why));
                 }
+                member(&mut object, "metadata")?.remove("resourceVersion");
                 return self.create(object);
             }
             other => other?,
@@ -165,9 +172,7 @@ impl Writer<'_> {
         let current = self.current()?;
         let mut object = current.object.clone();
         merge(&mut object, &super::object(patch)?);
-        let kind = self.kind();
-        let name = self.name();
-        let object = self.decode(object, name, |message| Refusal::invalid_field(&kind, name, "patch", &message))?;
+        let object = self.decode(object, self.name(), |message| Refusal::invalid_patch(&message))?;
         self.update(&current, object, false)
     }
 
@@ -237,21 +242,20 @@ impl Writer<'_> {
         let metadata = member(&mut object, "metadata")?;
         let given = |name: &str| metadata.get(name).and_then(Value::as_str).unwrap_or_default();
         let uid = given("uid");
-        if !uid.is_empty() && old["uid"] != uid {
-            if is_put {
-                let why =
-                    format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old["uid"]);
-                return Err(Refusal::conflict(&kind, name, &why));
-            }
-            if self.target.subresource.is_none() {
-                return Err(Refusal::invalid_field(&kind, name, "metadata.uid", "field is immutable"));
-            }
+        let is_another = !uid.is_empty() && old["uid"] != uid;
+        if is_another && is_put {
+            let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old["uid"]);
+            return Err(Refusal::conflict(&kind, name, &why));
+        }
+        let mut causes = Vec::new();
+        if is_another && self.target.subresource.is_none() {
+            let message = format!("metadata.uid: Invalid value: {uid:?}: field is immutable");
+            causes.push(Cause { reason: "FieldValueInvalid", field: "metadata.uid".to_owned(), message });
         }
         let version = given("resourceVersion");
         if version.is_empty() {
             if !kind.writes_blindly {
-                let why = "0x0: must be specified for an update";
-                return Err(Refusal::invalid_field(&kind, name, "metadata.resourceVersion", why));
+                return Err(Refusal::blind(&kind, name));
             }
         } else if old["resourceVersion"] != version {
             return Err(Refusal::modified(&kind, name));
@@ -263,7 +267,7 @@ impl Writer<'_> {
             }
         }
         let object = self.separate(current, object);
-        let (mut object, _) = check(&kind, name, object)?;
+        let (mut object, _) = check(&kind, name, object, causes)?;
         if object == current.object && !current.is_filled_in {
             return Ok(Done::Written(Arc::clone(current)));
         }
@@ -276,7 +280,8 @@ impl Writer<'_> {
         }
         let is_ended = old.get("deletionTimestamp").is_some() && object["metadata"].get("finalizers").is_none();
         if is_ended {
-            return Ok(Done::Written(self.store.remove(current)));
+            self.store.remove(current);
+            return Ok(Done::Ended(object));
         }
         let (namespace, name) = (current.namespace.clone(), current.name.clone());
         Ok(Done::Written(self.store.write(Write { kind, namespace, name, object, is_filled_in: false })))
@@ -301,13 +306,11 @@ impl Writer<'_> {
         let metadata = &current.object["metadata"];
         for (what, label) in [("uid", "UID"), ("resourceVersion", "ResourceVersion")] {
             let expected = options.get("preconditions").and_then(|conditions| conditions.get(what));
-            if expected.is_some_and(|expected| !expected.is_null() && *expected != metadata[what]) {
-                let why = format!(
-                    "Precondition failed: {label} in precondition: {}, {label} in object meta: {}",
-                    expected.and_then(Value::as_str).unwrap_or_default(),
-                    metadata[what].as_str().unwrap_or_default()
-                );
-                return Err(Refusal::conflict(&current.kind, &current.name, &why));
+            if let Some(expected) = expected.and_then(Value::as_str).filter(|expected| metadata[what] != *expected) {
+                let is = metadata[what].as_str().unwrap_or_default();
+                let why =
+                    format!("the {label} in the precondition ({expected}) does not match the {label} in record ({is})");
+                return Err(Refusal::other_than_expected(&current.kind, &current.name, &why));
             }
         }
         if metadata.get("finalizers").is_some() {
@@ -375,13 +378,19 @@ fn merge(object: &mut Map<String, Value>, patch: &Map<String, Value>) {
     }
 }
 
-/// Fills in what the schema says and checks the object against it. Tells whether something was filled in.
-fn check(kind: &Kind, name: &str, object: Map<String, Value>) -> Result<(Map<String, Value>, bool), Refusal> {
-    let Some(schema) = &kind.schema else { return Ok((object, false)) };
+/// Fills in what the schema says and checks the object against it, beside the `causes` there are. Tells whether something was filled in.
+fn check(
+    kind: &Kind,
+    name: &str,
+    object: Map<String, Value>,
+    mut causes: Vec<Cause>,
+) -> Result<(Map<String, Value>, bool), Refusal> {
     let mut value = Value::Object(object);
-    let is_filled_in = schema.fill_in(&mut value);
-    let mut causes = Vec::new();
-    schema.check(&value, &mut String::new(), &mut causes);
+    let mut is_filled_in = false;
+    if let Some(schema) = &kind.schema {
+        is_filled_in = schema.fill_in(&mut value);
+        schema.check(&value, &mut String::new(), &mut causes);
+    }
     match value {
         Value::Object(object) if causes.is_empty() => Ok((object, is_filled_in)),
         _ => Err(Refusal::invalid(kind, name, &causes)),

@@ -1,5 +1,7 @@
 //! What is compared of an answer. What is random is numbered in the order in which it is first seen.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 /// What was seen of the random things of one API server.
@@ -90,19 +92,14 @@ fn number(seen: &mut Vec<String>, text: &str) -> usize {
     })
 }
 
-/// The message is compared where it is made of the request alone. Of causes, which field it is and what kind of fault.
+/// The message is compared where it is made of the request alone, and of the causes the fields: the real one tells some
+/// faults twice, and those of rules in CEL, or of the object as a whole (`<nil>`), beside those of the schema.
 fn status(status: &mut Value) {
     let is_plain = matches!(status["reason"].as_str(), Some("NotFound" | "AlreadyExists"));
     if !is_plain {
         status.as_object_mut().unwrap().remove("message");
     }
-    let Some(causes) = status.pointer_mut("/details/causes").and_then(Value::as_array_mut) else { return };
-    // The real one says so where it did not evaluate rules in CEL.
-    causes.retain(|cause| {
-        !cause["message"].as_str().unwrap_or_default().contains("some validation rules were not checked")
-    });
-    for cause in causes.iter_mut() {
-        cause.as_object_mut().unwrap().remove("message");
-    }
-    causes.sort_by_key(Value::to_string);
+    let Some(causes) = status.pointer_mut("/details/causes") else { return };
+    let fields = causes.as_array().unwrap().iter().map(|cause| cause["field"].as_str().unwrap().to_owned());
+    *causes = fields.filter(|field| field != "<nil>").collect::<BTreeSet<_>>().into_iter().collect();
 }

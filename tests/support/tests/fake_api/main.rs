@@ -22,8 +22,8 @@ use crate::{
 };
 
 /// How many rounds there are, how many operations are in each, and how many watches are compared after it.
-const ROUNDS: usize = 8;
-const OPERATIONS: usize = 700;
+const ROUNDS: usize = 6;
+const OPERATIONS: usize = 600;
 const WATCHES: usize = 24;
 
 /// The kinds, as they are shipped.
@@ -82,7 +82,7 @@ async fn a_real_api_server_gives_the_same_answers() {
         ROUNDS * WATCHES,
         began.elapsed()
     );
-    assert!(refused > compared / 10 && refused < compared / 2, "{refused} of {compared} were refused");
+    assert!(refused > compared / 10 && refused < compared * 2 / 3, "{refused} of {compared} were refused");
     assert!(events > ROUNDS * WATCHES, "{events} events say little");
 }
 
@@ -96,21 +96,6 @@ async fn compare(
     let (code_of_real, answer_of_real) = real.send(operation).await;
     let fake = (code_of_fake, masks_of_fake.answer(&answer_of_fake));
     let real = (code_of_real, masks_of_real.answer(&answer_of_real));
-    if fake != real && std::env::var_os("KEEP").is_some() {
-        if fake.0 != real.0 || fake.1["reason"] != real.1["reason"] {
-            println!(
-                "DIFF {} {} {:?}\n  fake {} {}\n  real {} {}",
-                operation.method,
-                operation.path,
-                operation.body,
-                fake.0,
-                fake.1,
-                real.0,
-                String::from_utf8_lossy(&answer_of_real)
-            );
-        }
-        return code_of_real;
-    }
     assert!(
         fake == real,
         "{operation:#?}\nthe fake one says {}: {:#}\nthe real one says {}: {:#}\nunmasked: {}",
