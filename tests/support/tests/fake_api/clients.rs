@@ -118,10 +118,10 @@ async fn the_watcher_is_told_of_everything_through_its_time_outs_and_a_compactio
         loop {
             match events.next().await.unwrap() {
                 Ok(watcher::Event::InitDone) => lists += 1,
-                Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease)) => {
-                    if lease.spec.unwrap().lease_transitions == i32::try_from(number).ok() {
-                        break;
-                    }
+                Ok(watcher::Event::Apply(lease) | watcher::Event::InitApply(lease))
+                    if lease.spec.as_ref().unwrap().lease_transitions == i32::try_from(number).ok() =>
+                {
+                    break;
                 }
                 _ => {}
             }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many rounds there are, how many operations are in each, and how many watches are compared after it.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 5;
 const OPERATIONS: usize = 600;
 const WATCHES: usize = 24;
 
@@ -35,7 +35,9 @@ pub(crate) fn crds() -> Vec<String> {
 /// A fake API server with the kinds.
 pub(crate) fn fake_api() -> FakeApi {
     let api = FakeApi::new(|| "2026-11-25T12:00:00Z".parse().unwrap());
-    crds().iter().for_each(|yaml| api.install_crds(yaml));
+    for yaml in crds() {
+        api.install_crds(&yaml);
+    }
     api
 }
 

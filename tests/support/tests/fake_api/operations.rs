@@ -383,8 +383,8 @@ impl Operations {
             1 => patch["metadata"]["labels"] = json!({"team": "a"}),
             _ => {}
         }
-        let path = format!("{}/status{}", self.object_path(kind), self.query());
-        Operation::patch(path, patch)
+        let at = format!("{}/status{}", self.object_path(kind), self.query());
+        Operation::patch(at, patch)
     }
 
     /// Adds what must be met for the patch to be taken.
@@ -437,8 +437,8 @@ impl Operations {
             // Their ends are another story.
             patch["metadata"].as_object_mut().map(|metadata| metadata.remove("finalizers"));
         }
-        let path = format!("{}{}", self.object_path(kind), self.query());
-        Operation::patch(path, patch)
+        let at = format!("{}{}", self.object_path(kind), self.query());
+        Operation::patch(at, patch)
     }
 
     fn put(&mut self) -> Operation {
