@@ -269,6 +269,19 @@ impl Verdict {
         }
     }
 
+    /// Whether the account is on the desired offer; `None` where a call may have been made of which nobody knows what it did.
+    pub const fn upgraded(&self) -> Option<bool> {
+        match self {
+            Self::OfferInPlace(_) => Some(true),
+            Self::Upgrading
+            | Self::VerifyingUpgrade { .. }
+            | Self::UpgradeUnresolved { .. }
+            | Self::RetryHeld { .. }
+            | Self::UpgradeContradicted { .. } => None,
+            _ => Some(false),
+        }
+    }
+
     /// Whether a person could upgrade the account now: what the portal shows as "Upgrade now".
     pub const fn upgrade_available(&self) -> bool {
         matches!(

@@ -166,7 +166,7 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     // Who has not looked does not take back what was seen.
     if decision.seen.is_some() {
         say("UpgradeAvailable", verdict.upgrade_available().into(), verdict.reason(), &message);
-        say("Upgraded", matches!(verdict, Verdict::OfferInPlace(_)).into(), verdict.reason(), &message);
+        say("Upgraded", verdict.upgraded().map_or(Status::Unknown, Into::into), verdict.reason(), &message);
     }
     let (holds, not) = match verdict.progress() {
         Progress::Settled => (None, &["Reconciling", "Stalled"][..]),
@@ -328,6 +328,27 @@ mod tests {
         let status = status(&decision, context);
         let observed = conditions::find(&status.conditions, "Observed").unwrap();
         assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_not_denied() {
+        let upgraded = |verdict| {
+            let status = after(&api::SubscriptionStatus::default(), verdict);
+            conditions::find(&status.conditions, "Upgraded").unwrap().status.clone()
+        };
+        let record = || "up-1".to_owned();
+        let verifying = Verdict::VerifyingUpgrade {
+            record: record(),
+            settled_at: Timestamp::now(),
+            accepted: false,
+            operation: None,
+        };
+        let unresolved = Verdict::UpgradeUnresolved { record: record(), attempt: 1, why: None, hash: None };
+        for verdict in [Verdict::Upgrading, verifying, unresolved, Verdict::UpgradeContradicted { record: record() }] {
+            assert_eq!(upgraded(verdict.clone()), "Unknown", "{verdict:?}");
+        }
+        assert_eq!(upgraded(waiting()), "False");
+        assert_eq!(upgraded(Verdict::UpgradeAccepted { end: None }), "False", "taken, and not converted");
     }
 
     #[test]
