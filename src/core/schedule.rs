@@ -69,9 +69,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
             let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
             Next::After(left.max(Duration::from_secs(5)))
         }
-        Verdict::UpgradeHeld(_) | Verdict::AccountConflict(_) | Verdict::ApprovalPolicyMissing(_) => {
-            Next::After(Duration::from_mins(5))
-        }
+        Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Next::After(Duration::from_mins(5)),
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
         Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(SignedDuration::from_hours(1)),
         Verdict::BenefitsUnknown { .. } | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
@@ -83,7 +81,9 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         Verdict::NotEligible { unread, .. } if !unread.is_empty() => after(SignedDuration::from_mins(15)),
         Verdict::NotEligible { why: NotEligible::UnknownState(_) | NotEligible::UnclearAcceptance(_), .. }
         | Verdict::AwaitingApproval { .. }
-        | Verdict::WrongAccount { .. } => after(LONGEST),
+        | Verdict::WrongAccount { .. }
+        // When the other one goes, a watch tells.
+        | Verdict::AccountConflict(_) => after(LONGEST),
         Verdict::AccountClosed
         | Verdict::OfferInPlace(_)
         | Verdict::ConversionOverdue { .. }

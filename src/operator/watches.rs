@@ -45,7 +45,9 @@ fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
             if let Change::Replaced(former) = &change {
                 after(operator, former);
             }
-            if change != Change::None {
+            // A status that is gone, as after a restore, says nothing to anybody until the next look.
+            let is_told = subscription.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
+            if change != Change::None || !is_told {
                 // After a restart what status planned still holds, so that not everything is looked at at once.
                 let work = Work::Subscription(key);
                 match planned(&subscription) {
