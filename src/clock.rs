@@ -7,6 +7,43 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// The time by the wall clock.
+pub fn wall() -> Timestamp {
+    #[cfg(test)]
+    if let Some(time) = virtual_time::wall() {
+        return time;
+    }
+    Timestamp::now()
+}
+
+/// A wall clock for tests that goes with tokio's paused one.
+#[cfg(test)]
+pub mod virtual_time {
+    use std::cell::Cell;
+
+    use jiff::{SignedDuration, Timestamp};
+    use tokio::time::Instant;
+
+    thread_local! {
+        static STARTED: Cell<Option<(Timestamp, Instant)>> = const { Cell::new(None) };
+    }
+    tokio::task_local! {
+        /// By how much the clock of the machine is wrong that a task runs on.
+        pub static SKEW: SignedDuration;
+    }
+
+    /// From here on the wall clock of this thread shows `start`, and goes on with tokio's clock.
+    pub fn begin(start: Timestamp) {
+        STARTED.set(Some((start, Instant::now())));
+    }
+
+    pub(super) fn wall() -> Option<Timestamp> {
+        let (start, began) = STARTED.get()?;
+        let skew = SKEW.try_with(|skew| *skew).unwrap_or_default();
+        start.checked_add(began.elapsed()).ok()?.checked_add(skew).ok()
+    }
+}
+
 /// What time it is for the providers' billing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BillingClock(Option<Scale>);
@@ -32,7 +69,7 @@ impl BillingClock {
 
     /// The billing time now.
     pub fn now(&self) -> Timestamp {
-        self.at(Timestamp::now())
+        self.at(wall())
     }
 
     /// The billing time when the wall clock shows `wall`. Times that no calendar holds are clamped to its ends.

@@ -19,6 +19,8 @@ pub mod api;
 pub mod cli;
 pub mod clock;
 pub mod core;
+#[cfg(test)]
+mod faults;
 pub mod operator;
 pub mod providers;
 pub mod runtime;

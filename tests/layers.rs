@@ -9,7 +9,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("clock", &[]),
     ("core", &[]),
     ("api", &["core"]),
-    ("providers", &["core"]),
+    ("providers", &["clock", "core"]),
     ("runtime", &[]),
     ("simulator", &["clock"]),
     ("operator", &["api", "clock", "core", "providers", "runtime"]),

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::api::{self, AwsCredentials, AzureCredentials};
+use crate::clock;
 use crate::core::provider::ProviderError;
 use crate::providers::{Assertions, Secret as Hidden, aws, azure};
 
@@ -314,7 +315,7 @@ struct Tokens {
 impl Tokens {
     async fn get(&self) -> Result<Hidden, ProviderError> {
         let mut kept = self.kept.lock().await;
-        if let Some((token, _)) = kept.as_ref().filter(|(_, end)| end.duration_since(Timestamp::now()) > MARGIN) {
+        if let Some((token, _)) = kept.as_ref().filter(|(_, end)| end.duration_since(clock::wall()) > MARGIN) {
             return Ok(token.clone());
         }
         let request = TokenRequest {

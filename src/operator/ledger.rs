@@ -15,6 +15,7 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::api;
+use crate::clock;
 use crate::core::account::AccountId;
 use crate::core::decide::{Note, Plan};
 use crate::core::desired::Claimant;
@@ -256,7 +257,7 @@ fn is_invalid(error: &kube::Error) -> bool {
 }
 
 fn intent(plan: &Plan) -> api::Intent {
-    let window = Timestamp::now().saturating_add(SEND_WINDOW).unwrap_or(Timestamp::MAX);
+    let window = clock::wall().saturating_add(SEND_WINDOW).unwrap_or(Timestamp::MAX);
     let not_after = plan.approval.as_ref().and_then(|approval| approval.expires).map_or(window, |end| end.min(window));
     api::Intent {
         id: Uuid::new_v4().to_string(),
@@ -318,7 +319,7 @@ fn log(status: &mut api::UpgradeRecordStatus, event: &str, message: &str) {
         status.timeline.remove(TIMELINE_MAX / 2);
     }
     let message = Some(message).filter(|text| !text.is_empty()).map(Into::into);
-    status.timeline.push(api::TimelineEntry { time: Timestamp::now().into(), event: event.into(), message });
+    status.timeline.push(api::TimelineEntry { time: clock::wall().into(), event: event.into(), message });
 }
 
 #[cfg(test)]

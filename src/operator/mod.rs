@@ -31,6 +31,8 @@ use crate::runtime::events::Events;
 use crate::runtime::queue::{Next, Queue};
 
 pub use self::run::{Config, Error, run};
+#[cfg(test)]
+pub(crate) use self::run::{Pass, lead};
 
 /// Who writes, in managed fields.
 const FIELD_MANAGER: &str = "payg-operator";

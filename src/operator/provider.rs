@@ -9,6 +9,7 @@ use tracing::{debug, info};
 
 use crate::api;
 use crate::api::conditions::{self, Condition, Statement, Status};
+use crate::clock;
 use crate::clock::BillingClock;
 use crate::core::provider::ProviderError;
 use crate::providers::{Sighting, Survey};
@@ -53,7 +54,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let before = object.status.clone().unwrap_or_default();
     let mut after = before.clone();
     let generation = object.metadata.generation.unwrap_or_default();
-    say(&mut after.conditions, &works, generation, Timestamp::now());
+    say(&mut after.conditions, &works, generation, clock::wall());
     after.observed_generation = Some(generation);
     report::write(&operator.namespaced::<api::BillingProvider>(key), &object.metadata, &before, &after).await?;
     if is_ready(&before) != is_ready(&after) {

@@ -3,10 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::api::{self, BillingProviderSpec};

@@ -12,6 +12,7 @@ use tracing::info;
 
 use crate::api;
 use crate::api::conditions;
+use crate::clock;
 use crate::core::account::AccountId;
 use crate::core::decide::{orphan, wants_progress};
 use crate::core::observation::Observation;
@@ -64,18 +65,18 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     };
     operator.metrics.unwatched(name, false);
     let is_claimed = care == Care::Exists;
-    if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, Timestamp::now()) {
+    if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, clock::wall()) {
         info!(record = name, ?note, "a record that no Subscription looks after was settled by observation");
         operator.ledger.note(&stored, &note).await?;
         return Ok(Next::After(SOON));
     }
     let clock = operator.settings.clock;
     if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
-        return Ok(Next::After(ask_again(pause, Some(&record), Timestamp::now())));
+        return Ok(Next::After(ask_again(pause, Some(&record), clock::wall())));
     }
     Ok(Next::After(match record.state {
-        RecordState::Intended | RecordState::Unknown if Timestamp::now() < record.settled_at() => {
-            while_verifying(record.settled_at(), Timestamp::now())
+        RecordState::Intended | RecordState::Unknown if clock::wall() < record.settled_at() => {
+            while_verifying(record.settled_at(), clock::wall())
         }
         // The provider takes its time, by the calendar of billing.
         _ => clock.wall_until(clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX)),

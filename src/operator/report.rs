@@ -1,6 +1,5 @@
 //! What people get to see of a pass: status, events. Written only when it changes.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
@@ -11,6 +10,7 @@ use tracing::{debug, info};
 
 use crate::api;
 use crate::api::conditions::{self, Statement, Status};
+use crate::clock;
 use crate::core::decide::Decision;
 use crate::core::record::Record;
 use crate::core::schedule;
@@ -30,7 +30,7 @@ pub async fn subscription(
     record: Option<&Record>,
 ) -> kube::Result<Next> {
     let clock = operator.settings.clock;
-    let wall = Timestamp::now();
+    let wall = clock::wall();
     let next_check = match decision.next {
         schedule::Next::At(time) => Some(time),
         schedule::Next::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
@@ -119,7 +119,7 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
     let mut said = Vec::new();
     for (type_, status) in [("Ready", Status::False), ("Stalled", Status::True)] {
         let statement = Statement { type_, status, reason: INVALID, message: &message };
-        conditions::set(&mut said, statement, generation, Timestamp::now());
+        conditions::set(&mut said, statement, generation, clock::wall());
     }
     let is_said = |condition: &Value| {
         condition["type"] == "Stalled"

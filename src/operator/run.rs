@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use kube::Client;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tracing::info;
@@ -86,33 +87,56 @@ const NAME: &str = "payg-operator";
 
 type Task = Result<(), http::Error>;
 
+/// An operator that is put together and does not run yet.
+struct Parts {
+    operator: Arc<Operator>,
+    watched: Watches,
+    metrics: engine::Metrics,
+}
+
+/// Puts together the operator that works with `client` and the `clouds`.
+fn assemble(
+    client: &Client,
+    clouds: (azure::Connections, aws::Connections),
+    ambient: HashSet<String>,
+    settings: Settings,
+    pod_name: &str,
+    registry: &mut Registry,
+) -> Parts {
+    let metrics = engine::Metrics::register(registry);
+    let queue = Arc::new(Queue::new(MIN_INTERVAL));
+    let watched = Watches::new(&metrics);
+    engine::register_queue(registry, &queue);
+    engine::register_watches(registry, &watched);
+    let operator = Arc::new(Operator {
+        ledger: Ledger::new(client.clone()),
+        providers: Providers::new(client.clone(), clouds.0, clouds.1, ambient),
+        index: Mutex::new(Index::default()),
+        queue,
+        events: Events::new(client.clone(), "payg-operator.io/operator", pod_name, &metrics),
+        metrics: Metrics::register(registry),
+        settings,
+        claiming: tokio::sync::Mutex::default(),
+        client: client.clone(),
+    });
+    Parts { operator, watched, metrics }
+}
+
+/// The bounds of passes of which so many run at once.
+const fn limits(workers: usize) -> Limits {
+    Limits { workers, deadline: PASS_DEADLINE, grace: GRACE }
+}
+
 /// Runs the operator until it is told to stop.
 pub async fn run(config: Config) -> Result<(), Error> {
     let shutdown = shutdown::on_signal()?;
     let user_agent = concat!("payg-operator/", env!("CARGO_PKG_VERSION"));
     let client = client::connect(config.kubeconfig.as_deref(), user_agent).await?;
+    let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
     let mut registry = Registry::with_prefix("payg_operator");
-    let engine_metrics = engine::Metrics::register(&mut registry);
-    let queue = Arc::new(Queue::new(MIN_INTERVAL));
-    let (watched, pulse) = (Watches::new(&engine_metrics), Pulse::default());
-    engine::register_queue(&mut registry, &queue);
-    engine::register_watches(&mut registry, &watched);
-    let operator = Arc::new(Operator {
-        ledger: Ledger::new(client.clone()),
-        providers: Providers::new(
-            client.clone(),
-            azure::Connections::new(config.azure)?,
-            aws::Connections::new(config.aws)?,
-            config.ambient_identity_namespaces,
-        ),
-        index: Mutex::new(Index::default()),
-        queue: Arc::clone(&queue),
-        events: Events::new(client.clone(), "payg-operator.io/operator", &config.pod_name, &engine_metrics),
-        metrics: Metrics::register(&mut registry),
-        settings: config.settings,
-        claiming: tokio::sync::Mutex::default(),
-        client: client.clone(),
-    });
+    let Parts { operator, watched, metrics: engine_metrics } =
+        assemble(&client, clouds, config.ambient_identity_namespaces, config.settings, &config.pod_name, &mut registry);
+    let (queue, pulse) = (Arc::clone(&operator.queue), Pulse::default());
     let mut tasks: Tasks<Task> = Tasks::new();
     watches::start(&operator, &watched, &mut tasks, Ok);
     let listener = http::bind(config.listen).await?;
@@ -130,12 +154,11 @@ pub async fn run(config: Config) -> Result<(), Error> {
         ended = tasks.next_ended() => return Err(unexpected(ended)),
         () = shutdown.cancelled() => return Ok(()),
     };
-    let limits = Limits { workers: config.workers, deadline: PASS_DEADLINE, grace: GRACE };
     let pass = move |work| {
         let operator = Arc::clone(&operator);
         async move { operator.pass(work).await }
     };
-    let work = workers::run(queue, limits, engine_metrics, pulse, shutdown.clone(), pass);
+    let work = workers::run(queue, limits(config.workers), engine_metrics, pulse, shutdown.clone(), pass);
     tasks.spawn(WORKERS, async move {
         work.await;
         Ok(())
@@ -153,6 +176,33 @@ pub async fn run(config: Config) -> Result<(), Error> {
         }
         _ => Err(unexpected(ended)),
     }
+}
+
+/// A pass, and what it ends with.
+#[cfg(test)]
+pub(crate) type Pass = std::pin::Pin<Box<dyn Future<Output = crate::runtime::queue::Next> + Send>>;
+
+/// Watches and passes as [`run`] does, without a lease: as a replica that takes itself for the leader, rightly or not. Each
+/// pass runs inside of `around`.
+#[cfg(test)]
+pub(crate) async fn lead(
+    client: Client,
+    clouds: (azure::Connections, aws::Connections),
+    settings: Settings,
+    around: impl Fn(Pass) -> Pass + Send + Sync + 'static,
+) {
+    let mut registry = Registry::default();
+    let Parts { operator, watched, metrics } =
+        assemble(&client, clouds, HashSet::new(), settings, "replica", &mut registry);
+    let mut tasks: Tasks<()> = Tasks::new();
+    watches::start(&operator, &watched, &mut tasks, |()| ());
+    watched.synced().await;
+    let queue = Arc::clone(&operator.queue);
+    let pass = move |work| {
+        let operator = Arc::clone(&operator);
+        around(Box::pin(async move { operator.pass(work).await }))
+    };
+    workers::run(queue, limits(4), metrics, Pulse::default(), tokio_util::sync::CancellationToken::new(), pass).await;
 }
 
 const WORKERS: &str = "workers";

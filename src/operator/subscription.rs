@@ -9,6 +9,7 @@ use kube::{Api, ResourceExt};
 use tracing::{info, warn};
 
 use crate::api;
+use crate::clock;
 use crate::core::account::AccountId;
 use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{self, Decision, Effect, Plan, decide};
@@ -69,7 +70,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
         Err(error) => {
             let detail = format!("what the operator needs from the cluster cannot be read: {error}");
             let error = ProviderError::Transient { detail };
-            let decision = decide::unobserved(&parse::previous(&subscription), Timestamp::now(), error);
+            let decision = decide::unobserved(&parse::previous(&subscription), clock::wall(), error);
             return report::subscription(operator, &subscription, &decision, None).await;
         }
     };
@@ -77,6 +78,10 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let operation = follow(&read, look.as_ref()).await;
     let inputs = inputs(operator, &read, look, operation);
     let mut decision = decide(&inputs);
+    if read.record.as_ref().is_some_and(|record| record.stored.is_none()) {
+        // What is to be noted in it cannot be for now.
+        decision.next = schedule::Next::Backoff(None);
+    }
     match act(operator, &read, &decision).await? {
         Acted::Nothing => report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await,
         Acted::Requested(record, pause) => {
@@ -204,7 +209,7 @@ fn inputs(
     look: Option<Result<Observation, ProviderError>>,
     operation: Option<Operation>,
 ) -> Inputs {
-    let now = Now { billing: operator.settings.clock.now(), wall: Timestamp::now() };
+    let now = Now { billing: operator.settings.clock.now(), wall: clock::wall() };
     Inputs {
         desired: read.desired.clone(),
         subject: read.subject.clone(),
@@ -275,7 +280,7 @@ async fn claim(
     plan: &Plan,
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
-    let is_capped = operator.index().requests_within_an_hour(Timestamp::now()) >= operator.settings.upgrades_per_hour;
+    let is_capped = operator.index().requests_within_an_hour(clock::wall()) >= operator.settings.upgrades_per_hour;
     if is_capped || !still_holds(operator, read).await? {
         return Ok(None);
     }
@@ -311,7 +316,7 @@ async fn send(
     claim: Claim,
     plan: &Plan,
 ) -> (Record, Option<Duration>) {
-    let sent = Timestamp::now();
+    let sent = clock::wall();
     let name = claim.record.name_any();
     info!(%account, record = name, attempt = claim.number, "requesting the upgrade");
     let request = UpgradeRequest {

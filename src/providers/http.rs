@@ -68,6 +68,10 @@ pub(super) async fn exchange(request: RequestBuilder) -> Result<Answer, NoAnswer
 
 /// Sends `request`, once, and reads the answer, which may have `largest` bytes.
 pub(super) async fn exchange_up_to(largest: usize, request: RequestBuilder) -> Result<Answer, NoAnswer> {
+    #[cfg(test)]
+    if let Ok(wire) = wire::WIRE.try_with(Clone::clone) {
+        return wire::exchange(&wire, largest, request).await;
+    }
     let mut response = request.send().await.map_err(|error| {
         // The connection failed in the connector: name, TCP or TLS. The request was not handed to it.
         if error.is_connect() { NoAnswer::NotConnected(chain(error)) } else { NoAnswer::Broken(chain(error)) }
@@ -169,4 +173,51 @@ pub(super) fn check(what: &str, url: &Url) -> Result<(), ProviderError> {
 /// The address without a slash at its end, so that paths can be put after it.
 pub(super) fn address(configured: Option<&Url>, built_in: &str) -> String {
     configured.map_or(built_in, Url::as_str).trim_end_matches('/').to_owned()
+}
+
+/// What stands for the network where tests run in virtual time.
+#[cfg(test)]
+pub(crate) mod wire {
+    use std::pin::Pin;
+    use std::sync::Arc;
+
+    use super::{Answer, NoAnswer};
+
+    /// Why there is no answer.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Lost {
+        /// There was no connection.
+        NotConnected,
+        /// It broke off.
+        Broken,
+    }
+
+    type Answered = Result<http::Response<Vec<u8>>, Lost>;
+    type Answering = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+    /// Answers requests.
+    pub(crate) type Wire = Arc<dyn Fn(http::Request<Vec<u8>>) -> Answering + Send + Sync>;
+
+    tokio::task_local! {
+        /// What a task's requests go to instead of the network.
+        pub(crate) static WIRE: Wire;
+    }
+
+    pub(super) async fn exchange(
+        wire: &Wire,
+        largest: usize,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, NoAnswer> {
+        let request: http::Request<reqwest::Body> = request.build().and_then(TryInto::try_into).unwrap();
+        let request = request.map(|body| body.as_bytes().unwrap_or_default().to_vec());
+        let (parts, body) = match wire(request).await {
+            Err(Lost::NotConnected) => return Err(NoAnswer::NotConnected("connection refused".to_owned())),
+            Err(Lost::Broken) => return Err(NoAnswer::Broken("connection reset".to_owned())),
+            Ok(response) => response.into_parts(),
+        };
+        if body.len() > largest {
+            return Err(NoAnswer::TooLarge(largest));
+        }
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
 }

@@ -6,6 +6,8 @@ pub mod aws;
 pub mod azure;
 mod http;
 #[cfg(test)]
+pub(crate) use http::wire;
+#[cfg(test)]
 mod test_server;
 
 use std::time::Duration;
@@ -107,13 +109,11 @@ async fn within<T>(
     })
 }
 
-/// The error of an upgrade that failed before it was sent. An odd answer to a request for credentials proves
-/// nothing about them, but that there was no upgrade is sure.
+/// The error of an upgrade that failed before it was sent. Whatever kept it from being sent, that there was no upgrade is
+/// sure: it may be tried again in minutes, and the look before that says what is wrong.
 fn not_sent(error: ProviderError) -> ProviderError {
     match error {
-        ProviderError::Protocol { detail } => {
-            ProviderError::Transient { detail: format!("the upgrade was not sent: {detail}") }
-        }
-        other => other,
+        throttled @ ProviderError::Throttled { .. } => throttled,
+        error => ProviderError::Transient { detail: format!("the upgrade was not sent: {error}") },
     }
 }

@@ -100,6 +100,22 @@ fn client(mut config: Config, user_agent: &str) -> Result<Client, Error> {
     Ok(builder.with_layer(&TimeoutLayer::new(HEADER_TIMEOUT)).with_layer(&MapErrLayer::new(explain)).build())
 }
 
+/// A client over `service` instead of the network, with the same bound on calls.
+#[cfg(test)]
+pub(crate) fn over<S>(service: S) -> Client
+where
+    S: tower::Service<
+            http::Request<kube::client::Body>,
+            Response = http::Response<payg_test_support::fake_api::Body>,
+            Error = BoxError,
+            Future: Send,
+        > + Send
+        + 'static,
+{
+    use tower::ServiceExt;
+    Client::new(tower::timeout::Timeout::new(service, HEADER_TIMEOUT).map_err(explain), "default")
+}
+
 async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, Error> {
     let fail = |source| Error::Kubeconfig { path: path.to_owned(), source };
     let kubeconfig = Kubeconfig::read_from(path).map_err(fail)?;

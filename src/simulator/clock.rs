@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::clock::BillingClock;
 
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +35,7 @@ impl VirtualClock {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.at(Timestamp::now())
+        self.at(clock::wall())
     }
 
     /// The billing time when the wall clock shows `wall`, in whole steps of 100 ns: no service of Microsoft writes more
@@ -53,19 +54,19 @@ impl VirtualClock {
 
     /// Goes on from now, `rate` times as fast as the wall clock.
     pub(crate) fn set_rate(&mut self, rate: u32) {
-        let wall = Timestamp::now();
+        let wall = clock::wall();
         *self = Self::new(BillingClock::scaled(self.at(wall), wall, rate));
     }
 
     /// How many billing seconds pass in a second of the wall clock.
     fn rate(&self) -> u32 {
-        let (wall, second) = (Timestamp::now(), SignedDuration::from_secs(1));
+        let (wall, second) = (clock::wall(), SignedDuration::from_secs(1));
         let passed = self.clock.at(wall + second).duration_since(self.clock.at(wall));
         u32::try_from(passed.as_secs()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn read(&self) -> Reading {
-        let wall_time = Timestamp::now();
+        let wall_time = clock::wall();
         Reading { billing_time: self.at(wall_time), wall_time, rate: self.rate() }
     }
 }

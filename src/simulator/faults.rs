@@ -3,11 +3,12 @@
 use std::fmt;
 
 use axum::http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::operation::OperationName;
+use crate::clock;
 
 /// A fault to inject. The first one that matches a request fires.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,7 +93,7 @@ impl fmt::Display for RetryAfter {
         if !self.date {
             return write!(f, "{}", self.seconds);
         }
-        let then = Timestamp::now() + SignedDuration::from_secs(self.seconds.into());
+        let then = clock::wall() + SignedDuration::from_secs(self.seconds.into());
         write!(f, "{}", then.strftime("%a, %d %b %Y %H:%M:%S GMT"))
     }
 }

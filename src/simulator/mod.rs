@@ -7,6 +7,8 @@ mod control;
 mod credit;
 mod faults;
 mod jwt;
+#[cfg(test)]
+pub(crate) mod local;
 mod operation;
 mod past;
 mod patch;
@@ -103,6 +105,10 @@ impl Running {
     }
 }
 
+fn service(shared: &Arc<world::Shared>) -> Router {
+    Router::new().nest("/_sim", control::router()).fallback(protocol::serve).with_state(Arc::clone(shared))
+}
+
 /// Starts a simulator, which listens when this returns.
 pub async fn start(config: Config) -> Result<Running, Error> {
     let listen_error = |source| Error::Listen { address: config.listen, source };
@@ -113,11 +119,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let stop = CancellationToken::new();
     let world = world::World::new(url.clone(), clock::VirtualClock::new(config.clock), config.seed);
     let shared = Arc::new(world::Shared::new(world, stop.clone()));
-    let service = Router::new()
-        .nest("/_sim", control::router())
-        .fallback(protocol::serve)
-        .with_state(Arc::clone(&shared))
-        .into_make_service_with_connect_info::<tls::Peer>();
+    let service = service(&shared).into_make_service_with_connect_info::<tls::Peer>();
     let listener = tls::TlsListener::new(tcp, address, tls, stop.clone());
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     Ok(Running { url, ca_pem, shared, server: tokio::spawn(server.into_future()), stop: stop.drop_guard() })

@@ -7,7 +7,6 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::aws;
@@ -16,6 +15,7 @@ use super::faults::{self, Kind, LateAnswer, RetryAfter};
 use super::operation::OperationName;
 use super::tls::Peer;
 use super::world::{Asked, Shared, World};
+use crate::clock;
 
 /// What Azure sends, and whoever says nothing else.
 const JSON: &str = "application/json; charset=utf-8";
@@ -212,7 +212,7 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
         let fault = faults::take(&mut world.faults, target.operation(), account.as_deref());
         let delivery = deliver(&mut world, &call, &target, fault.as_ref());
         world.log(Asked {
-            wall_time: Timestamp::now(),
+            wall_time: clock::wall(),
             operation: target.operation(),
             account,
             method: call.method.to_string(),

@@ -24,6 +24,7 @@ use super::faults::Fault;
 use super::operation::OperationName;
 use super::past::Past;
 use super::state::{Invalid, State};
+use crate::clock;
 
 /// How many requests the log keeps; the oldest are dropped.
 const REQUESTS_KEPT: usize = 100_000;
@@ -229,7 +230,7 @@ impl World {
 
     /// Enters an upgrade in the ledger.
     fn enter(&mut self, account: String, by: By, now: Timestamp) {
-        self.ledger.push(Applied { account, billing_time: now, wall_time: Timestamp::now(), by });
+        self.ledger.push(Applied { account, billing_time: now, wall_time: clock::wall(), by });
     }
 
     /// Whether a client or an account is of this tenant.

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 
+use crate::clock;
 use crate::providers::http::{Answer, CONNECT_TIMEOUT, NoAnswer, excerpt, exchange};
 
 /// What the answers' `Date` headers tell: AWS's clock, as it was last.
@@ -71,7 +72,7 @@ impl HttpConnector for Connector {
             let request = reqwest_request(request).map_err(|odd| ConnectorError::user(Lost::NotSent(odd).into()))?;
             // The first byte is written when there is a connection, which takes no longer than this.
             let latest = not_after.map(|end| end.saturating_sub(CONNECT_TIMEOUT).unwrap_or(Timestamp::MIN));
-            if latest.is_some_and(|latest| Timestamp::now() > latest) {
+            if latest.is_some_and(|latest| clock::wall() > latest) {
                 let late = "too little time was left".to_owned();
                 return Err(ConnectorError::user(Lost::NotSent(late).into()));
             }

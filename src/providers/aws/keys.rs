@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use super::connector::Dates;
 use super::failure::Failure;
 use super::settings::Connections;
+use crate::clock;
 use crate::core::account::AwsAccountId;
 use crate::core::provider::ProviderError;
 use crate::providers::assertion::Claims;
@@ -189,7 +190,7 @@ impl KeyRing {
 
 fn is_valid(credentials: &Credentials) -> bool {
     let Some(expiry) = credentials.expiry() else { return true };
-    let left = expiry.duration_since(std::time::SystemTime::now()).unwrap_or(Duration::ZERO);
+    let left = expiry.duration_since(clock::wall().into()).unwrap_or(Duration::ZERO);
     SignedDuration::try_from(left).is_ok_and(|left| left > MARGIN)
 }
 

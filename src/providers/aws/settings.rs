@@ -1,15 +1,19 @@
 //! Where AWS is. All of it is the operator's own configuration; nothing here ever comes from a custom resource.
 
+use std::time::SystemTime;
+
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use url::Url;
 
 use super::connector::{self, Dates};
+use crate::clock;
 use crate::core::provider::ProviderError;
 use crate::providers::http::{address, builder, built, check, https, https_once, parse_anchors};
 
@@ -18,6 +22,16 @@ use crate::providers::http::{address, builder, built, check, https, https_once, 
 const REGION: &str = "us-east-1";
 /// Where an upgrade is asked for. <https://docs.aws.amazon.com/general/latest/gr/billing.html>
 const FREE_TIER: &str = "https://freetier.us-east-1.api.aws";
+
+/// What the SDK takes the time of signatures from.
+#[derive(Debug)]
+struct OurClock;
+
+impl TimeSource for OurClock {
+    fn now(&self) -> SystemTime {
+        clock::wall().into()
+    }
+}
 
 /// The operator's configuration for AWS. By default it is where Amazon runs it.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +102,8 @@ impl Connections {
             .retry_config(RetryConfig::disabled())
             .disable_clock_skew_correction(true) // signatures are of our clock, whatever a Date header says
             .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .time_source(OurClock);
         config.set_app_name(AppName::new(concat!("payg-operator-", env!("CARGO_PKG_VERSION"))).ok());
         if let Some(endpoint) = &self.endpoint {
             config = config.endpoint_url(address(Some(endpoint), ""));

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 
 use super::assertion::carried;
+use crate::clock;
 use crate::core::provider::ProviderError;
 use crate::providers::Secret;
 
@@ -127,6 +128,6 @@ impl fmt::Debug for Signer {
 #[async_trait]
 impl ClientAssertion for Signer {
     async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> azure_core::Result<String> {
-        self.sign(Timestamp::now()).map_err(carried)
+        self.sign(clock::wall()).map_err(carried)
     }
 }

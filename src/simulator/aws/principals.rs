@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::Service;
 use super::errors::{Failure, Problem};
 use super::sigv4::{self, Authorization};
+use crate::clock;
 use crate::simulator::jwt::Federated;
 use crate::simulator::protocol::Call;
 use crate::simulator::world::World;
@@ -178,7 +179,7 @@ pub(crate) fn begin_session(world: &mut World, role: &Role, name: &str, seconds:
     let random = &mut world.random;
     let digits: String = (0..16).map(|_| char::from(BASE_32[random.usize(..32)])).collect();
     let mut text = |length| -> String { (0..length).map(|_| random.alphanumeric()).collect() };
-    let now = Timestamp::now();
+    let now = clock::wall();
     let session = Session {
         key_id: format!("ASIA{digits}"),
         role: role.arn.clone(),
@@ -205,7 +206,7 @@ pub(crate) fn authenticate(world: &World, call: &Call, service: Service) -> Resu
     let authorization = Authorization::of(call).map_err(signature_problem)?;
     authorization.check_scope(service.signing_name()).map_err(signature_problem)?;
     let unknown = || Failure::new(Problem::UnknownClient, "The security token included in the request is invalid.");
-    let now = Timestamp::now();
+    let now = clock::wall();
     let (caller, secret) = find(world, call, authorization.key_id).ok_or_else(unknown)?;
     if let Some(session) = world.aws.principals.sessions.get(authorization.key_id)
         && session.expires <= now

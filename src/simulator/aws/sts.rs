@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use super::Service;
 use super::errors::{Failure, Problem};
 use super::principals::{self, Caller, Role, Session};
 use super::xml;
+use crate::clock;
 use crate::simulator::jwt::{CLOCK_SKEW, Federated, Token};
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::World;
@@ -194,7 +193,7 @@ fn check_token(world: &World, role: &Role, token: &Token) -> Result<(), Failure>
                 .into(),
         );
     }
-    let now = Timestamp::now().as_duration().as_secs_f64();
+    let now = clock::wall().as_duration().as_secs_f64();
     if claims.exp <= now {
         let (now, end) = (now.floor(), claims.exp.floor());
         let text = format!("Token expired: current date/time {now} must be before the expiration date/time {end}");

@@ -2,7 +2,6 @@
 //! <https://github.com/Azure/azure-resource-manager-rpc>, version 1.0.
 
 use axum::http::{Method, StatusCode};
-use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -10,6 +9,7 @@ use super::account::{Snapshot, State};
 use super::entra::{self, Client, TokenProblem};
 use super::offer::Offer;
 use super::rights;
+use crate::clock;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::World;
 
@@ -94,7 +94,7 @@ pub(crate) fn authenticate(world: &World, call: &Call, id: &str, audiences: &[&s
         TokenProblem::Unknown => ("InvalidAuthenticationToken", "The access token is invalid.".to_owned()),
         TokenProblem::Expired(at) => (
             "ExpiredAuthenticationToken",
-            format!("The access token expiry UTC time '{at}' is earlier than current UTC time '{}'.", Timestamp::now()),
+            format!("The access token expiry UTC time '{at}' is earlier than current UTC time '{}'.", clock::wall()),
         ),
         TokenProblem::Audience(audience) => (
             "InvalidAuthenticationTokenAudience",

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use ring::digest;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, VerificationAlgorithm};
 use serde::{Deserialize, Deserializer};
@@ -15,6 +14,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::entra::{Client, Refusal};
+use crate::clock;
 use crate::simulator::jwt::{CLOCK_SKEW, Federated, Token};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -83,7 +83,7 @@ fn check_own(client: &Client, token: &Token, endpoint: &str) -> Result<(), Refus
         );
     };
     let wrong = |reason: &str| format!("Client assertion contains an invalid signature. [Reason - {reason}]");
-    if !certificate.valid.contains(&Timestamp::now().as_second()) {
+    if !certificate.valid.contains(&clock::wall().as_second()) {
         return refuse(700_027, wrong("The key used is expired."));
     }
     let algorithm: &dyn VerificationAlgorithm = match header.alg.as_str() {
@@ -148,7 +148,7 @@ fn check_federated(client: &Client, token: &Token) -> Result<(), Refusal> {
 }
 
 fn check_time(token: &Token) -> Result<(), Refusal> {
-    let now = Timestamp::now().as_duration().as_secs_f64();
+    let now = clock::wall().as_duration().as_secs_f64();
     if token.claims.exp > now && token.claims.nbf <= now + CLOCK_SKEW {
         return Ok(());
     }

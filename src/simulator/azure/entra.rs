@@ -15,6 +15,7 @@ use super::assertion::{self, Certificate};
 use super::broker;
 use super::imds::ManagedIdentity;
 use super::rights::Rights;
+use crate::clock;
 use crate::simulator::jwt::Federated;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::{World, object_id};
@@ -80,7 +81,7 @@ pub(crate) fn check(world: &World, call: &Call, audiences: &[&str]) -> Result<Cl
     let (scheme, token) = header.split_once(' ').ok_or(TokenProblem::Unknown)?;
     let known = world.tokens.get(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
     let token = known.ok_or(TokenProblem::Unknown)?;
-    if token.expires <= Timestamp::now() {
+    if token.expires <= clock::wall() {
         return Err(TokenProblem::Expired(token.expires));
     }
     if !audiences.contains(&token.audience.as_str()) {
@@ -113,7 +114,7 @@ pub(super) struct Issued {
 
 /// Issues a token for `audience` to `client`.
 pub(super) fn issue(world: &mut World, client: Client, audience: String) -> Issued {
-    let now = Timestamp::now();
+    let now = clock::wall();
     let lifetime = SignedDuration::from_secs(client.token_lifetime_seconds.into());
     // Adding an absolute duration saturates; the error is for calendar units only.
     let expires = now.saturating_add(lifetime).unwrap_or(now);
@@ -147,7 +148,7 @@ impl Refusal {
 
     fn reply(self, world: &mut World) -> Reply {
         let (trace, correlation) = (world.uuid(), world.uuid());
-        let time = Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let time = clock::wall().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let (code, message) = (self.code, self.message);
         let body = json!({
             "error": self.error,

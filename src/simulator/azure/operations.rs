@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Refusal;
 use super::settings::{Broker, Rejection, Unsuccessful};
+use crate::clock;
 use crate::simulator::world::{By, World};
 
 /// An upgrade that was accepted.
@@ -80,7 +81,7 @@ impl Operations {
 /// Accepts an upgrade, and carries it out when it is due: perhaps at once. The answer is its id.
 pub(crate) fn accept(world: &mut World, account: &str, key: &str, broker: &Broker, now: Timestamp) -> String {
     let id = world.uuid();
-    let due = Timestamp::now() + SignedDuration::from_secs(broker.operation_seconds.into());
+    let due = clock::wall() + SignedDuration::from_secs(broker.operation_seconds.into());
     let (key, account) = (key.to_owned(), account.to_owned());
     let operation =
         Operation { id: id.clone(), account, key: key.clone(), started: now, due, broker: broker.clone(), end: None };
@@ -95,7 +96,7 @@ pub(crate) fn accept(world: &mut World, account: &str, key: &str, broker: &Broke
 
 /// Carries out what is due.
 pub(crate) fn settle(world: &mut World) {
-    let now = Timestamp::now();
+    let now = clock::wall();
     while let Some((due, id)) = world.operations.running.first().filter(|(due, _)| *due <= now).cloned() {
         let time = world.clock.at(due);
         carry_out(world, due, &id, time);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Target;
 use super::arm;
 use super::entra::Client;
+use crate::clock;
 use crate::simulator::faults::RetryAfter;
 use crate::simulator::protocol::Reply;
 use crate::simulator::world::object_id;
@@ -118,7 +119,7 @@ impl Buckets {
             Kind::Reads => (limits.read_bucket, limits.reads_per_second),
             Kind::Writes | Kind::Deletes => (limits.write_bucket, limits.writes_per_second),
         };
-        let now = Timestamp::now();
+        let now = clock::wall();
         let key = (client.id.clone(), counted.scope.clone(), counted.kind);
         let bucket = self.0.entry(key).or_insert(Bucket { tokens: size.into(), at: now });
         let passed = now.duration_since(bucket.at).max(SignedDuration::ZERO).as_secs_f64();

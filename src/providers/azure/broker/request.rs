@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Map, Value, json};
 use url::Url;
 use uuid::Uuid;
 
 use super::operation;
+use crate::clock;
 use crate::core::provider::ProviderError;
 use crate::providers::azure::arm::with_headers;
 use crate::providers::azure::http::{Answer, ArmError, NoAnswer, excerpt, exchange};
@@ -41,7 +41,7 @@ impl Call<'_> {
         let body = json!({"properties": {"targetOffer": request.transition.to.name(), "acceptCharges": true}});
         let post = with_headers(client.post(url), token).header("Idempotency-Key", request.key.to_string()).json(&body);
         // The first byte is written when there is a connection, which takes no longer than this.
-        let in_time = Duration::try_from(request.not_after.duration_since(Timestamp::now()));
+        let in_time = Duration::try_from(request.not_after.duration_since(clock::wall()));
         if !in_time.is_ok_and(|in_time| in_time >= CONNECT_TIMEOUT) {
             return Err(self.not_sent(&format!("too little time is left until {}", request.not_after)));
         }

@@ -1,0 +1,179 @@
+//! What can go wrong at an effect.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::effect::Side;
+
+/// What goes wrong, or happens, at an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Fault {
+    /// The process dies before it.
+    CrashBefore,
+    /// The process dies when it is done, before it learns of that.
+    CrashAfter,
+    /// There is no connection.
+    Unsent,
+    /// The request is lost, and no answer comes.
+    Lost,
+    /// The connection breaks off before the request arrives.
+    Cut,
+    /// Done, and no answer comes.
+    DoneSilent,
+    /// Done, and the connection breaks off.
+    DoneCut,
+    /// Done, and the answer is this status of a gateway.
+    DoneStatus(u16),
+    /// Not done; the answer is this status.
+    Status(u16),
+    /// Done so many seconds later; no answer comes.
+    Late(u16),
+    /// Done, and the answer is no JSON.
+    Garbled,
+    /// Done, and the answer has no end.
+    Huge,
+    /// Not done; the answer leads elsewhere.
+    Redirect,
+    /// Done twice.
+    Twice,
+    /// The answer is as it was before the last write, or two minutes ago.
+    Stale,
+    /// The answer is as it was when the run began.
+    Old,
+    /// The process is stopped for so many seconds right before it.
+    Pause(u16),
+    /// Somebody does something right before it.
+    World(Happening),
+}
+
+/// What somebody else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Happening {
+    /// Another replica begins to believe that it leads.
+    SecondLeader,
+    /// The Subscription is deleted, and created again under its name.
+    Recreated,
+    /// The Subscription is deleted.
+    Deleted,
+    /// Somebody else claims the account.
+    SecondClaimant,
+    /// The Subscription's status is lost, as by a restored backup.
+    StatusWiped,
+    /// `when: Never`.
+    Never,
+    /// `suspend: true`.
+    Suspended,
+    /// A person says Deny.
+    Denied,
+    /// The cloud takes another secret from now on, and the Secret has it a little later.
+    Rotated,
+    /// A person upgrades the account in the portal.
+    UpgradedByPerson,
+    /// The account gets new benefits.
+    ToppedUp,
+}
+
+impl Happening {
+    pub(super) const ALL: [Self; 11] = [
+        Self::SecondLeader,
+        Self::Recreated,
+        Self::Deleted,
+        Self::SecondClaimant,
+        Self::StatusWiped,
+        Self::Never,
+        Self::Suspended,
+        Self::Denied,
+        Self::Rotated,
+        Self::UpgradedByPerson,
+        Self::ToppedUp,
+    ];
+}
+
+/// Later than the time-out of a request.
+const LATE: u16 = 15;
+/// Later than an attempt is taken for settled, and the next one follows.
+const VERY_LATE: u16 = 200;
+/// Longer than an attempt may be sent after its record was written.
+const LONG: u16 = 45;
+
+impl Fault {
+    /// For how long it goes on.
+    pub(super) fn lasts(self) -> Duration {
+        match self {
+            Self::Late(seconds) | Self::Pause(seconds) => Duration::from_secs(seconds.into()),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Everything that can go wrong anywhere.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        [Side::ApiRead, Side::ApiWatch, Side::ApiWrite, Side::CloudRead, Side::Upgrade].into_iter().flat_map(Self::of)
+    }
+
+    /// Everything that can go wrong at an effect of `side`. A crash around a read is left out: it leaves what one after the
+    /// write before it, or before the write after it, leaves.
+    pub(super) fn of(side: Side) -> Vec<Self> {
+        use Fault::{
+            CrashAfter, CrashBefore, Cut, DoneCut, DoneSilent, DoneStatus, Garbled, Huge, Late, Lost, Old, Pause,
+            Redirect, Stale, Status, Twice, Unsent,
+        };
+        let here: &[Self] = match side {
+            Side::ApiRead => &[Unsent, Lost, Status(403), Status(429), Status(500), Garbled, Stale, Old],
+            Side::ApiWatch => &[Unsent, Status(410)],
+            Side::ApiWrite => &[
+                CrashBefore,
+                CrashAfter,
+                Unsent,
+                Lost,
+                DoneSilent,
+                DoneCut,
+                DoneStatus(504),
+                Status(403),
+                Status(409),
+                Status(429),
+                Status(500),
+                Late(LATE),
+                Late(VERY_LATE),
+                Garbled,
+                Pause(LONG),
+            ],
+            Side::CloudRead => {
+                &[Unsent, Lost, Cut, Status(401), Status(403), Status(429), Status(503), Garbled, Huge, Redirect, Stale]
+            }
+            Side::Upgrade => &[
+                CrashBefore,
+                CrashAfter,
+                Unsent,
+                Lost,
+                Cut,
+                DoneSilent,
+                DoneCut,
+                DoneStatus(502),
+                DoneStatus(504),
+                Status(400),
+                Status(403),
+                Status(409),
+                Status(429),
+                Status(500),
+                Status(503),
+                Late(LATE),
+                Late(VERY_LATE),
+                Garbled,
+                Huge,
+                Redirect,
+                Twice,
+                Pause(LONG),
+            ],
+        };
+        here.iter().copied().chain(Happening::ALL.map(Self::World)).collect()
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::World(happening) => write!(f, "{happening:?}"),
+            fault => write!(f, "{fault:?}"),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! One run: a workload, a plan of what goes wrong, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use payg_test_support::fake_api::FakeApi;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::effect::Effect;
+use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
+use super::world::{Plan, Signal, World};
+use super::{api, cloud};
+use crate::clock::{self, BillingClock, virtual_time};
+use crate::core::account::AccountId;
+use crate::operator::{Settings, lead};
+use crate::providers::{aws, azure, wire};
+use crate::simulator::local::Local;
+
+/// Where the clouds are, by the operator's configuration.
+const URL: &str = "https://clouds.example";
+/// When workloads are made.
+const BEGIN: &str = "2026-03-01T12:00:00Z";
+/// How long a run goes on when all is settled.
+const QUIET: Duration = Duration::from_mins(16);
+/// From when on nothing may be written any more: the list of all accounts, which is read every five minutes, shows that one has
+/// been upgraded, and has it looked at once more.
+const LAST_WORDS: Duration = Duration::from_mins(6);
+/// When a refused upgrade is not tried again, as nobody wants it any more.
+const LAST_REFUSAL: Duration = Duration::from_hours(4);
+/// How long a dead process takes to be started again.
+const RESTART: Duration = Duration::from_secs(2);
+/// How long a run may take.
+const LONGEST: Duration = Duration::from_hours(8);
+
+/// The state of the world from which the runs of a workload begin.
+pub(super) struct Snapshot {
+    pub(super) workload: Workload,
+    api: FakeApi,
+    cloud: String,
+    at: Timestamp,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) trace: Vec<Effect>,
+    /// What must not be.
+    pub(super) violations: Vec<String>,
+    /// How many effects there were until all was settled.
+    points: usize,
+    pub(super) end: End,
+    /// From the last fault until the end was reached.
+    pub(super) took: Duration,
+    pub(super) attempts: usize,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// The verdict on the first Subscription, and on the other one.
+    pub(super) verdict: String,
+    pub(super) other: String,
+    /// The state of the record.
+    pub(super) record: String,
+    /// How often the account was upgraded, by the operator and by anybody.
+    pub(super) ours: usize,
+    pub(super) all: usize,
+}
+
+impl Outcome {
+    /// The effects until all was settled.
+    pub(super) fn points(&self) -> &[Effect] {
+        &self.trace[..self.points]
+    }
+}
+
+/// When all was settled, and how many effects there were by then.
+#[derive(Clone, Copy)]
+struct Settled {
+    at: Duration,
+    points: usize,
+}
+
+/// In virtual time, on this thread.
+fn in_virtual_time<T>(at: Timestamp, future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        virtual_time::begin(at);
+        fastrand::seed(1); // jitter
+        future.await
+    })
+}
+
+/// Makes the workload and lets the operator work without faults up to where its runs begin.
+pub(super) fn prepare(workload: Workload) -> Snapshot {
+    in_virtual_time(BEGIN.parse().unwrap(), async {
+        let api = FakeApi::new(clock::wall);
+        api::install(&api);
+        let cloud = Local::new(URL, BillingClock::real(), 1);
+        cloud.control("POST", "/accounts", workload.account_settings(clock::wall())).await;
+        cloud.control("POST", "/clients", workload.client(SECRET)).await;
+        if workload.lost_before > 0 {
+            let fault = json!({"operation": "upgrade", "count": workload.lost_before, "kind": "cut"});
+            cloud.control("POST", "/faults", fault).await;
+        }
+        // An approval counts from when the policies are there.
+        sleep(Duration::from_secs(60)).await;
+        for object in [workload.secret(TEAM, SECRET), workload.provider(TEAM), workload.subscription(TEAM)] {
+            api.apply(&object).unwrap();
+        }
+        let (world, signals) = World::new(api, cloud, workload, &Plan::new());
+        if workload.two_claimants {
+            sleep(Duration::from_secs(1)).await;
+            world.second_claimant();
+        }
+        if let Begin::At(verdict) = workload.begin {
+            let replica = start(&world, 0);
+            while verdict_of(&world, TEAM).as_deref() != Some(verdict) {
+                assert!(world.began.elapsed() < LONGEST, "{}: never {verdict}: {}", workload.name, end(&world).await);
+                // Less than the shortest time between two passes.
+                sleep(Duration::from_millis(50)).await;
+            }
+            replica.abort();
+            let _ = replica.await;
+        }
+        drop(signals);
+        decide(&world);
+        Snapshot { workload, api: world.api.fork(clock::wall), cloud: world.cloud.save(), at: clock::wall() }
+    })
+}
+
+/// What a person says before the run begins, where the workload asks one.
+fn decide(world: &World) {
+    let Some(subscription) = world.api.get("Subscription", TEAM, NAME) else { return };
+    let hash = subscription["status"]["transition"]["hash"].as_str().unwrap_or("0000000000000000");
+    let decision = match (world.workload.approval, world.workload.lost_before) {
+        ("Manual", _) => "Approve",
+        (_, 1..) => "Retry",
+        _ => return,
+    };
+    world.api.apply(&Workload::decision(decision, hash, clock::wall())).unwrap();
+}
+
+/// Runs the workload with what `plan` says going wrong.
+pub(super) fn run(snapshot: &Snapshot, plan: &Plan) -> Outcome {
+    in_virtual_time(snapshot.at, async {
+        let cloud = Local::new(URL, BillingClock::real(), 1);
+        cloud.restore(&snapshot.cloud);
+        let (world, signals) = World::new(snapshot.api.fork(clock::wall), cloud, snapshot.workload, plan);
+        drive(&world, signals).await
+    })
+}
+
+async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>) -> Outcome {
+    let mut replicas: BTreeMap<usize, JoinHandle<()>> = BTreeMap::new();
+    let mut to_start: Vec<(Instant, usize)> =
+        (0..world.workload.leaders).map(|replica| (Instant::now(), replica)).collect();
+    let mut settled: Option<Settled> = None;
+    let mut looked_at = 0;
+    let violations = loop {
+        to_start.retain(|(at, replica)| {
+            let due = *at <= Instant::now();
+            if due {
+                replicas.insert(*replica, start(world, *replica));
+            }
+            !due
+        });
+        let next = to_start.iter().map(|(at, _)| *at).min().unwrap_or_else(|| Instant::now() + Duration::from_secs(2));
+        tokio::select! {
+            biased;
+            Some(signal) = signals.recv() => match signal {
+                Signal::Crashed(replica) => {
+                    if let Some(task) = replicas.remove(&replica) {
+                        task.abort();
+                    }
+                    to_start.push((Instant::now() + RESTART, replica));
+                }
+                Signal::SecondLeader if !replicas.contains_key(&1) => to_start.push((Instant::now(), 1)),
+                Signal::SecondLeader => {}
+            },
+            () = sleep_until(next) => {}
+        }
+        let now = world.began.elapsed();
+        let revision = world.api.revision();
+        if revision != looked_at {
+            looked_at = revision;
+            let points = world.state().trace.len();
+            settled = is_settled(world).then(|| settled.unwrap_or(Settled { at: now, points }));
+        }
+        match settled {
+            Some(Settled { at, .. }) if now > at + QUIET && to_start.is_empty() => {
+                let state = world.state();
+                let later = state.witness.last_write.saturating_sub(at.max(state.last_fault));
+                break if later > LAST_WORDS {
+                    vec!["it is still being written when all is settled".to_owned()]
+                } else {
+                    Vec::new()
+                };
+            }
+            _ if now > LONGEST => break vec!["never settled".to_owned()],
+            _ => {}
+        }
+    };
+    for replica in replicas.into_values() {
+        replica.abort();
+        let _ = replica.await;
+    }
+    let end = end(world).await;
+    let mut state = world.state();
+    let mut all = std::mem::take(&mut state.witness.violations);
+    all.extend(violations);
+    let (settled_at, points) = settled.map_or((LONGEST, state.trace.len()), |settled| (settled.at, settled.points));
+    Outcome {
+        trace: std::mem::take(&mut state.trace),
+        violations: all,
+        end,
+        took: settled_at.saturating_sub(state.last_fault),
+        points,
+        attempts: state.witness.attempts.len(),
+    }
+}
+
+/// A replica that works until it is aborted.
+fn start(world: &Arc<World>, replica: usize) -> JoinHandle<()> {
+    static CLOUDS: OnceLock<(azure::Connections, aws::Connections)> = OnceLock::new();
+    let clouds = CLOUDS.get_or_init(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let url: url::Url = URL.parse().unwrap();
+        let broker = azure::Broker {
+            url: format!("{URL}/broker").parse().unwrap(),
+            scope: "api://payg-broker/.default".to_owned(),
+        };
+        let azure = azure::Settings {
+            arm_endpoint: Some(url.clone()),
+            authority_host: Some(url.clone()),
+            broker: Some(broker),
+            ..azure::Settings::default()
+        };
+        let aws = aws::Settings { endpoint: Some(url), ..aws::Settings::default() };
+        (azure::Connections::new(azure).unwrap(), aws::Connections::new(aws).unwrap())
+    });
+    let life = world.begin_life(replica);
+    let settings = Settings { dry_run: false, upgrades_per_hour: 20, clock: BillingClock::real() };
+    let client = api::client(world, life);
+    let wire = cloud::wire(world, life);
+    // The clocks of two machines are never quite the same.
+    let skew = SignedDuration::from_secs(if replica == 0 { 0 } else { 7 });
+    let held = Arc::clone(world);
+    tokio::spawn(lead(client, clouds.clone(), settings, move |pass| {
+        let pass = wire::WIRE.scope(wire.clone(), virtual_time::SKEW.scope(skew, pass));
+        held.hold(life, Box::pin(pass))
+    }))
+}
+
+fn ready<'a>(subscription: &'a Value) -> &'a Value {
+    let conditions = subscription["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    conditions.iter().find(|condition| condition["type"] == "Ready").unwrap_or(&Value::Null)
+}
+
+fn verdict_of(world: &World, namespace: &str) -> Option<String> {
+    let subscription = world.api.get("Subscription", namespace, NAME)?;
+    Some(ready(&subscription)["reason"].as_str().unwrap_or("nothing").to_owned())
+}
+
+fn record(world: &World) -> Option<Value> {
+    let cloud = if world.workload.cloud == super::workload::Cloud::Azure { "azure" } else { "aws" };
+    let account = AccountId::parse(cloud, world.workload.account()).unwrap();
+    world.api.get("UpgradeRecord", "", &account.upgrade_key().record_name())
+}
+
+/// Whether nothing is left to do but to wait for people, or for a benefit to end.
+fn is_settled(world: &World) -> bool {
+    let topped_up = world.state().witness.topped_up;
+    let accepted = std::cell::Cell::new(false);
+    let subscription = |namespace| {
+        let Some(subscription) = world.api.get("Subscription", namespace, NAME) else { return true };
+        let ready = ready(&subscription);
+        let verdict = match ready["reason"].as_str() {
+            Some(
+                "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "UpgradeUnresolved" | "AccountConflict"
+                | "AwaitingApproval",
+            ) => true,
+            Some("UpgradeAccepted") => {
+                accepted.set(true);
+                true
+            }
+            Some("WaitingForExhaustion") => {
+                let seen: Option<Timestamp> =
+                    subscription["status"]["lastObservedTime"].as_str().and_then(|time| time.parse().ok());
+                world.workload.benefits_left || topped_up.is_some_and(|at| seen > Some(at))
+            }
+            _ => false,
+        };
+        verdict && ready["observedGeneration"] == subscription["metadata"]["generation"]
+    };
+    let verdicts = subscription(TEAM) && subscription(OTHER_TEAM);
+    let record = match record(world) {
+        None => true,
+        Some(record) => match record["status"]["state"].as_str() {
+            Some("Confirmed" | "Unresolved") => true,
+            Some("Rejected") => world.began.elapsed() > world.state().last_fault + LAST_REFUSAL,
+            // The benefits are used up first.
+            Some("Accepted") => accepted.get() || topped_up.is_some(),
+            _ => false,
+        },
+    };
+    verdicts && record
+}
+
+/// How it ended, in a line.
+async fn end(world: &World) -> End {
+    let ledger = world.cloud.control("GET", "/ledger", Value::Null).await;
+    let ours = |applied: &&Value| applied["by"]["person"].is_null();
+    let applied = ledger.as_array().map(Vec::as_slice).unwrap_or_default();
+    let verdict = |namespace| verdict_of(world, namespace).unwrap_or_else(|| "gone".to_owned());
+    let state = record(world).map_or_else(
+        || "none".to_owned(),
+        |record| record["status"]["state"].as_str().unwrap_or("intended").to_owned(),
+    );
+    End {
+        verdict: verdict(TEAM),
+        other: verdict(OTHER_TEAM),
+        record: state,
+        ours: applied.iter().filter(ours).count(),
+        all: applied.len(),
+    }
+}

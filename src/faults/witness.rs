@@ -1,0 +1,187 @@
+//! What must hold at each request for an upgrade and at each write, whatever goes wrong: looked at from outside, at the wire.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::workload::{Cloud, NAME, SECRET};
+use super::world::{Life, World};
+use crate::clock;
+use crate::core::account::AccountId;
+use crate::providers::wire::Lost;
+
+/// How long a request may be under way: the window in which it may be sent, the time-out of the call, and by how much clocks
+/// may differ.
+const SETTLED: Duration = Duration::from_secs(30 + 20 + 60);
+
+/// What was seen of a run.
+#[derive(Default)]
+pub(super) struct Witness {
+    /// What should never be, and was.
+    pub(super) violations: Vec<String>,
+    /// The intents that a replica has read in answers.
+    intents: BTreeMap<Life, BTreeSet<String>>,
+    /// The Subscriptions as replicas read them last, by replica, namespace and name.
+    subscriptions: BTreeMap<(Life, String), Value>,
+    /// The approvals as replicas read them last, by replica and namespace.
+    approvals: BTreeMap<(Life, String), Vec<Value>>,
+    pub(super) attempts: Vec<Attempt>,
+    /// When the account got new benefits (wall clock).
+    pub(super) topped_up: Option<Timestamp>,
+    pub(super) writes: usize,
+    pub(super) last_write: Duration,
+}
+
+/// A request for an upgrade.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    at: Duration,
+    /// Since when the caller knows for certain that nothing came of it.
+    refused: Option<Duration>,
+}
+
+impl Witness {
+    fn violation(&mut self, text: String) {
+        if !self.violations.contains(&text) {
+            self.violations.push(text);
+        }
+    }
+
+    /// A process that starts knows nothing.
+    pub(super) fn forget(&mut self, life: Life) {
+        self.intents.remove(&life);
+    }
+
+    /// What the API server answered to a request of `life` for `path`.
+    pub(super) fn answered_by_api(&mut self, life: Life, path: &str, body: &Value) {
+        let namespace = path.split("/namespaces/").nth(1).and_then(|rest| rest.split('/').next());
+        let namespace = namespace.unwrap_or_default().to_owned();
+        match body["kind"].as_str() {
+            Some("Subscription") => {
+                self.subscriptions.insert((life, namespace), body.clone());
+            }
+            Some("UpgradeApprovalList") => {
+                self.approvals.insert((life, namespace), body["items"].as_array().cloned().unwrap_or_default());
+            }
+            Some("UpgradeRecord") => {
+                let known = self.intents.entry(life).or_default();
+                known.extend(last_intent(body).and_then(|intent| intent["id"].as_str()).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+
+    /// The answer to an attempt has come to its sender.
+    pub(super) fn answered(&mut self, attempt: usize, at: Duration, answer: &Result<Response<Vec<u8>>, Lost>) {
+        let definite = match answer {
+            Err(Lost::NotConnected) => true,
+            Err(Lost::Broken) => false,
+            Ok(answer) => matches!(answer.status().as_u16(), 400 | 401 | 403 | 404 | 422 | 429),
+        };
+        self.attempts[attempt].refused = definite.then_some(at);
+    }
+}
+
+fn last_intent(record: &Value) -> Option<&Value> {
+    let attempts = record["status"]["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    attempts.iter().rev().find(|attempt| attempt["intent"].is_object()).map(|attempt| &attempt["intent"]).or_else(
+        || {
+            let first = &record["spec"]["intent"];
+            first.is_object().then_some(first)
+        },
+    )
+}
+
+/// A request for an upgrade is about to leave `life`.
+pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) -> usize {
+    let id = world.workload.account();
+    let account = AccountId::parse(if world.workload.cloud == Cloud::Azure { "azure" } else { "aws" }, id).unwrap();
+    let record = world.api.get("UpgradeRecord", "", &account.upgrade_key().record_name());
+    let at = world.began.elapsed();
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let key = header("idempotency-key");
+    let mut state = world.state();
+    let was_paused = state.is_paused_before(life);
+    let witness = &mut state.witness;
+    match &record {
+        None => witness.violation("an upgrade is asked for without a record".to_owned()),
+        Some(record) => {
+            let intent = last_intent(record).cloned().unwrap_or_default();
+            let id = intent["id"].as_str().unwrap_or_default();
+            if !witness.intents.get(&life).is_some_and(|known| known.contains(id)) {
+                witness.violation(
+                    "an upgrade is asked for on an intent that was not acknowledged to its sender".to_owned(),
+                );
+            }
+            let not_after: Option<Timestamp> = intent["notAfterTime"].as_str().and_then(|time| time.parse().ok());
+            if not_after.is_none_or(|end| clock::wall() > end) && !was_paused {
+                witness.violation("an upgrade is asked for after notAfterTime".to_owned());
+            }
+            if intent["evidence"]["summary"].as_str().is_none_or(str::is_empty) {
+                witness.violation("an upgrade is asked for without evidence in the record".to_owned());
+            }
+            let requester = &record["spec"]["requester"];
+            if requester["uid"].as_str().is_none_or(str::is_empty) {
+                witness.violation("an upgrade is asked for and the record does not say for whom".to_owned());
+            }
+        }
+    }
+    if world.workload.cloud == Cloud::Azure && key != Some(account.upgrade_key().idempotency_key().to_string()) {
+        witness.violation(format!("an upgrade is asked for with the key {key:?}, which is not the account's"));
+    }
+    witness.check_allowed(life);
+    let under_way = |earlier: &&Attempt| earlier.refused.is_none() && at < earlier.at + SETTLED;
+    if witness.attempts.iter().any(|earlier| under_way(&earlier)) && !was_paused {
+        witness.violation("an upgrade is asked for while an earlier request may still be under way".to_owned());
+    }
+    witness.attempts.push(Attempt { at, refused: None });
+    witness.attempts.len() - 1
+}
+
+impl Witness {
+    /// Whether what `life` read last allows an upgrade.
+    fn check_allowed(&mut self, life: Life) {
+        let allowing = |subscription: &Value| {
+            subscription["metadata"]["name"] == NAME
+                && subscription["metadata"]["deletionTimestamp"].is_null()
+                && subscription["spec"]["suspend"] != true
+                && subscription["spec"]["upgrade"]["when"] != "Never"
+        };
+        let of = |life: Life, namespace: &str| (life, namespace.to_owned());
+        let allows = |witness: &Self, namespace: &str| {
+            let denies = |approval: &Value| approval["spec"]["decision"] == "Deny";
+            witness.subscriptions.get(&of(life, namespace)).is_some_and(allowing)
+                && !witness.approvals.get(&of(life, namespace)).is_some_and(|said| said.iter().any(denies))
+        };
+        let namespaces: BTreeSet<String> =
+            self.subscriptions.keys().filter(|(of, _)| *of == life).map(|(_, namespace)| namespace.clone()).collect();
+        if !namespaces.iter().any(|namespace| allows(self, namespace)) {
+            self.violation("an upgrade is asked for that no Subscription, as it was read last, allows".to_owned());
+        }
+    }
+}
+
+/// A write of a replica reaches the API server.
+pub(super) async fn written(world: &World, request: &Request<Vec<u8>>) {
+    let (path, text) = (request.uri().path(), String::from_utf8_lossy(request.body()));
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    let upgraded = |condition: &Value| condition["type"] == "Upgraded" && condition["status"] == "True";
+    let conditions = body["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let says_upgraded = body["status"]["state"] == "Confirmed" || conditions.iter().any(upgraded);
+    let is_upgraded = !says_upgraded || world.is_upgraded().await;
+    let mut state = world.state();
+    let at = world.began.elapsed();
+    let witness = &mut state.witness;
+    witness.writes += 1;
+    witness.last_write = at;
+    if text.contains(SECRET) {
+        witness.violation(format!("a secret is written to {path}"));
+    }
+    if !is_upgraded {
+        witness.violation(format!("{path} is told that the account is upgraded, and it is not"));
+    }
+}
