@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::Fault;
+use super::operation::OperationName;
 use super::patch::merge;
 use super::state::{self, State as Saved};
 use super::world::Shared;
@@ -79,14 +80,16 @@ async fn ledger(State(shared): Sim) -> Response {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfAccount {
+struct Wanted {
     account: Option<String>,
+    operation: Option<OperationName>,
 }
 
-async fn requests(State(shared): Sim, Query(of): Query<OfAccount>) -> Response {
+async fn requests(State(shared): Sim, Query(wanted): Query<Wanted>) -> Response {
     let world = shared.world();
-    let wanted = of.account.map(|id| id.to_lowercase());
-    let requests = world.requests.iter().filter(|request| wanted.is_none() || request.account == wanted);
+    let account = wanted.account.map(|id| id.to_lowercase());
+    let requests = world.requests.iter().filter(|request| account.is_none() || request.account == account);
+    let requests = requests.filter(|request| wanted.operation.is_none_or(|operation| request.operation == operation));
     Json(requests.collect::<Vec<_>>()).into_response()
 }
 

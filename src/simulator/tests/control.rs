@@ -46,6 +46,8 @@ async fn it_logs_every_request() {
     let (read, upgrade, key, cut) = (json!("subscription"), json!("upgrade"), json!(KEY), Value::Null);
     assert_eq!(seen, [(&read, &json!(200), &cut), (&upgrade, &cut, &key), (&upgrade, &json!(202), &key)]);
     assert_eq!((&log[0]["method"], &log[0]["account"]), (&json!("GET"), &json!(SUB)));
+    let upgrades = sim.control(Method::GET, "/requests?operation=upgrade", Value::Null).await;
+    assert_eq!(upgrades.as_array().unwrap()[..], log.as_array().unwrap()[1..]);
     let all = sim.control(Method::GET, "/requests", Value::Null).await;
     assert_eq!(all.as_array().unwrap().len(), 5, "two tokens and the above: {all}");
 }

@@ -11,6 +11,7 @@ use crate::Error;
 
 const BUILD_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../control-plane/build.sh");
 
+#[derive(Clone)]
 pub(crate) struct Assets {
     pub(crate) etcd: PathBuf,
     pub(crate) apiserver: PathBuf,

@@ -3,7 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,7 @@ use crate::{
     work_dir::WorkDir,
 };
 
+const API_SERVER: &str = "kube-apiserver";
 const ATTEMPTS: usize = 5;
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(20);
@@ -34,13 +38,12 @@ const TOKEN_SECONDS: i64 = 86_400; // a demo may be left running
 /// A running control plane. Dropping it stops everything and removes the files.
 pub struct ControlPlane {
     /// In the order in which they were started.
-    processes: Vec<Process>,
+    processes: Mutex<Vec<Process>>,
+    assets: Assets,
     authority: Authority,
     ports: Ports,
     admin_kubeconfig: PathBuf,
     admin: Config,
-    kubectl: PathBuf,
-    has_controller_manager: bool,
     /// How many kubeconfigs were handed out, for their file names.
     kubeconfigs: AtomicU32,
     dir: WorkDir,
@@ -55,8 +58,8 @@ impl ControlPlane {
         let mut attempts_left = ATTEMPTS;
         loop {
             attempts_left -= 1;
-            let mut control_plane = Self::prepare(&assets).await?;
-            match control_plane.launch(&assets).await {
+            let control_plane = Self::prepare(&assets).await?;
+            match control_plane.launch().await {
                 Ok(()) => return Ok(control_plane),
                 Err(error) if error.is_port_taken() && attempts_left > 0 => {}
                 Err(error) => {
@@ -69,7 +72,7 @@ impl ControlPlane {
 
     /// The path of kubectl.
     pub fn kubectl(&self) -> &Path {
-        &self.kubectl
+        &self.assets.kubectl
     }
 
     /// The administrator's kubeconfig file (group `system:masters`).
@@ -102,7 +105,7 @@ impl ControlPlane {
 
     /// Whether there is garbage collection, namespace deletion and everything else that kube-controller-manager does.
     pub fn has_controller_manager(&self) -> bool {
-        self.has_controller_manager
+        self.assets.controller_manager.is_some()
     }
 
     /// The directory of all the files: the processes' logs are in `logs/` below it, and the caller's may be there too.
@@ -114,6 +117,13 @@ impl ControlPlane {
     /// process does the same by itself.
     pub fn keep_logs(&self) {
         self.dir.keep_logs();
+    }
+
+    /// Kills kube-apiserver, starts another at the same address and on the same etcd, and waits until it is ready.
+    pub async fn restart_api_server(&self) -> Result<(), Error> {
+        self.processes().retain(|process| process.name() != API_SERVER); // dropping it kills it
+        self.spawn(API_SERVER, &launch::api_server(&self.assets, &self.dir.state(), &self.ports))?;
+        self.wait_for_api_server(&self.admin_client()?).await
     }
 
     /// Writes a value straight into etcd, where the API server then finds it unchecked. The key of a custom resource
@@ -137,32 +147,26 @@ impl ControlPlane {
         let ports = Ports::free()?;
         let admin_kubeconfig = launch::write_files(&dir, &ports, &authority)?;
         Ok(Self {
-            processes: Vec::new(),
+            processes: Mutex::default(),
+            assets: assets.clone(),
             authority,
             ports,
             admin: kubeconfig::config(&admin_kubeconfig).await?,
             admin_kubeconfig,
-            kubectl: assets.kubectl.clone(),
-            has_controller_manager: assets.controller_manager.is_some(),
             kubeconfigs: AtomicU32::new(0),
             dir,
         })
     }
 
-    async fn launch(&mut self, assets: &Assets) -> Result<(), Error> {
-        let state = self.dir.state();
+    async fn launch(&self) -> Result<(), Error> {
+        let (assets, state) = (&self.assets, self.dir.state());
         let client = self.admin_client()?;
         let namespaces = Api::<Namespace>::all(client.clone());
         let service_accounts = Api::<ServiceAccount>::namespaced(client.clone(), "default");
 
         self.spawn("etcd", &launch::etcd(assets, &state, &self.ports))?;
-        self.spawn("kube-apiserver", &launch::api_server(assets, &state, &self.ports))?;
-        self.wait_for("an \"ok\" from /readyz", async || {
-            let request = http::Request::get("/readyz").body(Vec::new());
-            let Ok(request) = request else { return false };
-            client.request_text(request).await.is_ok_and(|body| body == "ok")
-        })
-        .await?;
+        self.spawn(API_SERVER, &launch::api_server(assets, &state, &self.ports))?;
+        self.wait_for_api_server(&client).await?;
         self.wait_for("namespace default", async || namespaces.get("default").await.is_ok()).await?;
 
         if let Some(program) = &assets.controller_manager {
@@ -172,14 +176,28 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn spawn(&mut self, name: &str, command: &Command) -> Result<(), Error> {
+    async fn wait_for_api_server(&self, client: &Client) -> Result<(), Error> {
+        self.wait_for("an \"ok\" from /readyz", async || {
+            let request = http::Request::get("/readyz").body(Vec::new());
+            let Ok(request) = request else { return false };
+            client.request_text(request).await.is_ok_and(|body| body == "ok")
+        })
+        .await
+    }
+
+    fn processes(&self) -> MutexGuard<'_, Vec<Process>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spawn(&self, name: &str, command: &Command) -> Result<(), Error> {
         let log = self.dir.logs().join(name).with_extension("log");
-        self.processes.push(Process::spawn(name, command, &log)?);
+        let process = Process::spawn(name, command, &log)?;
+        self.processes().push(process);
         Ok(())
     }
 
     /// Waits until `probe` says yes; fails as soon as one of the processes has ended.
-    async fn wait_for(&mut self, waited_for: &'static str, probe: impl AsyncFn() -> bool) -> Result<(), Error> {
+    async fn wait_for(&self, waited_for: &'static str, probe: impl AsyncFn() -> bool) -> Result<(), Error> {
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             self.check_processes()?;
@@ -191,8 +209,8 @@ impl ControlPlane {
         Err(Error::NotReady { waited_for, seconds: START_TIMEOUT.as_secs(), logs: self.dir.logs() })
     }
 
-    fn check_processes(&mut self) -> Result<(), Error> {
-        for process in &mut self.processes {
+    fn check_processes(&self) -> Result<(), Error> {
+        for process in &mut *self.processes() {
             if let Some(status) = process.try_wait()? {
                 let name = process.name().to_owned();
                 return Err(Error::Exited { name, status, log_tail: process.log_tail(20), logs: self.dir.logs() });
@@ -205,7 +223,8 @@ impl ControlPlane {
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         // Whoever needs another goes first.
-        while let Some(process) = self.processes.pop() {
+        let mut processes = self.processes();
+        while let Some(process) = processes.pop() {
             drop(process);
         }
     }

@@ -96,8 +96,7 @@ impl Process {
         if let Some(status) = self.try_wait()? {
             return Ok(status);
         }
-        kill_process(Pid::from_child(&self.child), Signal::TERM)
-            .map_err(|source| Error::io(format!("cannot stop {}", self.name), source.into()))?;
+        self.signal(Signal::TERM, "stop")?;
         let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             if let Some(status) = self.try_wait()? {
@@ -108,10 +107,25 @@ impl Process {
         self.kill()
     }
 
+    /// Has it stand still (SIGSTOP), as a machine without time for it does, until [`Self::resume`]. It can be killed meanwhile.
+    pub fn pause(&self) -> Result<(), Error> {
+        self.signal(Signal::STOP, "pause")
+    }
+
+    /// Has it go on (SIGCONT).
+    pub fn resume(&self) -> Result<(), Error> {
+        self.signal(Signal::CONT, "resume")
+    }
+
     /// Kills it (SIGKILL) and waits until it is gone.
     pub fn kill(&mut self) -> Result<ExitStatus, Error> {
         let status = self.child.kill().and_then(|()| self.child.wait());
         status.map_err(|source| Error::io(format!("cannot kill {}", self.name), source))
+    }
+
+    fn signal(&self, signal: Signal, what: &str) -> Result<(), Error> {
+        kill_process(Pid::from_child(&self.child), signal)
+            .map_err(|source| Error::io(format!("cannot {what} {}", self.name), source.into()))
     }
 }
 

@@ -110,7 +110,17 @@ impl Stack {
 
     /// Starts an operator called `name` under its own ServiceAccount, with `arguments` beside those that it always gets.
     pub async fn operator(&self, name: &str, arguments: &[&str]) -> Result<Process, Error> {
-        let kubeconfig = self.control_plane.service_account_kubeconfig(OPERATOR, OPERATOR).await?;
+        let kubeconfig = self.operator_kubeconfig().await?;
+        self.operator_with(&kubeconfig, name, arguments)
+    }
+
+    /// A new kubeconfig file of the operator's ServiceAccount.
+    pub async fn operator_kubeconfig(&self) -> Result<PathBuf, Error> {
+        self.control_plane.service_account_kubeconfig(OPERATOR, OPERATOR).await
+    }
+
+    /// [`Self::operator`] with a kubeconfig file from before: no API server is needed to start it.
+    pub fn operator_with(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Result<Process, Error> {
         let mut command = Command::new(&self.payg);
         command.arg("operator");
         if !arguments.contains(&"--listen") {

@@ -45,6 +45,22 @@ async fn stop_kills_what_does_not_listen() {
 }
 
 #[tokio::test]
+async fn what_is_paused_stands_still_and_goes_on() {
+    let (mut process, _dir) = started("echo ready; while :; do echo on; sleep 0.01; done").await;
+    process.pause().unwrap();
+    let state = || fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();
+    while !state().contains(") T ") {
+        sleep(Duration::from_millis(5)).await;
+    }
+    process.resume().unwrap();
+    while state().contains(") T ") {
+        sleep(Duration::from_millis(5)).await;
+    }
+    process.pause().unwrap();
+    assert_eq!(process.kill().unwrap().signal(), Some(9));
+}
+
+#[tokio::test]
 async fn drop_kills() {
     let (process, _dir) = started("echo ready; exec sleep 60").await;
     let id = process.id();
