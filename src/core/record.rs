@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::provider::Operation;
 
-/// How long after its creation an intent may be sent.
+/// How long an intent may be sent after what allows it was read for the last time.
 pub const SEND_WINDOW: Duration = Duration::from_secs(30);
 /// How long an upgrade call may take, from the first byte to the last.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(20);

@@ -62,10 +62,17 @@ impl Ledger {
         self.records.get_opt(name).await
     }
 
-    /// Creates the entry of `account`. `None` when the attempt is not, or not surely, this pass's own.
-    pub async fn open(&self, account: &AccountId, requester: &Claimant, plan: &Plan) -> kube::Result<Option<Claim>> {
+    /// Creates the entry of `account`. What allows it was read after `read` (wall clock). `None` when the attempt is not, or
+    /// not surely, this pass's own.
+    pub async fn open(
+        &self,
+        account: &AccountId,
+        requester: &Claimant,
+        plan: &Plan,
+        read: Timestamp,
+    ) -> kube::Result<Option<Claim>> {
         let key = account.upgrade_key();
-        let intent = intent(plan);
+        let intent = intent(plan, read);
         let spec = api::UpgradeRecordSpec {
             key: key.as_str().to_owned(),
             account: api::RecordAccount { cloud: account.cloud().name().to_owned(), id: account.id() },
@@ -89,16 +96,17 @@ impl Ledger {
         Ok(record.map(|record| Claim { record, number: 1, not_after: intent.not_after_time.into() }))
     }
 
-    /// Adds attempt `number` to `before`, unless somebody has changed the record since. `None` when the attempt is not,
-    /// or not surely, this pass's own.
+    /// Adds attempt `number` to `before`, unless somebody has changed the record since. What allows it was read after
+    /// `read` (wall clock). `None` when the attempt is not, or not surely, this pass's own.
     pub async fn open_again(
         &self,
         before: &api::UpgradeRecord,
         number: u32,
         plan: &Plan,
+        read: Timestamp,
     ) -> kube::Result<Option<Claim>> {
         let Ok(number) = i32::try_from(number) else { return Ok(None) };
-        let intent = intent(plan);
+        let intent = intent(plan, read);
         let mut status = before.status.clone().unwrap_or_default();
         with_first_attempt(&mut status);
         let endpoint = Some(plan.endpoint.clone());
@@ -256,8 +264,10 @@ fn is_invalid(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 422))
 }
 
-fn intent(plan: &Plan) -> api::Intent {
-    let window = clock::wall().saturating_add(SEND_WINDOW).unwrap_or(Timestamp::MAX);
+/// What an attempt is made upon. The window begins with the `read`, so that a process that was suspended after it does not
+/// send upon what somebody has changed meanwhile.
+fn intent(plan: &Plan, read: Timestamp) -> api::Intent {
+    let window = read.saturating_add(SEND_WINDOW).unwrap_or(Timestamp::MAX);
     let not_after = plan.approval.as_ref().and_then(|approval| approval.expires).map_or(window, |end| end.min(window));
     api::Intent {
         id: Uuid::new_v4().to_string(),
@@ -325,6 +335,11 @@ fn log(status: &mut api::UpgradeRecordStatus, event: &str, message: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::desired::When;
+    use crate::core::offer::{Offer, OfferClass};
+    use crate::core::provider::Method;
+    use crate::core::transition::Transition;
+    use crate::core::trigger::{Cause, Evidence};
 
     fn record(earlier: &[Outcome]) -> Record {
         let now = Timestamp::now();
@@ -354,6 +369,20 @@ mod tests {
 
     fn lost() -> ProviderError {
         ProviderError::OutcomeUnknown { detail: "reset".to_owned() }
+    }
+
+    #[test]
+    fn what_was_read_long_ago_is_not_sent_upon() {
+        let account = AccountId::Azure(Uuid::nil());
+        let from = Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() };
+        let read = Timestamp::now() - jiff::SignedDuration::from_hours(1);
+        let plan = Plan {
+            transition: Transition::new(&account, &from, Method::Broker, &When::Immediately),
+            evidence: Evidence { cause: Cause::Asked, observed: read, summary: String::new() },
+            approval: None,
+            endpoint: "https://broker.example".to_owned(),
+        };
+        assert_eq!(Timestamp::from(intent(&plan, read).not_after_time), read + SEND_WINDOW);
     }
 
     #[test]

@@ -281,12 +281,13 @@ async fn claim(
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
     let is_capped = operator.index().requests_within_an_hour(clock::wall()) >= operator.settings.upgrades_per_hour;
+    let since = clock::wall();
     if is_capped || !still_holds(operator, read).await? {
         return Ok(None);
     }
     let claim = match again {
-        None => operator.ledger.open(&read.desired.account, &read.subject, plan).await?,
-        Some((stored, number)) => operator.ledger.open_again(stored, number, plan).await?,
+        None => operator.ledger.open(&read.desired.account, &read.subject, plan, since).await?,
+        Some((stored, number)) => operator.ledger.open_again(stored, number, plan, since).await?,
     };
     if let Some(claim) = &claim {
         operator.index().add_request(&claim.record.name_any(), claim.not_after);
