@@ -18,6 +18,10 @@ test: control-plane ## run all tests, those against a real API server too
 	@$(MAKE) sdk-azure
 	@$(MAKE) sdk-aws
 
+.PHONY: kills
+kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
+	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
+
 .PHONY: sdk-azure
 sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, which must take it for Azure
 	@cargo build --locked
