@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::approval::{Approval, Decision as Said};
+use super::approval::{Approval, Decision as Said, Unguarded};
 use super::desired::{ApprovalMode, Desired, When};
 use super::forecast::{Forecast, forecast};
 use super::inputs::{Inputs, Previous};
@@ -311,7 +311,9 @@ fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
         Ok(()) => match on_the_upgrade(inputs, seen, None, None) {
             (verdict, Some(Effect::Upgrade(plan))) => return (verdict, Some(again(record, plan))),
             // What passes by itself is waited for; what somebody must change is said.
-            (held @ Verdict::UpgradeHeld(_), _) => return (held, None),
+            (held @ (Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(Unguarded::Flaws(_))), _) => {
+                return (held, None);
+            }
             (differ @ Verdict::WaitingForExhaustion { not_yet: NotYet::ClocksDiffer, .. }, _) => return (differ, None),
             (Verdict::WaitingForExhaustion { not_yet, .. }, _) if not_yet != NotYet::Left => return verifying,
             _ => NoMore::NoLongerWanted,

@@ -28,17 +28,24 @@ const SECOND_PERSON: &str = "second-person.payg-operator.io";
 const NEEDS_APPROVE: (&str, &str) = ("payg-operator.io/automatic", "needs-approve");
 const REQUIRED: (&str, &str) = ("payg-operator.io/second-person", "required");
 
-/// What admission makes sure of in `namespace`. While nobody has said anything there (`has_approvals`), it matters only
-/// where the namespace demands something of who writes `approval: Automatic`.
-pub async fn guard(client: &Client, namespace: &str, has_approvals: bool) -> kube::Result<Guard> {
+/// What a namespace asks for by its labels.
+pub struct Demands {
+    /// The verb `approve` of whoever writes `approval: Automatic`.
+    pub automatic_needs_approve: bool,
+    needs_second_person: bool,
+}
+
+/// What `namespace` asks for.
+pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(namespace).await?;
     let asks = |(key, value): (&str, &str)| {
         namespace.as_ref().and_then(|namespace| namespace.labels().get(key)).is_some_and(|label| label == value)
     };
-    let (automatic_needs_approve, needs_second_person) = (asks(NEEDS_APPROVE), asks(REQUIRED));
-    if !has_approvals && !automatic_needs_approve {
-        return Ok(Guard::UNREAD);
-    }
+    Ok(Demands { automatic_needs_approve: asks(NEEDS_APPROVE), needs_second_person: asks(REQUIRED) })
+}
+
+/// What admission makes sure of in a namespace that asks for `demands`.
+pub async fn guard(client: &Client, demands: &Demands) -> kube::Result<Guard> {
     let found = try_join_all(POLICIES.map(async |name| {
         tokio::try_join!(
             find(client, name, |policy: &ValidatingAdmissionPolicy| policy.spec.clone()),
@@ -46,7 +53,8 @@ pub async fn guard(client: &Client, namespace: &str, has_approvals: bool) -> kub
         )
     }));
     let found: Vec<_> = found.await?.into_iter().flat_map(|(policy, binding)| [policy, binding]).collect();
-    Ok(Guard { automatic_needs_approve, ..judge(found, needs_second_person) })
+    let automatic_needs_approve = demands.automatic_needs_approve;
+    Ok(Guard { automatic_needs_approve, ..judge(found, demands.needs_second_person) })
 }
 
 /// A policy or a binding of the cluster, beside the shipped one of its name.

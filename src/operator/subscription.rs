@@ -101,10 +101,11 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
 async fn read(operator: &Operator, subscription: api::Subscription, desired: Desired) -> kube::Result<Read> {
     let subject = parse::claimant(&subscription);
     let provider_key = provider_key(&ObjectKey::of(&subscription.metadata), &subscription);
-    let (record, claimants, approvals) = tokio::try_join!(
+    let (record, claimants, approvals, demands) = tokio::try_join!(
         read_record(operator, &desired.account),
         read_claimants(operator, &desired.account, &subject),
         read_approvals(operator, &subject),
+        policy::demands(&operator.client, &subject.namespace),
     )?;
     // Nothing is asked of a provider on behalf of a Subscription that is suspended.
     let provider = if decide::wants_look(&desired, record.as_ref().map(|record| &record.understood)) {
@@ -112,12 +113,10 @@ async fn read(operator: &Operator, subscription: api::Subscription, desired: Des
     } else {
         Err(ProviderError::Config { detail: "not needed".to_owned() })
     };
-    let is_asked = !approvals.is_empty() || desired.approval == ApprovalMode::Automatic;
-    let guard = if is_asked {
-        policy::guard(&operator.client, &subject.namespace, !approvals.is_empty()).await?
-    } else {
-        Guard::UNREAD
-    };
+    // Without an approval, something depends on the policies only where the manifest approves and the namespace asks who.
+    let by_manifest = desired.approval == ApprovalMode::Automatic && demands.automatic_needs_approve;
+    let needs_guard = by_manifest || !approvals.is_empty();
+    let guard = if needs_guard { policy::guard(&operator.client, &demands).await? } else { Guard::UNREAD };
     Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, guard })
 }
 

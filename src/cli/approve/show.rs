@@ -49,7 +49,7 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
         None => text += &row("upgrade", "not known"),
     }
     text += &row("now", &ready(subscription));
-    let looked = status.last_observed_time.map_or_else(|| "never".to_owned(), |time| time.to_string());
+    let looked = status.last_observed_time.map_or_else(|| "never".to_owned(), |time| format!("{time:.0}"));
     text += &row("looked at", &looked);
     match in_force {
         Ok(said) if said.is_empty() => text += &row("said", "nothing yet"),

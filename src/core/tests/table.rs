@@ -247,6 +247,13 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
     };
     assert_eq!(idle(dry), row("UpgradeHeld", CURRENT), "and what does not is said");
     assert_eq!(gives_up(|on| on.previous.look = None), None, "so does a wiped status");
+    let unguarded = |on: &mut Inputs| {
+        on.record = Some(open(RecordState::Unknown, 1));
+        on.desired.approval = ApprovalMode::Manual;
+        on.approvals = vec![said(on, Said::Approve)];
+        on.guard = broken();
+    };
+    assert_eq!(idle(unguarded), row("ApprovalPolicyMissing", FAILED), "somebody puts the policies back");
 }
 
 #[test]
