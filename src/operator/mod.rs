@@ -2,6 +2,7 @@
 //! do), `api` (what is written and read), `providers` (the clouds) and `runtime` (the engine).
 
 mod credentials;
+pub mod entry;
 mod index;
 mod ledger;
 mod metrics;

@@ -14,7 +14,7 @@ use crate::api;
 use crate::api::conditions;
 use crate::clock;
 use crate::core::account::AccountId;
-use crate::core::decide::{orphan, wants_progress};
+use crate::core::decide::{Note, orphan, wants_progress};
 use crate::core::observation::Observation;
 use crate::core::provider::Operation;
 use crate::core::record::{Record, RecordState};
@@ -68,6 +68,10 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, clock::wall()) {
         info!(record = name, ?note, "a record that no Subscription looks after was settled by observation");
         operator.ledger.note(&stored, &note).await?;
+        if let Note::Unresolved(why) = &note {
+            let text = format!("{UNRESOLVED}, because {}.", why.because());
+            report::warning(operator, &stored, "UpgradeUnresolved", &text).await;
+        }
         return Ok(Next::After(SOON));
     }
     let clock = operator.settings.clock;
@@ -86,6 +90,9 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
 const UNWATCHED: &str = "An upgrade may have been requested, no Subscription sees the account any more, and no \
     BillingProvider of the namespace that asked for it does. Look at the account in the provider's portal, or bring the \
     Subscription and its BillingProvider back.";
+
+const UNRESOLVED: &str = "No Subscription looks after this upgrade any more. Look at the account in the provider's portal: \
+    whether it was upgraded cannot be told";
 
 /// What the Subscriptions of an account do for its record.
 #[derive(Clone, Copy, PartialEq, Eq)]
