@@ -8,7 +8,7 @@ use crate::core::account::AccountId;
 use crate::core::decide::{Note, Plan};
 use crate::core::desired::Claimant;
 use crate::core::provider::ProviderError;
-use crate::core::record::{Attempt, Outcome, Record, RecordState, SEND_WINDOW};
+use crate::core::record::{Attempt, NoMore, Outcome, Record, RecordState, SEND_WINDOW};
 use crate::providers::Accepted;
 
 use super::parse;
@@ -135,6 +135,9 @@ pub fn closed(
         _ => false,
     };
     if !says_less {
+        if state == RecordState::Unresolved {
+            status.outcome = Some(NoMore::RefusedSince(end.message.clone()).because().as_str().into());
+        }
         status.state = state.name().map(Into::into);
     }
     log(&mut status, now, outcome.name(), &end.message);
@@ -170,10 +173,13 @@ fn with_first_attempt(status: &mut api::UpgradeRecordStatus) {
 /// made meanwhile, "no" may be the answer to an upgrade that has happened.
 fn outcome(record: &Record, number: i32, proves: Outcome) -> (Outcome, RecordState) {
     let others = record.attempts.iter().filter(|attempt| i64::from(attempt.number) != i64::from(number));
-    let in_doubt = others.into_iter().any(|attempt| attempt.outcome == Outcome::Unknown);
+    let in_doubt = others.clone().any(|attempt| attempt.outcome == Outcome::Unknown);
+    let was_taken = others.into_iter().any(|attempt| attempt.outcome == Outcome::Accepted);
     match proves {
         Outcome::Rejected if in_doubt => (Outcome::Unknown, RecordState::Unknown),
         Outcome::NotSent if in_doubt => (Outcome::NotSent, RecordState::Unknown),
+        // The account may be upgraded all the same. A rejected record is not looked after.
+        Outcome::Rejected | Outcome::NotSent if was_taken => (proves, RecordState::Unresolved),
         proves => (proves, proves.state()),
     }
 }
@@ -273,6 +279,14 @@ mod tests {
         let second_is_out = record(&RecordState::Unknown, &[Unknown, Unknown]);
         assert_eq!(close(&second_is_out, 1, Rejected), (Unknown, RecordState::Unknown));
         assert_eq!(close(&second_is_out, 1, NotSent), (NotSent, RecordState::Unknown));
+    }
+
+    #[test]
+    fn a_no_after_a_yes_is_for_a_person() {
+        use Outcome::{Accepted, NotSent, Rejected, Unknown};
+        let taken = record(&RecordState::Unknown, &[Accepted, Unknown]);
+        assert_eq!(close(&taken, 2, Rejected), (Rejected, RecordState::Unresolved));
+        assert_eq!(close(&taken, 2, NotSent), (NotSent, RecordState::Unresolved));
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn all(model: &Protocol) -> Vec<Property<Protocol>> {
         Property::always(NEVER_SENT, |model: &Protocol, state: &State| {
             model.provider != Provider::Portal || state.ghost.sent == 0 && state.record.is_none()
         }),
-        Property::always(TOLD, |model, state| quiet::ends_well(model, state)),
+        Property::always(TOLD, quiet::ends_well),
     ];
     if model.provider != Provider::Portal {
         properties.extend(possible());

@@ -39,6 +39,11 @@ pub fn small() -> Vec<World> {
             shows: &[CONFIRMED, CONFIRMED_LATE, SECOND, CONFLICT],
         },
         World {
+            name: "two Subscriptions, a lost call, a person",
+            model: both(Broker, Budget { changes: 1, ..lost }),
+            shows: &[CONFIRMED, CONFIRMED_LATE, SECOND, UNRESOLVED, CONFLICT],
+        },
+        World {
             name: "a crash, a lost call, a person",
             model: only(0, Budget { crashes: 1, changes: 1, ..lost }),
             shows: &[CONFIRMED, CONFIRMED_LATE, SECOND, UNRESOLVED, ORPHAN_CONFIRMED, ORPHAN_UNRESOLVED],
@@ -89,6 +94,11 @@ pub fn large() -> Vec<World> {
             name: "a fault of each kind",
             model: only(0, Budget { crashes: 1, writes: 1, calls: 1, refusals: 1, stale: 1, ..NONE }),
             shows: &[CONFIRMED, CONFIRMED_LATE, SECOND],
+        },
+        World {
+            name: "a refusal, three stale looks, two changes by people",
+            model: only(0, Budget { refusals: 1, stale: 3, changes: 2, ..NONE }),
+            shows: &[CONFIRMED, UNRESOLVED, RETRIED],
         },
         World {
             name: "two lost calls, a pause, a person",
