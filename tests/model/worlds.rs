@@ -54,6 +54,11 @@ pub fn small() -> Vec<World> {
             shows: &[CONFIRMED_LATE, SECOND, UNRESOLVED, RETRIED],
         },
         World {
+            name: "a refusal, three stale looks, two changes by people",
+            model: only(0, Budget { refusals: 1, stale: 3, changes: 2, ..NONE }),
+            shows: &[CONFIRMED, UNRESOLVED, RETRIED],
+        },
+        World {
             name: "approvals",
             model: Protocol { short_approvals: true, ..only(1, Budget { changes: 2, ..lost }) },
             shows: &[CONFIRMED, CONFIRMED_LATE, UNRESOLVED],
@@ -94,11 +99,6 @@ pub fn large() -> Vec<World> {
             name: "a fault of each kind",
             model: only(0, Budget { crashes: 1, writes: 1, calls: 1, refusals: 1, stale: 1, ..NONE }),
             shows: &[CONFIRMED, CONFIRMED_LATE, SECOND],
-        },
-        World {
-            name: "a refusal, three stale looks, two changes by people",
-            model: only(0, Budget { refusals: 1, stale: 3, changes: 2, ..NONE }),
-            shows: &[CONFIRMED, UNRESOLVED, RETRIED],
         },
         World {
             name: "two lost calls, a pause, a person",
