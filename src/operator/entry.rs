@@ -307,8 +307,9 @@ mod tests {
             approval: None,
             endpoint: "https://cloud.example".to_owned(),
         };
-        let intent = intent(&plan, "an-id".to_owned(), BEFORE);
-        assert_eq!(Timestamp::from(intent.not_after_time), BEFORE + SEND_WINDOW);
+        let read: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let intent = intent(&plan, "an-id".to_owned(), read);
+        assert_eq!(Timestamp::from(intent.not_after_time), read + SEND_WINDOW);
     }
 
     #[test]
