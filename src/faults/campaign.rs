@@ -16,6 +16,8 @@ use super::world::Plan;
 const BOUND: Duration = Duration::from_secs(60);
 /// An attempt of which nobody knows what it did is watched for this long, and looked at a little later.
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
+/// A record that was not seen to be open is looked at after this long, and a little later.
+const UNNOTICED: Duration = Duration::from_secs(300 + 60);
 /// After a refusal by the provider, the next attempt follows in an hour, and then in two.
 const REFUSED: Duration = Duration::from_hours(3);
 
@@ -81,7 +83,7 @@ impl Campaign {
             }
             // Early ones leave room for more.
             let number = from + random.usize(0..(points.len() - from).div_ceil(2));
-            let faults = Fault::of(points[number].side);
+            let faults = Fault::at(&points[number]);
             plan.push((number, faults[random.usize(..faults.len())]));
             let outcome = self.run(&plan);
             self.count(&plan, &outcome, tally);
@@ -161,6 +163,7 @@ impl Campaign {
             let Some(effect) = at(number) else { continue };
             pauses += match (effect.side, fault) {
                 (Side::Upgrade, Fault::Status(400 | 403)) => REFUSED,
+                (Side::ApiRead, Fault::Stale | Fault::Old) => UNNOTICED,
                 _ => WATCHED,
             };
         }
@@ -186,7 +189,7 @@ fn following(plan: &Plan, outcome: &Outcome) -> Vec<Plan> {
     let from = plan.last().map_or(0, |(number, _)| number + 1);
     let points = outcome.points().iter().enumerate().skip(from);
     points
-        .flat_map(|(number, effect)| Fault::of(effect.side).into_iter().map(move |fault| (number, fault)))
+        .flat_map(|(number, effect)| Fault::at(effect).into_iter().map(move |fault| (number, fault)))
         .map(|next| plan.iter().copied().chain([next]).collect())
         .collect()
 }

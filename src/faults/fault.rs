@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::effect::Side;
+use super::effect::{Effect, Side};
 
 /// What goes wrong, or happens, at an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +87,25 @@ impl Happening {
         Self::UpgradedByPerson,
         Self::ToppedUp,
     ];
+
+    /// Whether it matters if this happens before or after `effect`. Where it does not, it is let happen before the next
+    /// effect where it does.
+    fn concerns(self, effect: &Effect) -> bool {
+        let of = |kind: &str| effect.what.contains(kind);
+        let cloud = matches!(effect.side, Side::CloudRead | Side::Upgrade);
+        match self {
+            Self::SecondLeader => matches!(effect.side, Side::ApiWrite | Side::Upgrade) || of("/upgraderecords/"),
+            Self::Recreated
+            | Self::Deleted
+            | Self::SecondClaimant
+            | Self::StatusWiped
+            | Self::Never
+            | Self::Suspended => !cloud && of("v1alpha1") && of("/subscriptions"),
+            Self::Denied => of("/upgradeapprovals"),
+            Self::Rotated => cloud || of("/secrets/"),
+            Self::UpgradedByPerson | Self::ToppedUp => cloud && !of("/token"),
+        }
+    }
 }
 
 /// Later than the time-out of a request.
@@ -107,17 +126,24 @@ impl Fault {
 
     /// Everything that can go wrong anywhere.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        [Side::ApiRead, Side::ApiWatch, Side::ApiWrite, Side::CloudRead, Side::Upgrade].into_iter().flat_map(Self::of)
+        let sides = [Side::ApiRead, Side::ApiWatch, Side::ApiWrite, Side::CloudRead, Side::Upgrade];
+        sides.into_iter().flat_map(Self::of).copied().chain(Happening::ALL.map(Self::World))
+    }
+
+    /// Everything that can go wrong at `effect`, or happen right before it.
+    pub(super) fn at(effect: &Effect) -> Vec<Self> {
+        let happenings = Happening::ALL.into_iter().filter(|happening| happening.concerns(effect)).map(Self::World);
+        Self::of(effect.side).iter().copied().chain(happenings).collect()
     }
 
     /// Everything that can go wrong at an effect of `side`. A crash around a read is left out: it leaves what one after the
     /// write before it, or before the write after it, leaves.
-    pub(super) fn of(side: Side) -> Vec<Self> {
+    const fn of(side: Side) -> &'static [Self] {
         use Fault::{
             CrashAfter, CrashBefore, Cut, DoneCut, DoneSilent, DoneStatus, Garbled, Huge, Late, Lost, Old, Pause,
             Redirect, Stale, Status, Twice, Unsent,
         };
-        let here: &[Self] = match side {
+        match side {
             Side::ApiRead => &[Unsent, Lost, Status(403), Status(429), Status(500), Garbled, Stale, Old],
             Side::ApiWatch => &[Unsent, Status(410)],
             Side::ApiWrite => &[
@@ -164,8 +190,7 @@ impl Fault {
                 Twice,
                 Pause(LONG),
             ],
-        };
-        here.iter().copied().chain(Happening::ALL.map(Self::World)).collect()
+        }
     }
 }
 

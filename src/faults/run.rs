@@ -27,6 +27,8 @@ const URL: &str = "https://clouds.example";
 const BEGIN: &str = "2026-03-01T12:00:00Z";
 /// How long a run goes on when all is settled.
 const QUIET: Duration = Duration::from_mins(16);
+/// The same with more than one fault: long enough for an upgrade that is not wanted to come.
+const QUIET_AFTER_MANY: Duration = Duration::from_mins(4);
 /// From when on nothing may be written any more: the list of all accounts, which is read every five minutes, shows that one has
 /// been upgraded, and has it looked at once more.
 const LAST_WORDS: Duration = Duration::from_mins(6);
@@ -152,11 +154,11 @@ pub(super) fn run(snapshot: &Snapshot, plan: &Plan) -> Outcome {
         let cloud = Local::new(URL, BillingClock::real(), 1);
         cloud.restore(&snapshot.cloud);
         let (world, signals) = World::new(snapshot.api.fork(clock::wall), cloud, snapshot.workload, plan);
-        drive(&world, signals).await
+        drive(&world, signals, if plan.len() > 1 { QUIET_AFTER_MANY } else { QUIET }).await
     })
 }
 
-async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>) -> Outcome {
+async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet: Duration) -> Outcome {
     let mut replicas: BTreeMap<usize, JoinHandle<()>> = BTreeMap::new();
     let mut to_start: Vec<(Instant, usize)> =
         (0..world.workload.leaders).map(|replica| (Instant::now(), replica)).collect();
@@ -193,7 +195,7 @@ async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>) -> Ou
             settled = is_settled(world).then(|| settled.unwrap_or(Settled { at: now, points }));
         }
         match settled {
-            Some(Settled { at, .. }) if now > at + QUIET && to_start.is_empty() => {
+            Some(Settled { at, .. }) if now > at + quiet && to_start.is_empty() => {
                 let state = world.state();
                 let later = state.witness.last_write.saturating_sub(at.max(state.last_fault));
                 break if later > LAST_WORDS {
@@ -292,7 +294,7 @@ fn is_settled(world: &World) -> bool {
             Some("WaitingForExhaustion") => {
                 let seen: Option<Timestamp> =
                     subscription["status"]["lastObservedTime"].as_str().and_then(|time| time.parse().ok());
-                world.workload.benefits_left || topped_up.is_some_and(|at| seen > Some(at))
+                world.workload.benefits_left || topped_up.is_some_and(|at| seen >= Some(at))
             }
             _ => false,
         };

@@ -23,7 +23,7 @@ use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
 use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, parse, report};
+use super::{LOOK_DEADLINE, Operator, Work, parse, report};
 
 /// The pause after something was written into a record.
 const SOON: Duration = Duration::from_secs(5);
@@ -114,7 +114,12 @@ async fn care(operator: &Operator, account: &AccountId) -> kube::Result<Care> {
         care = Care::Exists;
         let Ok(claimant) = claimant else { continue };
         let conditions = claimant.status.map(|status| status.conditions).unwrap_or_default();
-        let sees = conditions::find(&conditions, "Observed").is_some_and(|observed| observed.status == "True");
+        let holds = |type_| conditions::find(&conditions, type_).is_some_and(|said| said.status == "True");
+        if holds("Upgraded") {
+            // Then the record ought to be closed: the pass that saw the upgrade did not see the record.
+            operator.queue.add(Work::Subscription(key));
+        }
+        let sees = holds("Observed");
         let conflict = conditions::find(&conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
         if sees && !conflict {
             return Ok(Care::Sees);
