@@ -22,6 +22,10 @@ test: control-plane ## run all tests, those against a real API server too
 kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
 	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
 
+.PHONY: faults
+faults: ## run the operator with every fault at every effect, alone and in pairs; WORKLOAD=…, SHARE=… and SEED=… choose
+	cargo test --locked --profile campaign --lib faults::all -- --ignored --nocapture
+
 .PHONY: model
 model: ## explore the model of an upgrade in all its worlds, the large ones too, and print counts
 	cargo test --locked -p payg-model -- --include-ignored --nocapture --test-threads 1

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may use, beside itself.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("clock", &[]),
     ("core", &[]),
     ("api", &["core"]),
@@ -13,6 +13,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
     ("runtime", &[]),
     ("simulator", &["clock"]),
     ("operator", &["api", "clock", "core", "providers", "runtime"]),
+    ("faults", &["api", "clock", "core", "operator", "providers", "runtime", "simulator"]),
     ("cli", &["api", "clock", "core", "operator", "providers", "runtime", "simulator"]),
 ];
 
