@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::effect::Effect;
 use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
@@ -44,7 +45,7 @@ pub(super) struct Snapshot {
     pub(super) workload: Workload,
     api: FakeApi,
     cloud: String,
-    at: Timestamp,
+    pub(super) at: Timestamp,
 }
 
 /// What came of a run.
@@ -56,6 +57,8 @@ pub(super) struct Outcome {
     /// How many effects there were until all was settled.
     points: usize,
     pub(super) end: End,
+    /// All objects as they are in the end, and their history.
+    pub(super) api: FakeApi,
     /// From the last fault until the end was reached.
     pub(super) took: Duration,
     pub(super) attempts: usize,
@@ -89,7 +92,7 @@ struct Settled {
 }
 
 /// In virtual time, on this thread.
-fn in_virtual_time<T>(at: Timestamp, future: impl Future<Output = T>) -> T {
+pub(super) fn in_virtual_time<T>(at: Timestamp, future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         virtual_time::begin(at);
@@ -151,11 +154,16 @@ fn decide(world: &World) {
 /// Runs the workload with what `plan` says going wrong.
 pub(super) fn run(snapshot: &Snapshot, plan: &Plan) -> Outcome {
     in_virtual_time(snapshot.at, async {
-        let cloud = Local::new(URL, BillingClock::real(), 1);
-        cloud.restore(&snapshot.cloud);
-        let (world, signals) = World::new(snapshot.api.fork(clock::wall), cloud, snapshot.workload, plan);
+        let (world, signals) = enter(snapshot, plan);
         drive(&world, signals, if plan.len() > 1 { QUIET_AFTER_MANY } else { QUIET }).await
     })
+}
+
+/// The world of a run, in which nothing happens yet.
+pub(super) fn enter(snapshot: &Snapshot, plan: &Plan) -> (Arc<World>, UnboundedReceiver<Signal>) {
+    let cloud = Local::new(URL, BillingClock::real(), 1);
+    cloud.restore(&snapshot.cloud);
+    World::new(snapshot.api.fork(clock::wall), cloud, snapshot.workload, plan)
 }
 
 async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet: Duration) -> Outcome {
@@ -221,6 +229,7 @@ async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet
         trace: std::mem::take(&mut state.trace),
         violations: all,
         end,
+        api: world.api.clone(),
         took: settled_at.saturating_sub(state.last_fault),
         points,
         attempts: state.witness.attempts.len(),
@@ -229,6 +238,11 @@ async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet
 
 /// A replica that works until it is aborted.
 fn start(world: &Arc<World>, replica: usize) -> JoinHandle<()> {
+    start_until(world, replica, CancellationToken::new())
+}
+
+/// A replica that works until it is told to stop.
+pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: CancellationToken) -> JoinHandle<()> {
     static CLOUDS: OnceLock<(azure::Connections, aws::Connections)> = OnceLock::new();
     let clouds = CLOUDS.get_or_init(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -253,7 +267,7 @@ fn start(world: &Arc<World>, replica: usize) -> JoinHandle<()> {
     // The clocks of two machines are never quite the same.
     let skew = SignedDuration::from_secs(if replica == 0 { 0 } else { 7 });
     let held = Arc::clone(world);
-    tokio::spawn(lead(client, clouds.clone(), settings, move |pass| {
+    tokio::spawn(lead(client, clouds.clone(), settings, stop, move |pass| {
         let pass = wire::WIRE.scope(wire.clone(), virtual_time::SKEW.scope(skew, pass));
         held.hold(life, Box::pin(pass))
     }))
@@ -315,7 +329,7 @@ fn is_settled(world: &World) -> bool {
 }
 
 /// How it ended, in a line.
-async fn end(world: &World) -> End {
+pub(super) async fn end(world: &World) -> End {
     let ledger = world.cloud.control("GET", "/ledger", Value::Null).await;
     let ours = |applied: &&Value| applied["by"]["person"].is_null();
     let applied = ledger.as_array().map(Vec::as_slice).unwrap_or_default();

@@ -182,13 +182,14 @@ pub async fn run(config: Config) -> Result<(), Error> {
 #[cfg(test)]
 pub(crate) type Pass = std::pin::Pin<Box<dyn Future<Output = crate::runtime::queue::Next> + Send>>;
 
-/// Watches and passes as [`run`] does, without a lease: as a replica that takes itself for the leader, rightly or not. Each
-/// pass runs inside of `around`.
+/// Watches and passes as [`run`] does, without a lease: as a replica that takes itself for the leader, rightly or not, until
+/// it is told to `stop`. Each pass runs inside of `around`.
 #[cfg(test)]
 pub(crate) async fn lead(
     client: Client,
     clouds: (azure::Connections, aws::Connections),
     settings: Settings,
+    stop: tokio_util::sync::CancellationToken,
     around: impl Fn(Pass) -> Pass + Send + Sync + 'static,
 ) {
     let mut registry = Registry::default();
@@ -202,7 +203,7 @@ pub(crate) async fn lead(
         let operator = Arc::clone(&operator);
         around(Box::pin(async move { operator.pass(work).await }))
     };
-    workers::run(queue, limits(4), metrics, Pulse::default(), tokio_util::sync::CancellationToken::new(), pass).await;
+    workers::run(queue, limits(4), metrics, Pulse::default(), stop, pass).await;
 }
 
 const WORKERS: &str = "workers";
