@@ -13,11 +13,11 @@ use super::workload::Workload;
 use super::world::Plan;
 
 /// How long the operator may take to be done after the last fault, beside the pauses that the protocol itself makes.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 /// An attempt of which nobody knows what it did is watched for this long, and looked at a little later.
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
 /// A record that was not seen to be open is looked at after this long, and a little later.
-const UNNOTICED: Duration = Duration::from_secs(300 + 60);
+const UNNOTICED: Duration = Duration::from_mins(6);
 /// After a refusal by the provider, the next attempt follows in an hour, and then in two.
 const REFUSED: Duration = Duration::from_hours(3);
 
@@ -230,7 +230,7 @@ pub(super) fn on_all<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    work(item)
+                    work(item);
                 }
             });
         }

@@ -71,7 +71,8 @@ fn all() {
         let pairs = std::sync::Mutex::new(Vec::new());
         on_all(&singles, |plan| {
             let following = campaign.try_out(plan, &everything);
-            let mine = following.into_iter().enumerate().filter(|(number, _)| (*number as u64 + seed) % share == 0);
+            let mine =
+                following.into_iter().enumerate().filter(|(number, _)| (*number as u64 + seed).is_multiple_of(share));
             pairs.lock().unwrap().extend(mine.map(|(_, pair)| pair));
         });
         let pairs = pairs.into_inner().unwrap();

@@ -114,7 +114,7 @@ pub(super) fn prepare(workload: Workload) -> Snapshot {
             cloud.control("POST", "/faults", fault).await;
         }
         // An approval counts from when the policies are there.
-        sleep(Duration::from_secs(60)).await;
+        sleep(Duration::from_mins(1)).await;
         for object in [workload.secret(TEAM, SECRET), workload.provider(TEAM), workload.subscription(TEAM)] {
             api.apply(&object).unwrap();
         }
@@ -273,7 +273,7 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     }))
 }
 
-fn ready<'a>(subscription: &'a Value) -> &'a Value {
+fn ready(subscription: &Value) -> &Value {
     let conditions = subscription["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     conditions.iter().find(|condition| condition["type"] == "Ready").unwrap_or(&Value::Null)
 }

@@ -18,6 +18,9 @@ use crate::providers::wire::Lost;
 /// may differ.
 const SETTLED: Duration = Duration::from_secs(30 + 20 + 60);
 
+/// How long a look may be behind: a pass at its slowest, and an answer that is stale.
+const NOTICED: Duration = Duration::from_mins(5);
+
 /// What was seen of a run.
 #[derive(Default)]
 pub(super) struct Witness {
@@ -64,6 +67,9 @@ impl Witness {
             Some("Subscription") => {
                 self.subscriptions.insert((life, namespace), body.clone());
             }
+            Some("Status") if body["code"] == 404 && path.contains("/subscriptions/") => {
+                self.subscriptions.remove(&(life, namespace));
+            }
             Some("UpgradeApprovalList") => {
                 self.approvals.insert((life, namespace), body["items"].as_array().cloned().unwrap_or_default());
             }
@@ -105,35 +111,17 @@ pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) 
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = header("idempotency-key");
     let mut state = world.state();
-    let was_paused = state.is_paused_before(life);
+    let was_paused = state.was_just_paused(life);
     let witness = &mut state.witness;
-    match &record {
-        None => witness.violation("an upgrade is asked for without a record".to_owned()),
-        Some(record) => {
-            let intent = last_intent(record).cloned().unwrap_or_default();
-            let id = intent["id"].as_str().unwrap_or_default();
-            if !witness.intents.get(&life).is_some_and(|known| known.contains(id)) {
-                witness.violation(
-                    "an upgrade is asked for on an intent that was not acknowledged to its sender".to_owned(),
-                );
-            }
-            let not_after: Option<Timestamp> = intent["notAfterTime"].as_str().and_then(|time| time.parse().ok());
-            if not_after.is_none_or(|end| clock::wall() > end) && !was_paused {
-                witness.violation("an upgrade is asked for after notAfterTime".to_owned());
-            }
-            if intent["evidence"]["summary"].as_str().is_none_or(str::is_empty) {
-                witness.violation("an upgrade is asked for without evidence in the record".to_owned());
-            }
-            let requester = &record["spec"]["requester"];
-            if requester["uid"].as_str().is_none_or(str::is_empty) {
-                witness.violation("an upgrade is asked for and the record does not say for whom".to_owned());
-            }
-        }
-    }
+    witness.check_record(life, record.as_ref(), was_paused);
     if world.workload.cloud == Cloud::Azure && key != Some(account.upgrade_key().idempotency_key().to_string()) {
         witness.violation(format!("an upgrade is asked for with the key {key:?}, which is not the account's"));
     }
     witness.check_allowed(life);
+    let late = witness.topped_up.is_some_and(|at| clock::wall() > at + NOTICED);
+    if world.workload.benefits_left || late {
+        witness.violation("an upgrade is asked for while there are benefits left".to_owned());
+    }
     let under_way = |earlier: &&Attempt| earlier.refused.is_none() && at < earlier.at + SETTLED;
     if witness.attempts.iter().any(|earlier| under_way(&earlier)) && !was_paused {
         witness.violation("an upgrade is asked for while an earlier request may still be under way".to_owned());
@@ -143,6 +131,26 @@ pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) 
 }
 
 impl Witness {
+    /// Whether the record is there first, and says why, and is the sender's own.
+    fn check_record(&mut self, life: Life, record: Option<&Value>, was_paused: bool) {
+        let Some(record) = record else { return self.violation("an upgrade is asked for without a record".to_owned()) };
+        let intent = last_intent(record).cloned().unwrap_or_default();
+        let id = intent["id"].as_str().unwrap_or_default();
+        if !self.intents.get(&life).is_some_and(|known| known.contains(id)) {
+            self.violation("an upgrade is asked for on an intent that was not acknowledged to its sender".to_owned());
+        }
+        let not_after: Option<Timestamp> = intent["notAfterTime"].as_str().and_then(|time| time.parse().ok());
+        if not_after.is_none_or(|end| clock::wall() > end) && !was_paused {
+            self.violation("an upgrade is asked for after notAfterTime".to_owned());
+        }
+        if intent["evidence"]["summary"].as_str().is_none_or(str::is_empty) {
+            self.violation("an upgrade is asked for without evidence in the record".to_owned());
+        }
+        if record["spec"]["requester"]["uid"].as_str().is_none_or(str::is_empty) {
+            self.violation("an upgrade is asked for and the record does not say for whom".to_owned());
+        }
+    }
+
     /// Whether what `life` read last allows an upgrade.
     fn check_allowed(&mut self, life: Life) {
         let allowing = |subscription: &Value| {

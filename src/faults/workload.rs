@@ -128,7 +128,7 @@ impl Workload {
                 "credentials": {"secret": {"name": "credentials", "clientId": CLIENT}}}}),
             Cloud::Aws => json!({"aws": {"credentials": {"secret": {"name": "credentials"}}}}),
         };
-        object("BillingProvider", namespace, "cloud", spec)
+        object("BillingProvider", namespace, "cloud", &spec)
     }
 
     pub(super) fn subscription(&self, namespace: &str) -> Value {
@@ -141,7 +141,7 @@ impl Workload {
             upgrade["beforeExhaustion"] = json!({"creditBelow": {"amount": "5.00", "currency": "USD"}});
         }
         let spec = json!({"providerName": "cloud", "account": account, "offer": "PayAsYouGo", "upgrade": upgrade});
-        object("Subscription", namespace, NAME, spec)
+        object("Subscription", namespace, NAME, &spec)
     }
 
     /// What a person says to the upgrade.
@@ -155,11 +155,11 @@ impl Workload {
         if decision == "Retry" {
             spec["recordAttempt"] = json!(3);
         }
-        object("UpgradeApproval", TEAM, &decision.to_lowercase(), spec)
+        object("UpgradeApproval", TEAM, &decision.to_lowercase(), &spec)
     }
 }
 
-fn object(kind: &str, namespace: &str, name: &str, spec: Value) -> Value {
+fn object(kind: &str, namespace: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": kind, "metadata": {"name": name, "namespace": namespace},
         "spec": spec})
 }

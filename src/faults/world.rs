@@ -63,9 +63,23 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Whether the replica was stopped for a while a moment ago.
-    pub(super) fn is_paused_before(&self, life: Life) -> bool {
-        self.paused_until.contains_key(&life.replica)
+    /// Notes an effect of a replica that lives, and returns what the plan has for it.
+    fn note(&mut self, life: Life, side: Side, what: String, at: Duration) -> Option<Fault> {
+        if !self.lives.contains(&life) {
+            return None;
+        }
+        let fault = self.plan.get(&self.trace.len()).copied();
+        self.trace.push(Effect { side, what, replica: life.replica, at });
+        if let Some(fault) = fault {
+            self.last_fault = at + fault.lasts();
+        }
+        fault
+    }
+
+    /// Whether the replica was stopped for a while a moment ago: what it does now, it may have checked before that.
+    pub(super) fn was_just_paused(&self, life: Life) -> bool {
+        let until = self.paused_until.get(&life.replica);
+        until.is_some_and(|until| until.elapsed() < Duration::from_mins(1))
     }
 }
 
@@ -103,21 +117,7 @@ impl World {
     /// An effect of a replica: notes it, lets happen what the plan has for it, and returns what is left to be done about it.
     /// Does not return for a replica that is dead by then.
     pub(super) async fn meet(&self, life: Life, side: Side, what: String) -> Option<Fault> {
-        let fault = {
-            let mut state = self.state();
-            if !state.lives.contains(&life) {
-                None
-            } else {
-                let at = self.began.elapsed();
-                let number = state.trace.len();
-                state.trace.push(Effect { side, what, replica: life.replica, at });
-                let fault = state.plan.get(&number).copied();
-                if let Some(fault) = fault {
-                    state.last_fault = at + fault.lasts();
-                }
-                fault
-            }
-        };
+        let fault = self.state().note(life, side, what, self.began.elapsed());
         match fault {
             Some(Fault::World(happening)) => self.happen(happening).await,
             Some(Fault::CrashBefore) => self.crash(life),
@@ -157,10 +157,10 @@ impl World {
             let mut wake = None;
             poll_fn(move |context| {
                 let paused = world.state().paused_until.get(&life.replica).copied();
-                if let Some(until) = paused.filter(|until| *until > Instant::now()) {
-                    if wake.insert(Box::pin(sleep_until(until))).as_mut().poll(context).is_pending() {
-                        return Poll::Pending;
-                    }
+                if let Some(until) = paused.filter(|until| *until > Instant::now())
+                    && wake.insert(Box::pin(sleep_until(until))).as_mut().poll(context).is_pending()
+                {
+                    return Poll::Pending;
                 }
                 pass.as_mut().poll(context)
             })
