@@ -107,7 +107,7 @@ impl Workload {
                 json!({"tenantId": TENANT, "clientId": CLIENT, "clientSecret": secret, "subscriptions": "*",
                 "billing": "Reader", "broker": true, "tokenLifetimeSeconds": 86_000})
             }
-            Cloud::Aws => json!({"accountId": AWS, "accessKeyId": "AKIAEXAMPLE", "secretAccessKey": secret,
+            Cloud::Aws => json!({"accountId": AWS, "accessKeyId": "AKIAIOSFODNN7EXAMPLE", "secretAccessKey": secret,
                 "allow": ["freetier:GetAccountPlanState", "account:GetAccountInformation", "billing:GetCredits",
                     "freetier:UpgradeAccountPlan"]}),
         }
@@ -116,7 +116,7 @@ impl Workload {
     pub(super) fn secret(&self, namespace: &str, secret: &str) -> Value {
         let data = match self.cloud {
             Cloud::Azure => json!({"clientSecret": base64(secret)}),
-            Cloud::Aws => json!({"accessKeyId": base64("AKIAEXAMPLE"), "secretAccessKey": base64(secret)}),
+            Cloud::Aws => json!({"accessKeyId": base64("AKIAIOSFODNN7EXAMPLE"), "secretAccessKey": base64(secret)}),
         };
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "credentials", "namespace": namespace},
             "type": "Opaque", "data": data})
