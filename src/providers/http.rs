@@ -209,7 +209,10 @@ pub(crate) mod wire {
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, NoAnswer> {
         let request: http::Request<reqwest::Body> = request.build().and_then(TryInto::try_into).unwrap();
-        let request = request.map(|body| body.as_bytes().unwrap_or_default().to_vec());
+        let mut request = request.map(|body| body.as_bytes().unwrap_or_default().to_vec());
+        // As an HTTP client does in the end: what is signed has it.
+        let host = request.uri().authority().map(|host| host.as_str().try_into().unwrap());
+        request.headers_mut().extend(host.map(|host| (reqwest::header::HOST, host)));
         let (parts, body) = match wire(request).await {
             Err(Lost::NotConnected) => return Err(NoAnswer::NotConnected("connection refused".to_owned())),
             Err(Lost::Broken) => return Err(NoAnswer::Broken("connection reset".to_owned())),
