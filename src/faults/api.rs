@@ -15,6 +15,7 @@ use super::effect::Side;
 use super::fault::Fault;
 use super::witness;
 use super::world::{Life, World};
+use crate::clock::virtual_time::unskewed;
 use crate::runtime::client::over;
 
 const CRDS: [&str; 4] = [
@@ -129,9 +130,9 @@ async fn answer(world: &Arc<World>, life: Life, request: Request<Vec<u8>>, fault
 
 async fn deliver(world: &World, request: &Request<Vec<u8>>) -> Response<FakeBody> {
     if request.method() != Method::GET {
-        witness::written(world, request).await;
+        witness::written(world, request);
     }
-    world.api.handle(request)
+    unskewed(async { world.api.handle(request) }).await
 }
 
 fn refusal(code: u16) -> Response<FakeBody> {

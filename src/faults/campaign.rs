@@ -16,8 +16,10 @@ use super::world::Plan;
 const BOUND: Duration = Duration::from_mins(1);
 /// An attempt of which nobody knows what it did is watched for this long, and looked at a little later.
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
-/// A record that was not seen to be open is looked at after this long, and a little later.
-const UNNOTICED: Duration = Duration::from_mins(6);
+/// When an account is looked at that nothing is expected of. A real API server does not answer a live read with the past.
+const UNSEEN: Duration = Duration::from_hours(6);
+/// When an account is looked at of which a person has to decide.
+const ASKED: Duration = Duration::from_hours(1);
 /// After a refusal by the provider, the next attempt follows in an hour, and then in two.
 const REFUSED: Duration = Duration::from_hours(3);
 
@@ -105,69 +107,45 @@ impl Campaign {
 
     /// What is wrong with what came of `plan`.
     fn judge(&self, plan: &Plan, outcome: &Outcome) -> Vec<String> {
-        let mut wrong = outcome.violations.clone();
+        let (mut wrong, end) = (outcome.violations.clone(), &outcome.end);
         let happened = |wanted: Happening| plan.iter().any(|(_, fault)| *fault == Fault::World(wanted));
-        let end = &outcome.end;
-        if end.ours > 1 || end.all > 1 {
+        if end.all > 1 {
             wrong.push(format!("{} upgrades", end.all));
-        }
-        let world = plan.iter().any(|(_, fault)| matches!(fault, Fault::World(_)));
-        if !world && *end != self.reference.end {
-            wrong.push(format!("the end is {end}, and not {}", self.reference.end));
-        }
-        let unwanted =
-            [Happening::Never, Happening::Suspended, Happening::Denied, Happening::Deleted, Happening::ToppedUp];
-        let may_be_left = unwanted.into_iter().any(happened) || self.snapshot.workload.benefits_left;
-        if end.all == 0 && !may_be_left {
-            wrong.push(format!("nothing is upgraded: {end}"));
-        }
-        if world {
-            let verdicts = [&end.verdict, &end.other];
-            let known: &[&str] = if end.all > 0 {
-                &["OfferInPlace", "UpgradeAccepted", "AccountConflict", "Suspended", "gone"]
-            } else {
-                &[
-                    "Observing",
-                    "Suspended",
-                    "UpgradeDenied",
-                    "WaitingForExhaustion",
-                    "UpgradeUnresolved",
-                    "AccountConflict",
-                    "AwaitingApproval",
-                    "gone",
-                ]
-            };
-            let records: &[&str] =
-                if end.all > 0 { &["none", "Confirmed", "Accepted"] } else { &["none", "Rejected", "Unresolved"] };
-            if verdicts.iter().any(|verdict| !known.contains(&verdict.as_str()))
-                || !records.contains(&end.record.as_str())
-            {
-                wrong.push(format!("the end is odd: {end}"));
-            }
         }
         if end.ours > 0 && !matches!(end.record.as_str(), "Confirmed" | "Accepted") {
             wrong.push(format!("an upgrade of ours is not in the ledger: {end}"));
         }
+        let unwanted =
+            [Happening::Never, Happening::Suspended, Happening::Denied, Happening::Deleted, Happening::ToppedUp];
+        // Three requests were lost before the run; the one that a Retry is for may be the last.
+        let is_last_try = self.snapshot.workload.lost_before > 0 && end.verdict == "UpgradeUnresolved";
+        let may_be_left = unwanted.into_iter().any(happened) || self.snapshot.workload.benefits_left || is_last_try;
+        if end.all == 0 && !may_be_left {
+            wrong.push(format!("nothing is upgraded: {end}"));
+        }
+        let quiet = plan.iter().all(|(_, fault)| !matches!(fault, Fault::World(_)));
+        if quiet && !is_last_try && *end != self.reference.end {
+            wrong.push(format!("the end is {end}, and not {}", self.reference.end));
+        }
         let allowed = BOUND + self.pauses(plan, outcome);
         if outcome.took > allowed {
-            wrong.push(format!("it took {:?} after the last fault, and {allowed:?} are allowed", outcome.took));
+            wrong.push(format!("it took longer than {} minutes after the last fault", allowed.as_secs() / 60));
         }
         wrong
     }
 
-    /// How long the protocol itself waits in a run with these faults.
+    /// How long the protocol itself waits in a run with these faults: what can come of each of them comes at most once.
     fn pauses(&self, plan: &Plan, outcome: &Outcome) -> Duration {
-        let at = |number: &usize| outcome.trace.get(*number);
-        let mut pauses = self.reference.took.saturating_sub(Duration::ZERO);
-        for (number, fault) in plan {
-            let Some(effect) = at(number) else { continue };
-            pauses += match (effect.side, fault) {
-                (Side::Upgrade, Fault::Status(400 | 403)) => REFUSED,
-                (Side::ApiRead, Fault::Stale | Fault::Old) => UNNOTICED,
-                _ => WATCHED,
-            };
-        }
-        pauses
+        let of = |(number, fault): &(usize, Fault)| match (outcome.trace.get(*number).map(|effect| effect.side), fault)
+        {
+            (Some(Side::Upgrade), Fault::Status(400..=403)) | (_, Fault::World(Happening::Rotated)) => REFUSED,
+            // A look at what was not seen follows in the end.
+            (_, Fault::Stale | Fault::Old) => UNSEEN,
+            _ => WATCHED,
+        };
+        // With a person asked, a look follows each hour.
+        let asked = if self.snapshot.workload.lost_before > 0 { ASKED } else { Duration::ZERO };
+        self.reference.took + asked + plan.iter().map(of).sum::<Duration>()
     }
 
     fn story(&self, plan: &Plan, outcome: &Outcome, wrong: &[String]) -> String {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::effect::Effect;
+use super::witness::SKEW;
 use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
 use super::world::{Plan, Signal, World};
 use super::{api, cloud};
@@ -33,8 +34,6 @@ const QUIET_AFTER_MANY: Duration = Duration::from_mins(4);
 /// From when on nothing may be written any more: the list of all accounts, which is read every five minutes, shows that one has
 /// been upgraded, and has it looked at once more.
 const LAST_WORDS: Duration = Duration::from_mins(6);
-/// When a refused upgrade is not tried again, as nobody wants it any more.
-const LAST_REFUSAL: Duration = Duration::from_hours(4);
 /// How long a dead process takes to be started again.
 const RESTART: Duration = Duration::from_secs(2);
 /// How long a run may take.
@@ -267,7 +266,7 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     let client = api::client(world, life);
     let wire = cloud::wire(world, life);
     // The clocks of two machines are never quite the same.
-    let skew = SignedDuration::from_secs(if replica == 0 { 0 } else { 7 });
+    let skew = if replica == 0 { SignedDuration::ZERO } else { SKEW.try_into().unwrap() };
     let held = Arc::clone(world);
     tokio::spawn(lead(client, clouds.clone(), settings, stop, move |pass| {
         let pass = wire::WIRE.scope(wire.clone(), virtual_time::SKEW.scope(skew, pass));
@@ -294,40 +293,33 @@ fn record(world: &World) -> Option<Value> {
 /// Whether nothing is left to do but to wait for people, or for a benefit to end.
 fn is_settled(world: &World) -> bool {
     let topped_up = world.state().witness.topped_up;
-    let accepted = std::cell::Cell::new(false);
-    let subscription = |namespace| {
-        let Some(subscription) = world.api.get("Subscription", namespace, NAME) else { return true };
-        let ready = ready(&subscription);
-        let verdict = match ready["reason"].as_str() {
-            Some(
-                "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "UpgradeUnresolved" | "AccountConflict"
-                | "AwaitingApproval",
-            ) => true,
-            Some("UpgradeAccepted") => {
-                accepted.set(true);
-                true
-            }
-            Some("WaitingForExhaustion") => {
-                let seen: Option<Timestamp> =
-                    subscription["status"]["lastObservedTime"].as_str().and_then(|time| time.parse().ok());
-                world.workload.benefits_left || topped_up.is_some_and(|at| seen >= Some(at))
-            }
-            _ => false,
-        };
-        verdict && ready["observedGeneration"] == subscription["metadata"]["generation"]
+    let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
+    let [Some(one), Some(other)] = verdicts else { return false };
+    match record(world).map(|record| record["status"]["state"].as_str().unwrap_or_default().to_owned()).as_deref() {
+        None | Some("Confirmed" | "Rejected") => true,
+        // A request that came late after all is still to be noticed.
+        Some("Unresolved") => !world.cloud.is_upgraded(world.workload.account()),
+        // The benefits are used up first.
+        Some("Accepted") => one == "UpgradeAccepted" || other == "UpgradeAccepted" || topped_up.is_some(),
+        _ => false,
+    }
+}
+
+/// The verdict on the Subscription in `namespace`, if it is one that lasts and is of the spec as it is.
+fn settled_verdict(world: &World, namespace: &str, topped_up: Option<Timestamp>) -> Option<String> {
+    let Some(subscription) = world.api.get("Subscription", namespace, NAME) else { return Some("gone".to_owned()) };
+    let ready = ready(&subscription);
+    let seen: Option<Timestamp> =
+        subscription["status"]["lastObservedTime"].as_str().and_then(|time| time.parse().ok());
+    let verdict = ready["reason"].as_str()?;
+    let lasts = match verdict {
+        "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "AccountConflict" | "UpgradeAccepted" => true,
+        // What was so before the run says nothing.
+        "UpgradeUnresolved" => seen > Some(world.began_at),
+        "WaitingForExhaustion" => world.workload.benefits_left || topped_up.is_some_and(|at| seen >= Some(at)),
+        _ => false,
     };
-    let verdicts = subscription(TEAM) && subscription(OTHER_TEAM);
-    let record = match record(world) {
-        None => true,
-        Some(record) => match record["status"]["state"].as_str() {
-            Some("Confirmed" | "Unresolved") => true,
-            Some("Rejected") => world.began.elapsed() > world.state().last_fault + LAST_REFUSAL,
-            // The benefits are used up first.
-            Some("Accepted") => accepted.get() || topped_up.is_some(),
-            _ => false,
-        },
-    };
-    verdicts && record
+    (lasts && ready["observedGeneration"] == subscription["metadata"]["generation"]).then(|| verdict.to_owned())
 }
 
 /// How it ended, in a line.

@@ -14,9 +14,11 @@ use crate::clock;
 use crate::core::account::AccountId;
 use crate::providers::wire::Lost;
 
+/// By how much the clocks of two replicas differ in a run.
+pub(super) const SKEW: Duration = Duration::from_secs(7);
 /// How long a request may be under way: the window in which it may be sent, the time-out of the call, and by how much clocks
 /// may differ.
-const SETTLED: Duration = Duration::from_secs(30 + 20 + 60);
+const SETTLED: Duration = Duration::from_secs(30 + 20 + 60).saturating_sub(SKEW);
 
 /// How long a look may be behind: a pass at its slowest, and an answer that is stale.
 const NOTICED: Duration = Duration::from_mins(5);
@@ -174,13 +176,13 @@ impl Witness {
 }
 
 /// A write of a replica reaches the API server.
-pub(super) async fn written(world: &World, request: &Request<Vec<u8>>) {
+pub(super) fn written(world: &World, request: &Request<Vec<u8>>) {
     let (path, text) = (request.uri().path(), String::from_utf8_lossy(request.body()));
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     let upgraded = |condition: &Value| condition["type"] == "Upgraded" && condition["status"] == "True";
     let conditions = body["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let says_upgraded = body["status"]["state"] == "Confirmed" || conditions.iter().any(upgraded);
-    let is_upgraded = !says_upgraded || world.is_upgraded().await;
+    let is_upgraded = !says_upgraded || world.cloud.is_upgraded(world.workload.account());
     let mut state = world.state();
     let at = world.began.elapsed();
     let witness = &mut state.witness;

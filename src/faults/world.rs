@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use payg_test_support::fake_api::FakeApi;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::effect::{Effect, Side};
 use super::fault::{Fault, Happening};
 use super::witness::Witness;
-use super::workload::{NAME, OTHER_TEAM, TEAM, Workload};
+use super::workload::{NAME, OTHER_TEAM, SECRET, TEAM, Workload};
 use crate::clock;
 use crate::operator::Pass;
 use crate::simulator::local::Local;
@@ -44,6 +45,8 @@ pub(super) struct World {
     pub(super) cloud: Local,
     pub(super) workload: Workload,
     pub(super) began: Instant,
+    /// When that was (wall clock).
+    pub(super) began_at: Timestamp,
     /// What the API server's revision was then.
     pub(super) first_revision: u64,
     signals: mpsc::UnboundedSender<Signal>,
@@ -59,6 +62,8 @@ pub(super) struct State {
     lives: Vec<Life>,
     lives_begun: usize,
     paused_until: BTreeMap<usize, Instant>,
+    /// Whether the cloud takes another secret than at the begin.
+    rotated: bool,
     pub(super) witness: Witness,
 }
 
@@ -93,8 +98,16 @@ impl World {
         let (signals, heard) = mpsc::unbounded_channel();
         let state = State { plan: plan.iter().copied().collect(), ..State::default() };
         let first_revision = api.revision();
-        let world =
-            Self { api, cloud, workload, began: Instant::now(), first_revision, signals, state: Mutex::new(state) };
+        let world = Self {
+            api,
+            cloud,
+            workload,
+            began: Instant::now(),
+            began_at: clock::wall(),
+            first_revision,
+            signals,
+            state: Mutex::new(state),
+        };
         (Arc::new(world), heard)
     }
 
@@ -168,6 +181,11 @@ impl World {
         })
     }
 
+    /// What the cloud takes for the secret of the credentials now.
+    fn secret(&self) -> String {
+        if self.state().rotated { rotated() } else { SECRET.to_owned() }
+    }
+
     fn apply(&self, object: &Value) {
         self.api.apply(object).unwrap();
     }
@@ -226,22 +244,17 @@ impl World {
         }
     }
 
-    /// Whether the account is on the offer, whatever a reader is shown.
-    pub(super) async fn is_upgraded(&self) -> bool {
-        let ledger = self.cloud.control("GET", "/ledger", Value::Null).await;
-        ledger.as_array().is_some_and(|applied| !applied.is_empty())
-    }
-
     /// Somebody names the account in another namespace, with credentials of their own.
     pub(super) fn second_claimant(&self) {
         let workload = &self.workload;
-        self.apply(&workload.secret(OTHER_TEAM, super::workload::SECRET));
+        self.apply(&workload.secret(OTHER_TEAM, &self.secret()));
         self.apply(&workload.provider(OTHER_TEAM));
         self.apply(&workload.subscription(OTHER_TEAM));
     }
 
     async fn rotate(&self) {
-        let new = format!("{}-2", super::workload::SECRET);
+        let new = rotated();
+        self.state().rotated = true;
         let _ = self.cloud.try_control("POST", "/clients", self.workload.client(&new)).await;
         let (api, workload) = (self.api.clone(), self.workload);
         tokio::spawn(async move {
@@ -253,4 +266,9 @@ impl World {
             }
         });
     }
+}
+
+/// The secret that comes after the first one.
+fn rotated() -> String {
+    format!("{SECRET}-2")
 }

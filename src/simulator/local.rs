@@ -13,6 +13,7 @@ use super::clock::VirtualClock;
 use super::tls::Peer;
 use super::world::{Shared, World};
 use crate::clock::BillingClock;
+use crate::clock::virtual_time::unskewed;
 
 /// A simulator; what it has put off is not carried out when this is dropped.
 pub(crate) struct Local {
@@ -30,6 +31,11 @@ impl Local {
         Self { service: super::service(&shared), shared, _stop: stop.drop_guard() }
     }
 
+    /// Whether an upgrade of `account` was applied.
+    pub(crate) fn is_upgraded(&self, account: &str) -> bool {
+        self.shared.world().ledger.iter().any(|applied| applied.account == account)
+    }
+
     /// Its whole state.
     pub(crate) fn save(&self) -> String {
         self.shared.save()
@@ -45,7 +51,7 @@ impl Local {
         let peer = Peer::default();
         let mut request = request.map(Body::from);
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
-        let (parts, body) = self.service.clone().oneshot(request).await.unwrap().into_parts();
+        let (parts, body) = unskewed(self.service.clone().oneshot(request)).await.unwrap().into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap();
         (!peer.is_cut()).then(|| http::Response::from_parts(parts, body.to_vec()))
     }

@@ -121,7 +121,7 @@ pub(crate) enum By {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Applied {
-    account: String,
+    pub(crate) account: String,
     billing_time: Timestamp,
     wall_time: Timestamp,
     by: By,
