@@ -6,6 +6,7 @@ mod campaign;
 mod cloud;
 mod effect;
 mod fault;
+mod proofs;
 mod run;
 mod witness;
 mod workload;

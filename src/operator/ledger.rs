@@ -208,3 +208,68 @@ fn is_invalid(error: &kube::Error) -> bool {
 fn intent(plan: &Plan, read: Timestamp) -> api::Intent {
     entry::intent(plan, Uuid::new_v4().to_string(), read)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request as HttpRequest;
+    use payg_test_support::fake_api::FakeApi;
+
+    use super::*;
+    use crate::core::desired::When;
+    use crate::core::offer::{Offer, OfferClass};
+    use crate::core::provider::Method;
+    use crate::core::transition::Transition;
+    use crate::core::trigger::{Cause, Evidence};
+    use crate::runtime::client::over;
+
+    const RECORDS: &str = include_str!("../../crds/upgraderecords.payg-operator.io.yaml");
+
+    fn ledger() -> Ledger {
+        let api = FakeApi::new(clock::wall);
+        api.install_crds(RECORDS);
+        Ledger::new(over(tower::service_fn(move |request: HttpRequest<kube::client::Body>| {
+            let api = api.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await?.to_vec();
+                Ok::<_, tower::BoxError>(api.handle(&HttpRequest::from_parts(parts, body)))
+            }
+        })))
+    }
+
+    fn plan(account: &AccountId) -> Plan {
+        let from = Offer { class: OfferClass::FreeTrial, native: "FREE".to_owned() };
+        Plan {
+            transition: Transition::new(account, &from, Method::Api, &When::Immediately),
+            evidence: Evidence { cause: Cause::Asked, observed: clock::wall(), summary: "asked for".to_owned() },
+            approval: None,
+            endpoint: "https://cloud.example".to_owned(),
+        }
+    }
+
+    /// One replica stands still with its answer, while another takes the attempt for settled and makes the next one.
+    #[tokio::test]
+    async fn an_answer_that_comes_late_takes_nothing_out_of_the_record() {
+        let account = AccountId::parse("aws", "123456789012").unwrap();
+        let (ledger, plan) = (ledger(), plan(&account));
+        let requester = Claimant {
+            namespace: "team-a".to_owned(),
+            name: "sandbox".to_owned(),
+            uid: "0f8b2c1e-0000-4a00-9000-000000000001".to_owned(),
+            created: clock::wall(),
+            has_observed: true,
+        };
+        let first = ledger.open(&account, &requester, &plan, clock::wall()).await.unwrap().unwrap();
+        let second = ledger.open_again(&first.record, 2, &plan, clock::wall()).await.unwrap().unwrap();
+        let lost = Err(ProviderError::OutcomeUnknown { detail: "no answer".to_owned() });
+        ledger.close(first, clock::wall(), &lost).await;
+        let attempts = ledger.read(&account).await.unwrap().unwrap().status.unwrap().attempts;
+        assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(attempts[0].message.as_deref(), Some("whether the upgrade was applied is not known: no answer"));
+        assert!(attempts[1].intent.is_some());
+        ledger.close(second, clock::wall(), &Ok(Accepted::default())).await;
+        let status = ledger.read(&account).await.unwrap().unwrap().status.unwrap();
+        assert_eq!(status.state.as_deref(), Some("Accepted"));
+        assert_eq!(status.attempts.len(), 2);
+    }
+}

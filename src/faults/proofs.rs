@@ -1,0 +1,238 @@
+//! Rules of the protocol, each in one run that would go wrong without it. `tests/mutants` takes them out of the code one by
+//! one.
+
+use super::campaign::{Campaign, Tally};
+use super::effect::{Effect, Side};
+use super::fault::{Fault, Happening};
+use super::run::Outcome;
+use super::workload::{self, AZURE};
+use super::world::Plan;
+
+/// The effects that something may go wrong at.
+type At = fn(&Effect) -> bool;
+
+/// What goes wrong in a run, in this order, each at the first effect of its kind.
+type Faults<'a> = &'a [(At, Fault)];
+
+fn start(effect: &Effect) -> bool {
+    effect.side == Side::ApiWatch
+}
+
+/// The last read of the look at the account.
+fn look(effect: &Effect) -> bool {
+    effect.side == Side::CloudRead && effect.what.contains(AZURE) && effect.what.contains("Billing")
+}
+
+fn open(effect: &Effect) -> bool {
+    effect.side == Side::ApiWrite && effect.what.ends_with("/upgraderecords")
+}
+
+fn request(effect: &Effect) -> bool {
+    effect.side == Side::Upgrade
+}
+
+fn write(effect: &Effect) -> bool {
+    effect.side == Side::ApiWrite
+}
+
+/// The run of the workload with these faults.
+fn plan(workload: &str, faults: Faults) -> (Campaign, Plan) {
+    let workload = workload::ALL.into_iter().find(|one| one.name == workload).unwrap();
+    let (campaign, mut plan) = (Campaign::new(workload), Plan::new());
+    for (at, fault) in faults {
+        let from = plan.last().map_or(0, |(number, _)| number + 1);
+        let trace = campaign.run(&plan).trace;
+        let number = (from..trace.len()).find(|number| at(&trace[*number]));
+        plan.push((number.expect("the run comes to it"), *fault));
+    }
+    (campaign, plan)
+}
+
+/// What comes of the workload with these faults, where nothing forbidden may be seen on the way.
+fn run(workload: &str, faults: Faults) -> Outcome {
+    let (campaign, plan) = plan(workload, faults);
+    let outcome = campaign.run(&plan);
+    assert_eq!(outcome.violations, Vec::<String>::new());
+    outcome
+}
+
+/// What comes of the workload with these faults, where all that must hold of any run has to.
+fn upgraded(workload: &str, faults: Faults) -> Outcome {
+    let (campaign, plan) = plan(workload, faults);
+    let tally = Tally::default();
+    campaign.try_out(&plan, &tally);
+    tally.check();
+    campaign.run(&plan)
+}
+
+/// When effects of a kind were, in seconds from the begin of the run.
+fn times(outcome: &Outcome, at: At) -> Vec<f64> {
+    outcome.trace.iter().filter(|effect| at(effect)).map(|effect| effect.at.as_secs_f64()).collect()
+}
+
+#[test]
+fn a_request_is_in_the_ledger_before_it_is_sent() {
+    let outcome = upgraded("automatic", &[]);
+    assert_eq!(times(&outcome, request).len(), 1);
+    assert!(times(&outcome, open)[0] <= times(&outcome, request)[0]);
+}
+
+#[test]
+fn every_request_has_the_key_of_the_account() {
+    let outcome = upgraded("automatic", &[(request, Fault::Lost)]);
+    assert_eq!(times(&outcome, request).len(), 2);
+}
+
+#[test]
+fn what_the_ledger_did_not_take_is_not_sent() {
+    upgraded("automatic", &[(open, Fault::Lost)]);
+}
+
+#[test]
+fn an_entry_is_read_back_when_the_answer_is_lost() {
+    for fault in [Fault::DoneCut, Fault::DoneSilent] {
+        let outcome = upgraded("automatic", &[(open, fault)]);
+        let (opened, sent) = (times(&outcome, open), times(&outcome, request));
+        assert_eq!((opened.len(), sent.len()), (1, 1));
+        assert!(sent[0] - opened[0] < 20.0, "{:?}", sent[0] - opened[0]);
+    }
+}
+
+/// As when something on the way sends the create twice, and hands on the second answer.
+#[test]
+fn an_entry_that_is_there_already_may_be_ours() {
+    let outcome = upgraded("automatic", &[(open, Fault::DoneStatus(409))]);
+    let (opened, sent) = (times(&outcome, open), times(&outcome, request));
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0] - opened[0] < 20.0, "{:?}", sent[0] - opened[0]);
+}
+
+/// Two replicas believe that they lead, and both have decided to upgrade when the first one opens the record.
+#[test]
+fn only_the_replica_whose_intent_is_in_the_ledger_sends() {
+    let outcome = upgraded("two-leaders", &[]);
+    assert_eq!(times(&outcome, open).len(), 2, "they met");
+    assert_eq!(times(&outcome, request).len(), 1);
+}
+
+#[test]
+fn a_deny_during_the_look_counts() {
+    let outcome = run("automatic", &[(look, Fault::World(Happening::Denied))]);
+    assert!(times(&outcome, request).is_empty());
+}
+
+#[test]
+fn what_is_suspended_during_the_look_is_not_upgraded() {
+    let outcome = run("automatic", &[(look, Fault::World(Happening::Suspended))]);
+    assert!(times(&outcome, request).is_empty());
+}
+
+#[test]
+fn a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself() {
+    let outcome = upgraded("automatic", &[(look, Fault::World(Happening::Recreated))]);
+    let waited = times(&outcome, request)[0] - times(&outcome, look)[0];
+    assert!(waited >= 60.0, "{waited:?}");
+}
+
+#[test]
+fn a_deny_holds() {
+    let outcome = run("automatic", &[(start, Fault::World(Happening::Denied))]);
+    assert!(times(&outcome, request).is_empty());
+}
+
+#[test]
+fn nothing_is_asked_again_for_what_is_suspended() {
+    let outcome = run("automatic", &[(request, Fault::Lost), (write, Fault::World(Happening::Suspended))]);
+    assert_eq!((times(&outcome, request).len(), outcome.end.record.as_str()), (1, "Unresolved"));
+}
+
+#[test]
+fn benefits_are_seen_to_be_used_up_twice() {
+    let outcome = upgraded("fresh", &[]);
+    let sent = times(&outcome, request)[0];
+    assert_eq!(times(&outcome, look).into_iter().filter(|at| *at <= sent).count(), 2);
+}
+
+#[test]
+fn a_request_without_an_answer_may_have_been_taken() {
+    upgraded("automatic", &[(request, Fault::Lost)]);
+}
+
+#[test]
+fn a_request_that_breaks_off_is_not_sent_again_at_once() {
+    upgraded("automatic", &[(request, Fault::Cut)]);
+}
+
+#[test]
+fn a_request_that_may_still_arrive_is_waited_for() {
+    upgraded("automatic", &[(request, Fault::Late(100))]);
+}
+
+#[test]
+fn a_conflict_at_the_provider_proves_nothing() {
+    upgraded("automatic", &[(request, Fault::Status(409))]);
+}
+
+#[test]
+fn a_failure_of_the_provider_proves_nothing() {
+    upgraded("automatic", &[(request, Fault::Status(503))]);
+}
+
+#[test]
+fn a_redirect_proves_nothing() {
+    upgraded("automatic", &[(request, Fault::Redirect)]);
+}
+
+#[test]
+fn half_an_answer_proves_nothing() {
+    upgraded("automatic", &[(request, Fault::Garbled)]);
+}
+
+/// And its entry is not settled by the next one that is refused.
+#[test]
+fn a_refusal_proves_nothing_of_the_request_before_it() {
+    let outcome = run("automatic", &[(request, Fault::Lost), (request, Fault::Status(400))]);
+    let sent = times(&outcome, request);
+    assert_eq!((sent.len(), outcome.end.all), (3, 1));
+    assert!(sent[2] - sent[1] < 300.0, "{:?}", sent[2] - sent[1]);
+}
+
+#[test]
+fn three_requests_without_an_answer_are_left_to_a_person() {
+    let outcome = run("automatic", &[(request, Fault::Cut), (request, Fault::Cut), (request, Fault::Cut)]);
+    assert_eq!((times(&outcome, request).len(), outcome.end.record.as_str()), (3, "Unresolved"));
+}
+
+#[test]
+fn a_process_that_stood_still_does_not_send_what_it_wrote_before() {
+    let outcome = upgraded("automatic", &[(open, Fault::Pause(45))]);
+    let waited = times(&outcome, request)[0] - times(&outcome, open)[0];
+    assert!(waited > 45.0 + 30.0, "{waited:?}");
+}
+
+#[test]
+fn an_approval_is_acted_upon_at_once() {
+    let outcome = upgraded("approved", &[]);
+    assert!(times(&outcome, request)[0] < 10.0, "{:?}", times(&outcome, request));
+}
+
+#[test]
+fn the_second_subscription_of_an_account_only_watches() {
+    let outcome = upgraded("two-claimants", &[]);
+    assert_eq!((outcome.end.verdict.as_str(), outcome.end.other.as_str()), ("OfferInPlace", "AccountConflict"));
+}
+
+/// `Retry-After: 5`.
+#[test]
+fn a_request_to_slow_down_is_obeyed() {
+    let outcome = upgraded("automatic", &[(look, Fault::Status(429))]);
+    let told = times(&outcome, look)[0];
+    let any: At = |effect| effect.side == Side::CloudRead && effect.what.contains(AZURE);
+    let next = times(&outcome, any).into_iter().find(|at| *at > told).unwrap();
+    assert!(next - told >= 5.0, "{:?}", next - told);
+}
+
+#[test]
+fn a_request_to_aws_without_an_answer_may_have_been_taken() {
+    upgraded("aws", &[(request, Fault::Lost)]);
+}
