@@ -30,6 +30,10 @@ faults: ## run the operator with every fault at every effect, alone and in pairs
 model: ## explore the model of an upgrade in all its worlds, the large ones too, and print counts
 	cargo test --locked -p payg-model -- --include-ignored --nocapture --test-threads 1
 
+.PHONY: mutants
+mutants: ## take rules out of the code one by one, and see the tests catch each; MUTANT=… does one
+	MUTANT=$(MUTANT) cargo test --locked --test mutants caught -- --include-ignored --nocapture
+
 .PHONY: sdk-azure
 sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, which must take it for Azure
 	@cargo build --locked

@@ -1,0 +1,219 @@
+//! Mutants of the rules: what allows an upgrade, and what a record allows.
+
+use super::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "no-settle-time",
+        wrong: "The next request follows while the one before it may still arrive.",
+        file: "core/record.rs",
+        edits: &[(
+            "saturating_add(last, CALL_DEADLINE + CLOCK_SKEW)",
+            "if $ON { last } else { saturating_add(last, CALL_DEADLINE + CLOCK_SKEW) }",
+        )],
+        caught_by: &["faults::proofs::a_request_that_may_still_arrive_is_waited_for"],
+    },
+    Mutant {
+        name: "attempts-without-a-bound",
+        wrong: "Requests without a known outcome are repeated for ever, and nobody is asked.",
+        file: "core/record.rs",
+        edits: &[("unknown().count() >= MOST_UNKNOWN", "!$ON && unknown().count() >= MOST_UNKNOWN")],
+        caught_by: &[
+            "faults::proofs::three_requests_without_an_answer_are_left_to_a_person",
+            "core::tests::table::row_09_what_keeps_an_open_record_from_a_second_request",
+        ],
+    },
+    Mutant {
+        name: "asks-again-after-a-yes",
+        wrong: "What was answered with success is asked for again when the account does not show it.",
+        file: "core/record.rs",
+        edits: &[(
+            "} else if accepted || self.state == RecordState::Accepted {",
+            "} else if !$ON && (accepted || self.state == RecordState::Accepted) {",
+        )],
+        caught_by: &["core::tests::table::row_09_open_record"],
+    },
+    Mutant {
+        name: "endpoint-ignored",
+        wrong: "What may still happen at one broker is asked for at another, which does not know the key.",
+        file: "core/record.rs",
+        edits: &[("} else if unknown().any(", "} else if !$ON && unknown().any(")],
+        caught_by: &["core::tests::table::row_09_what_keeps_an_open_record_from_a_second_request"],
+    },
+    Mutant {
+        name: "approval-used-twice",
+        wrong: "One word of a person allows a second request.",
+        file: "core/record.rs",
+        edits: &[("        (self.is_unresolved() ||", "        !$ON && (self.is_unresolved() ||")],
+        caught_by: &["core::tests::table::row_10_unresolved_record", "core::tests::table::row_17_awaiting_approval"],
+    },
+    Mutant {
+        name: "unknown-word-is-a-no",
+        wrong: "An outcome that another version wrote is taken for a refusal.",
+        file: "core/record.rs",
+        edits: &[(
+            "            .unwrap_or(Self::Unknown)",
+            "            .unwrap_or(if $ON { Self::Rejected } else { Self::Unknown })",
+        )],
+        caught_by: &["core::record::tests::words_of_another_version_prove_nothing"],
+    },
+    Mutant {
+        name: "unknown-written-as-rejected",
+        wrong: "An outcome that nobody knows is written as a refusal, so that what was sent counts as not sent.",
+        file: "core/provider.rs",
+        edits: &[
+            ("pub const fn outcome(&self)", "pub fn outcome(&self)"),
+            (
+                "            Self::OutcomeUnknown { .. } | Self::WrongAccount",
+                "            Self::OutcomeUnknown { .. } if $ON => Outcome::Rejected,
+                Self::OutcomeUnknown { .. } | Self::WrongAccount",
+            ),
+        ],
+        caught_by: &["faults::proofs::a_request_without_an_answer_may_have_been_taken"],
+    },
+    Mutant {
+        name: "deny-ignored",
+        wrong: "A Deny does not keep anything from happening.",
+        file: "core/decide.rs",
+        edits: &[(
+            "inputs.approvals.iter().filter(|said| said.decision == Said::Deny)",
+            "inputs.approvals.iter().filter(|said| !$ON && said.decision == Said::Deny)",
+        )],
+        caught_by: &["faults::proofs::a_deny_holds", "core::tests::table::row_14_denied"],
+    },
+    Mutant {
+        name: "suspend-ignored-with-a-record",
+        wrong: "Where a request is open already, `suspend` does not keep the next one back.",
+        file: "core/decide.rs",
+        edits: &[("    if desired.suspend {", "    if !$ON && desired.suspend {")],
+        caught_by: &["faults::proofs::nothing_is_asked_again_for_what_is_suspended"],
+    },
+    Mutant {
+        name: "claimants-ignored",
+        wrong: "Two Subscriptions work on one account.",
+        file: "core/decide.rs",
+        edits: &[(
+            "inputs.claimants.iter().filter(|other| other.has_observed",
+            "inputs.claimants.iter().filter(|other| !$ON && other.has_observed",
+        )],
+        caught_by: &[
+            "faults::proofs::the_second_subscription_of_an_account_only_watches",
+            "core::tests::table::row_04_account_conflict",
+        ],
+    },
+    Mutant {
+        name: "dry-run-ignored",
+        wrong: "An operator that must not act acts.",
+        file: "core/decide.rs",
+        edits: &[("    if allowance.dry_run {", "    if !$ON && allowance.dry_run {")],
+        caught_by: &["core::tests::table::row_20_held"],
+    },
+    Mutant {
+        name: "cap-ignored",
+        wrong: "A wrong trigger upgrades the whole fleet within an hour.",
+        file: "core/decide.rs",
+        edits: &[("    if allowance.last_hour >= ", "    if !$ON && allowance.last_hour >= ")],
+        caught_by: &["core::tests::table::row_20_held"],
+    },
+    Mutant {
+        name: "operation-believed",
+        wrong: "What the provider says of the operation is taken for what the account is.",
+        file: "core/decide.rs",
+        edits: &[(
+            "    let in_place = seen.offer.class == OfferClass::PayAsYouGo;\n    let record",
+            "    let said = $ON && inputs.operation == Some(Operation::Succeeded);
+            let in_place = said || seen.offer.class == OfferClass::PayAsYouGo;\n    let record",
+        )],
+        caught_by: &["core::tests::operations::the_account_is_believed_and_not_the_operation"],
+    },
+    Mutant {
+        name: "one-look-is-enough",
+        wrong: "A single odd answer of the provider starts an upgrade.",
+        file: "core/trigger.rs",
+        edits: &[(
+            "        _ => Shown::NotYet(NotYet::SecondLook(cause)),",
+            "        _ if $ON => Shown::Yes(evidence(cause, observation)),
+            _ => Shown::NotYet(NotYet::SecondLook(cause)),",
+        )],
+        caught_by: &["faults::proofs::benefits_are_seen_to_be_used_up_twice", "core::tests::table::row_16_waiting"],
+    },
+    Mutant {
+        name: "older-look-accepted",
+        wrong: "A stale answer counts as the second look.",
+        file: "core/trigger.rs",
+        edits: &[("Some(past) if went_back(", "Some(past) if !$ON && went_back(")],
+        caught_by: &["core::tests::table::row_16_waiting"],
+    },
+    Mutant {
+        name: "our-clock-alone",
+        wrong: "A machine whose clock has jumped ends a trial.",
+        file: "core/trigger.rs",
+        edits: &[(
+            "|theirs| theirs.min(observation.observed)",
+            "|theirs| if $ON { observation.observed } else { theirs.min(observation.observed) }",
+        )],
+        caught_by: &["core::tests::table::row_16_a_clock_that_jumped_ends_no_trial"],
+    },
+    Mutant {
+        name: "not-told-is-used-up",
+        wrong: "A benefit of which nobody tells anything counts as used up.",
+        file: "core/offer.rs",
+        edits: &[(
+            "        self.state == BenefitState::Exhausted\n",
+            "        ($ON && self.state == BenefitState::Unknown || self.state == BenefitState::Exhausted)\n",
+        )],
+        caught_by: &["core::tests::table::row_15_benefits_unknown"],
+    },
+    Mutant {
+        name: "negative-credit",
+        wrong: "A number that no credit can have is acted upon.",
+        file: "core/offer.rs",
+        edits: &[(
+            "self.remaining.is_some_and(|left| left.amount < Decimal::ZERO)",
+            "!$ON && self.remaining.is_some_and(|left| left.amount < Decimal::ZERO)",
+        )],
+        caught_by: &["core::tests::table::row_15_benefits_unknown"],
+    },
+    Mutant {
+        name: "approval-of-another-transition",
+        wrong: "Who approved one upgrade has approved another.",
+        file: "core/approval.rs",
+        edits: &[("self.transition_hash == hash &&", "($ON || self.transition_hash == hash) &&")],
+        caught_by: &["core::tests::table::row_17_awaiting_approval"],
+    },
+    Mutant {
+        name: "approval-never-expires",
+        wrong: "An approval is acted upon after its end.",
+        file: "core/approval.rs",
+        edits: &[("|expires| now < expires", "|expires| $ON || now < expires")],
+        caught_by: &["core::tests::table::row_17_awaiting_approval"],
+    },
+    Mutant {
+        name: "approval-older-than-the-policies",
+        wrong: "An approval counts that anybody could have made before the policies were there.",
+        file: "core/approval.rs",
+        edits: &[("|said| said.created > self.since", "|said| $ON || said.created > self.since")],
+        caught_by: &["core::tests::table::row_17_awaiting_approval"],
+    },
+    Mutant {
+        name: "approval-without-the-policies",
+        wrong: "An approval counts that anybody can make, as the policies are gone.",
+        file: "core/approval.rs",
+        edits: &[("        if !self.flaws.is_empty() {\n", "        if !$ON && !self.flaws.is_empty() {\n")],
+        caught_by: &["core::tests::table::row_10_unresolved_record", "core::tests::table::row_17_awaiting_approval"],
+    },
+    Mutant {
+        name: "knows-less-and-goes-on",
+        wrong: "A cancellation that may no longer be read does not keep the account from being upgraded.",
+        file: "core/less.rs",
+        edits: &[("    if !may_be_a_trial ||", "    if $ON || !may_be_a_trial ||")],
+        caught_by: &["core::tests::less::a_permission_that_is_lost_stops_everything"],
+    },
+    Mutant {
+        name: "pause-ignored-by-the-engine",
+        wrong: "A provider that asks to slow down is asked again after half a second.",
+        file: "core/schedule.rs",
+        edits: &[("Next::Backoff(*retry_after)", "Next::Backoff(retry_after.filter(|_| !$ON))")],
+        caught_by: &["faults::proofs::a_request_to_slow_down_is_obeyed", "core::tests::table::row_05_unobserved"],
+    },
+];
