@@ -125,9 +125,8 @@ pub(super) fn prepare(workload: Workload) -> Snapshot {
         if let Begin::At(verdict) = workload.begin {
             let replica = start(&world, 0);
             while verdict_of(&world, TEAM).as_deref() != Some(verdict) {
-                if world.began.elapsed() > LONGEST {
-                    panic!("{}: never {verdict}: {:#}", workload.name, world.api.list("Subscription")[0]["status"]);
-                }
+                let status = || world.api.list("Subscription")[0]["status"].clone();
+                assert!(world.began.elapsed() < LONGEST, "{}: never {verdict}: {:#}", workload.name, status());
                 // Less than the shortest time between two passes.
                 sleep(Duration::from_millis(50)).await;
             }
