@@ -238,6 +238,16 @@ impl World {
     }
 }
 
+/// Nobody needs the Subscriptions of a test that is over. Days pass in seconds, and each of them would be looked at daily, until
+/// the operator has no time left for the others.
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = self.kubectl(&["delete", "subscriptions.payg-operator.io", "--all", "--wait=false"]);
+        }
+    }
+}
+
 /// What the operator's pod shows to the agent of EKS.
 pub(crate) const POD_TOKEN: &str = "the-pods-own-token";
 /// The namespaces whose BillingProviders may use the identity of the operator's machine, or of its pod.
