@@ -156,6 +156,8 @@ async fn an_approval_from_before_a_policy_was_removed_never_counts_again() {
     judged(&world, "before", "ApprovalPolicyMissing", &["UpgradeApproval before does not count: it is older"]).await;
     assert_eq!((upgrade_requests(&world.requests(&account).await), world.records(&account)), (0, vec![]));
 
+    // Creation times are in whole seconds, and an approval of the same second as the policy does not count either.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     people.approve(&world, "after").await;
     world.until("asks", "OfferInPlace").await;
     assert_eq!((upgrade_requests(&world.requests(&account).await), world.ledger(&account).await.len()), (1, 1));
