@@ -60,7 +60,7 @@ fn a_run_can_be_repeated() {
 /// Everything: each fault alone, each ordered pair, and random plans of more. `WORKLOAD`, `SHARE`, `SEED` and `RANDOM` in the
 /// environment choose less or other ones.
 #[test]
-#[ignore = "takes an hour: make faults"]
+#[ignore = "takes hours: make faults"]
 fn all() {
     let (share, seed) = (number("SHARE").unwrap_or(1), number("SEED").unwrap_or(1));
     let random = number("RANDOM").unwrap_or(10_000);

@@ -37,7 +37,6 @@ pub(super) struct Witness {
     pub(super) attempts: Vec<Attempt>,
     /// When the account got new benefits (wall clock).
     pub(super) topped_up: Option<Timestamp>,
-    pub(super) writes: usize,
     pub(super) last_write: Duration,
 }
 
@@ -186,7 +185,6 @@ pub(super) fn written(world: &World, request: &Request<Vec<u8>>) {
     let mut state = world.state();
     let at = world.began.elapsed();
     let witness = &mut state.witness;
-    witness.writes += 1;
     witness.last_write = at;
     if text.contains(SECRET) {
         witness.violation(format!("a secret is written to {path}"));
