@@ -169,6 +169,9 @@ fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timesta
             None => f.write_str("The benefits are not used up."),
         },
         NotYet::SecondLook(cause) => write!(f, "It shows for the first time that {cause}; a second look must confirm it."),
+        NotYet::TooSoon(cause) => {
+            write!(f, "It shows that {cause}; a look that does not follow at once must confirm it.")
+        }
         NotYet::WentBack => {
             f.write_str("The provider's answer is older than the one before it, or the clock went back; a newer look must confirm it.")
         }

@@ -13,7 +13,7 @@ use super::observation::Observation;
 use super::offer::BenefitKind;
 use super::provider::{Operation, ProviderError};
 use super::record::{Record, RecordState};
-use super::trigger::NotYet;
+use super::trigger::{APART, NotYet};
 use super::verdict::{NotEligible, Verdict};
 
 /// When to look again.
@@ -75,6 +75,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         Verdict::BenefitsUnknown { .. } | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
             after(until_exhaustion(inputs, seen, forecast))
         }
+        Verdict::WaitingForExhaustion { not_yet: NotYet::TooSoon(_), .. } => after(APART),
         Verdict::WaitingForExhaustion { .. } => after(SignedDuration::from_mins(1)),
         Verdict::UpgradeAccepted { end } => after(bounded_by(*end, inputs.now.billing, LONGEST)),
         // Somebody may grant what it names, or it was a hiccup.

@@ -100,11 +100,17 @@ pub enum NotYet {
     Left,
     /// It shows for the first time; a second look must confirm it.
     SecondLook(Cause),
+    /// This look follows so soon on the one before it that both may be one odd answer.
+    TooSoon(Cause),
     /// This look is older than the one before it: stale, or a clock went back.
     WentBack,
     /// The provider's clock and ours differ too much to trust a date.
     ClocksDiffer,
 }
+
+/// The least between two looks that count as two (billing clock). What wakes a pass early, such as a change of the manifest,
+/// does not make one odd answer of the provider two.
+pub const APART: SignedDuration = SignedDuration::from_secs(5);
 
 /// From when on a difference of the clocks is said.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(1);
@@ -138,6 +144,9 @@ pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation
     };
     match previous {
         Some(past) if went_back(past, observation) => Shown::NotYet(NotYet::WentBack),
+        Some(past) if observation.observed.duration_since(past.observed) < APART => {
+            Shown::NotYet(NotYet::TooSoon(cause))
+        }
         Some(past) if cause == Cause::CreditBelowLimit && is_same_credit(past, observation) => {
             Shown::NotYet(NotYet::SecondLook(cause))
         }

@@ -67,6 +67,9 @@ async fn exchange(world: &Arc<World>, life: Life, request: Request<Vec<u8>>) -> 
     let side = side(&request);
     let path = request.uri().path().to_owned();
     let fault = world.meet(life, side, format!("{} {path}", request.method())).await;
+    if side == Side::ApiWrite {
+        witness::writes(world, life, &request);
+    }
     let answer = answer(world, life, request, fault).await;
     world.check_alive(life).await;
     if let Ok(answer) = &answer
@@ -129,10 +132,15 @@ async fn answer(world: &Arc<World>, life: Life, request: Request<Vec<u8>>, fault
 }
 
 async fn deliver(world: &World, request: &Request<Vec<u8>>) -> Response<FakeBody> {
-    if request.method() != Method::GET {
+    let is_write = request.method() != Method::GET;
+    if is_write {
         witness::written(world, request);
     }
-    unskewed(async { world.api.handle(request) }).await
+    let answer = unskewed(async { world.api.handle(request) }).await;
+    if is_write {
+        witness::was_written(world, request);
+    }
+    answer
 }
 
 fn refusal(code: u16) -> Response<FakeBody> {

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::effect::Side;
 use super::fault::Fault;
 use super::witness;
+use super::workload::Cloud;
 use super::world::{Life, World};
 use crate::providers::wire::{Lost, Wire};
 
@@ -35,6 +36,14 @@ fn is_upgrade(request: &Request<Vec<u8>>) -> bool {
     request.uri().path().ends_with("PaygOperator.Broker/upgrade") || target.ends_with(b"UpgradeAccountPlan")
 }
 
+/// Whether a request asks for the state of the account that is upgraded.
+fn is_of_account(world: &World, request: &Request<Vec<u8>>) -> bool {
+    match world.workload.cloud {
+        Cloud::Azure => request.uri().path().contains(world.workload.account()),
+        Cloud::Aws => what(request).contains("GetAccountPlanState"),
+    }
+}
+
 fn what(request: &Request<Vec<u8>>) -> String {
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     format!("{} {} {target}", request.method(), request.uri().path()).trim_end().to_owned()
@@ -44,11 +53,14 @@ async fn exchange(world: &Arc<World>, life: Life, request: Request<Vec<u8>>) -> 
     let is_upgrade = is_upgrade(&request);
     let side = if is_upgrade { Side::Upgrade } else { Side::CloudRead };
     let fault = world.meet(life, side, what(&request)).await;
+    let is_of_account = is_of_account(world, &request);
     let attempt = is_upgrade.then(|| witness::asked(world, life, &request));
     let answer = answer(world, life, request, fault).await;
     world.check_alive(life).await;
     if let Some(attempt) = attempt {
         world.state().witness.answered(attempt, world.began.elapsed(), &answer);
+    } else if is_of_account && answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
+        world.state().witness.looked(life, world.began.elapsed());
     }
     answer
 }

@@ -150,7 +150,19 @@ fn nothing_is_asked_again_for_what_is_suspended() {
 fn benefits_are_seen_to_be_used_up_twice() {
     let outcome = upgraded("fresh", &[]);
     let sent = times(&outcome, request)[0];
-    assert_eq!(times(&outcome, look).into_iter().filter(|at| *at <= sent).count(), 2);
+    let looks: Vec<_> = times(&outcome, look).into_iter().filter(|at| *at <= sent).collect();
+    assert!(looks.len() >= 2 && sent - looks[0] >= 5.0, "{looks:?}, then {sent}");
+}
+
+/// Somebody else claims the account, which has it looked at again right after the first look.
+#[test]
+fn two_looks_at_once_are_one() {
+    let (campaign, plan) = plan("fresh", &[(look, Fault::World(Happening::SecondClaimant))]);
+    let outcome = campaign.run(&plan);
+    let (looks, sent) = (times(&outcome, look), times(&outcome, request));
+    assert!(looks.iter().filter(|at| **at - looks[0] < 5.0).count() > 1, "it comes to it: {looks:?}");
+    assert!(sent[0] - looks[0] >= 5.0, "{looks:?}, then {sent:?}");
+    assert_eq!(outcome.violations, Vec::<String>::new());
 }
 
 #[test]

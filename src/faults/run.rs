@@ -18,7 +18,6 @@ use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
 use super::world::{Plan, Signal, World};
 use super::{api, cloud};
 use crate::clock::{self, BillingClock, virtual_time};
-use crate::core::account::AccountId;
 use crate::operator::{Settings, lead};
 use crate::providers::{aws, azure, wire};
 use crate::simulator::local::Local;
@@ -283,18 +282,17 @@ fn verdict_of(world: &World, namespace: &str) -> Option<String> {
     Some(ready(&subscription)["reason"].as_str().unwrap_or("nothing").to_owned())
 }
 
-fn record(world: &World) -> Option<Value> {
-    let cloud = if world.workload.cloud == super::workload::Cloud::Azure { "azure" } else { "aws" };
-    let account = AccountId::parse(cloud, world.workload.account()).unwrap();
-    world.api.get("UpgradeRecord", "", &account.upgrade_key().record_name())
-}
-
 /// Whether nothing is left to do but to wait for people, or for a benefit to end.
 fn is_settled(world: &World) -> bool {
     let topped_up = world.state().witness.topped_up;
     let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
     let [Some(one), Some(other)] = verdicts else { return false };
-    match record(world).map(|record| record["status"]["state"].as_str().unwrap_or_default().to_owned()).as_deref() {
+    match world
+        .workload
+        .record(&world.api)
+        .map(|record| record["status"]["state"].as_str().unwrap_or_default().to_owned())
+        .as_deref()
+    {
         None | Some("Confirmed" | "Rejected") => true,
         // A request that came late after all is still to be noticed.
         Some("Unresolved") => !world.cloud.is_upgraded(world.workload.account()),
@@ -327,7 +325,7 @@ pub(super) async fn end(world: &World) -> End {
     let ours = |applied: &&Value| applied["by"]["person"].is_null();
     let applied = ledger.as_array().map(Vec::as_slice).unwrap_or_default();
     let verdict = |namespace| verdict_of(world, namespace).unwrap_or_else(|| "gone".to_owned());
-    let state = record(world).map_or_else(
+    let state = world.workload.record(&world.api).map_or_else(
         || "none".to_owned(),
         |record| record["status"]["state"].as_str().unwrap_or("intended").to_owned(),
     );

@@ -8,10 +8,9 @@ use http::{Request, Response};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::workload::{Cloud, NAME, SECRET};
+use super::workload::{Begin, Cloud, NAME, SECRET, Workload};
 use super::world::{Life, World};
 use crate::clock;
-use crate::core::account::AccountId;
 use crate::providers::wire::Lost;
 
 /// By how much the clocks of two replicas differ in a run.
@@ -23,13 +22,28 @@ const SETTLED: Duration = Duration::from_secs(30 + 20 + 60).saturating_sub(SKEW)
 /// How long a look may be behind: a pass at its slowest, and an answer that is stale.
 const NOTICED: Duration = Duration::from_mins(5);
 
+/// How far two looks are apart at the least that count as two, by one clock and in whole seconds.
+const APART: Duration = Duration::from_secs(5 - 1);
+
+/// How many requests may be without an outcome before a person is asked, and how many more a Retry allows.
+const IN_DOUBT: usize = 3;
+const BY_RETRY: usize = 1;
+
 /// What was seen of a run.
 #[derive(Default)]
 pub(super) struct Witness {
     /// What should never be, and was.
     pub(super) violations: Vec<String>,
-    /// The intents that a replica has read in answers.
-    intents: BTreeMap<Life, BTreeSet<String>>,
+    /// The intents that a replica has written, and that it has read in answers.
+    written: BTreeMap<Life, BTreeSet<String>>,
+    acknowledged: BTreeMap<Life, BTreeSet<String>>,
+    /// The intents that are stored: none may ever go.
+    stored: BTreeSet<String>,
+    /// The looks at the account that were answered, by anybody.
+    looks: Vec<Duration>,
+    /// The number of the answer in which a replica last saw this.
+    last: BTreeMap<(Life, Seen), usize>,
+    answers: usize,
     /// The Subscriptions as replicas read them last, by replica, namespace and name.
     subscriptions: BTreeMap<(Life, String), Value>,
     /// The approvals as replicas read them last, by replica and namespace.
@@ -38,6 +52,14 @@ pub(super) struct Witness {
     /// When the account got new benefits (wall clock).
     pub(super) topped_up: Option<Timestamp>,
     pub(super) last_write: Duration,
+}
+
+/// What must be seen in a certain order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Seen {
+    Account,
+    Subscription,
+    Approvals,
 }
 
 /// A request for an upgrade.
@@ -57,7 +79,8 @@ impl Witness {
 
     /// A process that starts knows nothing.
     pub(super) fn forget(&mut self, life: Life) {
-        self.intents.remove(&life);
+        self.written.remove(&life);
+        self.acknowledged.remove(&life);
     }
 
     /// What the API server answered to a request of `life` for `path`.
@@ -66,20 +89,32 @@ impl Witness {
         let namespace = namespace.unwrap_or_default().to_owned();
         match body["kind"].as_str() {
             Some("Subscription") => {
+                self.saw(life, Seen::Subscription);
                 self.subscriptions.insert((life, namespace), body.clone());
             }
             Some("Status") if body["code"] == 404 && path.contains("/subscriptions/") => {
                 self.subscriptions.remove(&(life, namespace));
             }
             Some("UpgradeApprovalList") => {
+                self.saw(life, Seen::Approvals);
                 self.approvals.insert((life, namespace), body["items"].as_array().cloned().unwrap_or_default());
             }
             Some("UpgradeRecord") => {
-                let known = self.intents.entry(life).or_default();
-                known.extend(last_intent(body).and_then(|intent| intent["id"].as_str()).map(str::to_owned));
+                self.acknowledged.entry(life).or_default().extend(intents(body));
             }
             _ => {}
         }
+    }
+
+    /// A cloud has told `life` of the account.
+    pub(super) fn looked(&mut self, life: Life, at: Duration) {
+        self.saw(life, Seen::Account);
+        self.looks.push(at);
+    }
+
+    fn saw(&mut self, life: Life, what: Seen) {
+        self.answers += 1;
+        self.last.insert((life, what), self.answers);
     }
 
     /// The answer to an attempt has come to its sender.
@@ -91,6 +126,13 @@ impl Witness {
         };
         self.attempts[attempt].refused = definite.then_some(at);
     }
+}
+
+/// The ids of all intents in a record.
+fn intents(record: &Value) -> BTreeSet<String> {
+    let attempts = record["status"]["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let all = attempts.iter().map(|attempt| &attempt["intent"]).chain([&record["spec"]["intent"]]);
+    all.filter_map(|intent| intent["id"].as_str()).map(str::to_owned).collect()
 }
 
 fn last_intent(record: &Value) -> Option<&Value> {
@@ -105,9 +147,8 @@ fn last_intent(record: &Value) -> Option<&Value> {
 
 /// A request for an upgrade is about to leave `life`.
 pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) -> usize {
-    let id = world.workload.account();
-    let account = AccountId::parse(if world.workload.cloud == Cloud::Azure { "azure" } else { "aws" }, id).unwrap();
-    let record = world.api.get("UpgradeRecord", "", &account.upgrade_key().record_name());
+    let key_of_account = world.workload.account_id().upgrade_key().idempotency_key().to_string();
+    let record = world.workload.record(&world.api);
     let at = world.began.elapsed();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = header("idempotency-key");
@@ -115,10 +156,11 @@ pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) 
     let was_paused = state.was_just_paused(life);
     let witness = &mut state.witness;
     witness.check_record(life, record.as_ref(), was_paused);
-    if world.workload.cloud == Cloud::Azure && key != Some(account.upgrade_key().idempotency_key().to_string()) {
+    if world.workload.cloud == Cloud::Azure && key.as_ref() != Some(&key_of_account) {
         witness.violation(format!("an upgrade is asked for with the key {key:?}, which is not the account's"));
     }
     witness.check_allowed(life);
+    witness.check_number(&world.workload);
     let late = witness.topped_up.is_some_and(|at| clock::wall() > at + NOTICED);
     if world.workload.benefits_left || late {
         witness.violation("an upgrade is asked for while there are benefits left".to_owned());
@@ -137,7 +179,11 @@ impl Witness {
         let Some(record) = record else { return self.violation("an upgrade is asked for without a record".to_owned()) };
         let intent = last_intent(record).cloned().unwrap_or_default();
         let id = intent["id"].as_str().unwrap_or_default();
-        if !self.intents.get(&life).is_some_and(|known| known.contains(id)) {
+        let knows = |intents: &BTreeMap<Life, BTreeSet<String>>| intents.get(&life).is_some_and(|all| all.contains(id));
+        if !knows(&self.written) {
+            self.violation("an upgrade is asked for on an intent of somebody else".to_owned());
+        }
+        if !knows(&self.acknowledged) {
             self.violation("an upgrade is asked for on an intent that was not acknowledged to its sender".to_owned());
         }
         let not_after: Option<Timestamp> = intent["notAfterTime"].as_str().and_then(|time| time.parse().ok());
@@ -147,9 +193,41 @@ impl Witness {
         if intent["evidence"]["summary"].as_str().is_none_or(str::is_empty) {
             self.violation("an upgrade is asked for without evidence in the record".to_owned());
         }
-        if record["spec"]["requester"]["uid"].as_str().is_none_or(str::is_empty) {
-            self.violation("an upgrade is asked for and the record does not say for whom".to_owned());
+        let requester = &record["spec"]["requester"];
+        let namespace = requester["namespace"].as_str().unwrap_or_default().to_owned();
+        let read = self.subscriptions.get(&(life, namespace));
+        let is_first = intent == record["spec"]["intent"];
+        if is_first && read.is_none_or(|read| read["metadata"]["uid"] != requester["uid"]) {
+            self.violation("an upgrade is asked for, and the record says that it is for somebody else".to_owned());
         }
+    }
+
+    /// Whether there were looks enough before, and not too many requests.
+    fn check_number(&mut self, workload: &Workload) {
+        let looked_twice = self.looks.first().zip(self.looks.last()).is_some_and(|(one, other)| *other >= *one + APART);
+        // Between two clocks nobody can say.
+        let by_one = workload.leaders == 1 && self.acknowledged.keys().all(|life| life.replica == 0);
+        if by_one && workload.begin == Begin::Fresh && workload.when != "Immediately" && !looked_twice {
+            self.violation("an upgrade is asked for upon a single look".to_owned());
+        }
+        let allowed = if workload.lost_before == 0 { IN_DOUBT } else { BY_RETRY };
+        if self.attempts.iter().filter(|attempt| attempt.refused.is_none()).count() >= allowed {
+            self.violation("an upgrade is asked for once more, and no person was asked".to_owned());
+        }
+    }
+
+    /// Whether the Subscription and the approvals were read again after the account, before the intents in `body` are
+    /// written.
+    fn check_order(&mut self, life: Life, body: &Value) {
+        let new: Vec<_> = intents(body).into_iter().filter(|id| !self.stored.contains(id)).collect();
+        let last = |what| self.last.get(&(life, what)).copied();
+        let before = |what| last(what) < last(Seen::Account);
+        if !new.is_empty() && (before(Seen::Subscription) || before(Seen::Approvals)) {
+            self.violation(
+                "an intent is written, and nobody has looked whether somebody changed their mind".to_owned(),
+            );
+        }
+        self.written.entry(life).or_default().extend(new);
     }
 
     /// Whether what `life` read last allows an upgrade.
@@ -171,6 +249,30 @@ impl Witness {
         if !namespaces.iter().any(|namespace| allows(self, namespace)) {
             self.violation("an upgrade is asked for that no Subscription, as it was read last, allows".to_owned());
         }
+    }
+}
+
+/// A write of a replica sets out for the API server.
+pub(super) fn writes(world: &World, life: Life, request: &Request<Vec<u8>>) {
+    if request.uri().path().contains("/upgraderecords")
+        && let Ok(body) = serde_json::from_slice(request.body())
+    {
+        let witness = &mut world.state().witness;
+        witness.stored.extend(intents(&world.workload.record(&world.api).unwrap_or_default()));
+        witness.check_order(life, &body);
+    }
+}
+
+/// A write has been done: no attempt may be missing now.
+pub(super) fn was_written(world: &World, request: &Request<Vec<u8>>) {
+    if request.uri().path().contains("/upgraderecords") {
+        let record = world.workload.record(&world.api).unwrap_or_default();
+        let now = intents(&record);
+        let witness = &mut world.state().witness;
+        if !now.is_superset(&witness.stored) {
+            witness.violation("an attempt is gone from the record".to_owned());
+        }
+        witness.stored = now;
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use payg_test_support::fake_api::FakeApi;
 use serde_json::{Value, json};
+
+use crate::core::account::AccountId;
 
 /// The account in Azure.
 pub(super) const AZURE: &str = "6f1a3c1e-0000-4a00-9000-00000000f7ee";
@@ -83,6 +86,19 @@ impl Workload {
             Cloud::Azure => AZURE,
             Cloud::Aws => AWS,
         }
+    }
+
+    pub(super) fn account_id(&self) -> AccountId {
+        let cloud = match self.cloud {
+            Cloud::Azure => "azure",
+            Cloud::Aws => "aws",
+        };
+        AccountId::parse(cloud, self.account()).unwrap()
+    }
+
+    /// The ledger's entry of the account.
+    pub(super) fn record(&self, api: &FakeApi) -> Option<Value> {
+        api.get("UpgradeRecord", "", &self.account_id().upgrade_key().record_name())
     }
 
     /// What the simulator is told of the account. Its benefits are used up, or nearly so in AWS, which closes others.

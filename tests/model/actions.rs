@@ -2,9 +2,10 @@
 
 use stateright::{Model, Property};
 
+use crate::given::{self, Clock};
 use crate::knockouts::KnockOut;
 use crate::properties;
-use crate::real::{self, Clock};
+use crate::real;
 use crate::state::*;
 
 /// What kind of provider upgrades the account.
@@ -287,7 +288,7 @@ impl Protocol {
                     push(Change::Delete);
                     let whens = [When::Exhausted, When::Immediately, When::Never];
                     whens.into_iter().filter(|when| *when != now.when).for_each(|when| push(Change::When(when)));
-                    if real::is_manual(subscription) && says.approve.is_none() {
+                    if given::is_manual(subscription) && says.approve.is_none() {
                         push(Change::Approve(Expiry::Far));
                         if self.short_approvals {
                             push(Change::Approve(Expiry::Soon));

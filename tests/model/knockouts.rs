@@ -1,8 +1,8 @@
 //! The parts of the protocol, each of which can be taken out. Then a property fails, by its name.
 
 use crate::actions::{Protocol, Provider};
+use crate::given::Clock;
 use crate::properties;
-use crate::real::Clock;
 use crate::state::Budget;
 
 /// A part that is taken out.

@@ -16,6 +16,9 @@
 )]
 
 mod actions;
+mod changes;
+mod entry_object;
+mod given;
 mod knockouts;
 mod properties;
 mod quiet;

@@ -1,6 +1,7 @@
 //! What each step does to the world.
 
-use crate::actions::{Action, Change, Protocol, Provider, SendFate, WriteFate};
+use crate::actions::{Action, Protocol, Provider, SendFate, WriteFate};
+use crate::given;
 use crate::knockouts::KnockOut;
 use crate::properties::{self, Broken};
 use crate::real::{self, Does, Facts, Noted, Opening, Orphaned, Step, Tampered};
@@ -290,7 +291,7 @@ impl Protocol {
         };
         let good = |said: &Said| said.when == now.when && said.expiry != Expiry::Over;
         let said_again = says.retry.is_some_and(|(_, said)| good(&said));
-        let said = !real::is_manual(index) || says.approve.as_ref().is_some_and(good) || said_again;
+        let said = !given::is_manual(index) || says.approve.as_ref().is_some_and(good) || said_again;
         let must_be_said_again = record.is_some_and(|record| record.state == EntryState::Unresolved);
         let said = said && (!must_be_said_again || (demand.retry && said_again));
         is_due && said && !now.suspend && !says.deny
@@ -435,49 +436,6 @@ impl Protocol {
             stage: shows,
             is_claimed: claimants().next().is_some(),
         })
-    }
-
-    fn change(&self, state: &mut State, subscription: u8, change: Change) -> Option<()> {
-        let index = usize::from(subscription);
-        state.budget.changes -= 1;
-        if state.stale.is_some() {
-            state.stale = Some(state.subscriptions);
-        }
-        let mut said = |when| {
-            state.ghost.uids += 1;
-            Said { uid: state.ghost.uids, when, expiry: Expiry::Far }
-        };
-        if let Some(now) = &mut state.subscriptions[index] {
-            let spec = (now.suspend, now.when);
-            match change {
-                Change::Suspend(suspend) => now.suspend = suspend,
-                Change::When(when) => now.when = when,
-                Change::Approve(expiry) => state.says[index].approve = Some(Said { expiry, ..said(now.when) }),
-                Change::Retry => {
-                    let number = state.record?.attempts().count().try_into().unwrap();
-                    state.says[index].retry = Some((number, said(now.when)));
-                }
-                Change::Delete | Change::ApplyAnew | Change::Deny(_) => {}
-            }
-            if spec != (now.suspend, now.when) {
-                now.generation += 1;
-            }
-        }
-        match change {
-            Change::Delete => state.subscriptions[index] = None,
-            Change::ApplyAnew => {
-                state.subscriptions[index] = Some(Subscription {
-                    incarnation: 1,
-                    generation: 0,
-                    when: When::Exhausted,
-                    suspend: false,
-                    status: Status::default(),
-                });
-            }
-            Change::Deny(deny) => state.says[index].deny = deny,
-            _ => {}
-        }
-        Some(())
     }
 }
 

@@ -1,11 +1,11 @@
 //! What is explored: worlds, each with faults of its own, since all at once are too many.
 
 use crate::actions::{Protocol, Provider};
+use crate::given::Clock;
 use crate::knockouts::MINUTES;
 use crate::properties::{
     CONFIRMED, CONFIRMED_LATE, CONFLICT, ORPHAN_CONFIRMED, ORPHAN_UNRESOLVED, RETRIED, SECOND, UNRESOLVED,
 };
-use crate::real::Clock;
 use crate::state::Budget;
 
 /// A world, and what must be possible in it.

@@ -138,6 +138,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["faults::proofs::benefits_are_seen_to_be_used_up_twice", "core::tests::table::row_16_waiting"],
     },
     Mutant {
+        name: "two-looks-at-once",
+        wrong: "Something wakes the pass again at once, and one odd answer of the provider counts as two.",
+        file: "core/trigger.rs",
+        edits: &[("duration_since(past.observed) < APART", "duration_since(past.observed) < APART && !$ON")],
+        caught_by: &["core::tests::remembered::two_looks_at_once_are_one", "faults::proofs::two_looks_at_once_are_one"],
+    },
+    Mutant {
         name: "older-look-accepted",
         wrong: "A stale answer counts as the second look.",
         file: "core/trigger.rs",

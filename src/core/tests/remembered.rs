@@ -1,5 +1,7 @@
 //! What a former look showed and this one cannot: the credit left, and that the account was closed.
 
+use jiff::SignedDuration;
+
 use crate::core::decide::decide;
 use crate::core::desired::{Limits, When};
 use crate::core::inputs::Inputs;
@@ -8,7 +10,7 @@ use crate::core::offer::{Benefit, BenefitKind, BenefitState};
 use crate::core::trigger::NotYet;
 use crate::core::verdict::Verdict;
 
-use super::given::{ago, credit, due, money, period};
+use super::given::{ago, credit, due, money, now, period};
 
 /// An account with `before` left an hour ago, of which nothing could be read now; an upgrade is wanted below 10.
 fn lapsed(before: &str) -> Inputs {
@@ -80,6 +82,16 @@ fn it_does_not_contradict_the_end_of_an_account_that_is_off() {
     on.seen().lifecycle = Lifecycle::Active;
     assert_eq!(decide(&on).effect, None);
     assert_eq!(remaining(&on), Some(("5.00 USD".to_owned(), ago(1))));
+}
+
+#[test]
+fn two_looks_at_once_are_one() {
+    for (apart, is_due) in [(0, false), (4, false), (5, true)] {
+        let mut on = due();
+        on.previous.look.as_mut().unwrap().observed = now() - SignedDuration::from_secs(apart);
+        let decision = decide(&on);
+        assert_eq!(decision.effect.is_some(), is_due, "{apart} seconds: {}", decision.verdict);
+    }
 }
 
 /// AWS shows an account that its owner closed as one whose plan has expired, once it has.

@@ -518,12 +518,12 @@ fn before_exhaustion_whichever_limit_comes_first() {
             on.seen().benefits = vec![credit(left), period(ago(-hours))];
             let benefits = on.seen().benefits.clone();
             on.previous.look =
-                Some(PastLook { benefits, observed: now(), eligible: true, closed: false, source: None });
+                Some(PastLook { benefits, observed: ago(1), eligible: true, closed: false, source: None });
         }
     };
     assert_eq!(idle(before("5", 48)), row("WaitingForExhaustion", CURRENT));
     assert_eq!(ruled(before("4.99", 48)).0, "Upgrading");
-    assert_eq!(ruled(before("50", 24)).0, "Upgrading");
+    assert_eq!(ruled(before("50", 23)).0, "Upgrading");
 }
 
 #[test]

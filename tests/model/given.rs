@@ -1,0 +1,210 @@
+//! The small world of the model in the product's types: what a pass reads and is told.
+
+use jiff::{SignedDuration, Timestamp};
+use payg_operator::core::account::AccountId;
+use payg_operator::core::approval::{Approval, Decision as Decided};
+use payg_operator::core::desired::{self, Claimant};
+use payg_operator::core::inputs::Previous;
+use payg_operator::core::money::Money;
+use payg_operator::core::observation::{Acceptance, Handoff, Lifecycle, Observation};
+use payg_operator::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use payg_operator::core::provider::Method;
+use payg_operator::core::transition::Transition;
+use payg_operator::core::trigger::PastLook;
+
+use crate::actions::Provider;
+use crate::state::*;
+
+/// How the clocks go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Clock {
+    /// A tick, in seconds.
+    pub tick: i64,
+    /// By how many ticks the clock of replica 1 is ahead of the true time.
+    pub ahead: i8,
+}
+
+impl Clock {
+    /// The age in ticks from which on an attempt has settled.
+    pub const fn settled(self) -> i8 {
+        // 30 s to send, 20 s for the call, 60 s for clocks that differ.
+        (110 + self.tick - 1).div_euclid(self.tick) as i8
+    }
+
+    pub(crate) fn age(self, age: i8) -> SignedDuration {
+        match age {
+            LONG_AGO => SignedDuration::from_hours(49) + SignedDuration::from_secs(120),
+            ticks => SignedDuration::from_secs(i64::from(ticks) * self.tick),
+        }
+    }
+
+    /// What the clock of the replica shows.
+    pub(crate) fn wall(self, replica: usize) -> Timestamp {
+        let ahead = if replica == 1 { i64::from(self.ahead) * self.tick } else { 0 };
+        now() + SignedDuration::from_secs(ahead)
+    }
+}
+
+/// The true time.
+pub(crate) fn now() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn ago(hours: i64) -> Timestamp {
+    now() - SignedDuration::from_hours(hours)
+}
+
+pub(crate) fn account() -> AccountId {
+    AccountId::Azure(uuid::Uuid::from_u128(1))
+}
+
+pub(crate) fn endpoint(number: u8) -> String {
+    format!("https://broker-{number}.example")
+}
+
+pub(crate) fn trial() -> Offer {
+    Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() }
+}
+
+pub(crate) fn source() -> Source {
+    Source::Provider("subscription".to_owned())
+}
+
+pub(crate) fn benefits(spent: bool, as_of: Timestamp) -> Vec<Benefit> {
+    let money = |amount| Money::parse(amount, "USD");
+    vec![Benefit {
+        state: if spent { BenefitState::Exhausted } else { BenefitState::Active },
+        granted: money("200"),
+        remaining: money(if spent { "0" } else { "50" }),
+        ..Benefit::unknown(BenefitKind::Credit, as_of, source())
+    }]
+}
+
+/// What a look shows of an account in this stage.
+pub(crate) fn observation(spent: bool, stage: Stage) -> Observation {
+    let upgraded = stage == Stage::Converted;
+    Observation {
+        lifecycle: if spent && !upgraded { Lifecycle::Restricted } else { Lifecycle::Active },
+        offer: if upgraded {
+            Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo".to_owned() }
+        } else {
+            trial()
+        },
+        eligible: !upgraded,
+        acceptance: if stage == Stage::Accepted { Acceptance::Accepted } else { Acceptance::NotAccepted },
+        benefits: if upgraded { Vec::new() } else { benefits(spent, now()) },
+        trial_length: None,
+        source: source(),
+        owner: None,
+        observed: now(),
+        provider_time: Some(now()),
+        unread: Vec::new(),
+        remarks: Vec::new(),
+        lapsed: false,
+        handoff: Some(Handoff { url: "https://portal.example".to_owned(), needs: "a card".to_owned() }),
+        closes: false,
+        deadline: None,
+    }
+}
+
+pub(crate) fn when(when: When) -> desired::When {
+    match when {
+        When::Exhausted => desired::When::BenefitsExhausted,
+        When::Immediately => desired::When::Immediately,
+        When::Never => desired::When::Never,
+    }
+}
+
+pub(crate) fn method(provider: Provider) -> Method {
+    match provider {
+        Provider::Broker => Method::Broker,
+        Provider::Api => Method::Api,
+        Provider::Portal => Method::Portal,
+    }
+}
+
+pub(crate) fn transition(provider: Provider, waits: When) -> Transition {
+    Transition::new(&account(), &trial(), method(provider), &when(waits))
+}
+
+pub(crate) fn expires(expiry: Expiry) -> Timestamp {
+    match expiry {
+        Expiry::Far => now() + SignedDuration::from_hours(10_000),
+        Expiry::Soon => now() + SignedDuration::from_secs(5),
+        Expiry::Over => ago(1),
+    }
+}
+
+pub(crate) fn approval(provider: Provider, said: Said, decision: Decided) -> Approval {
+    Approval {
+        expires: Some(expires(said.expiry)),
+        created: ago(2),
+        uid: said.uid.to_string(),
+        name: format!("said-{}", said.uid),
+        approver: "somebody".to_owned(),
+        reason: "a test".to_owned(),
+        transition_hash: transition(provider, said.when).hash,
+        decision,
+    }
+}
+
+pub(crate) fn approvals(provider: Provider, says: &Says) -> Vec<Approval> {
+    let deny = says.deny.then(|| Approval {
+        expires: None,
+        created: ago(2),
+        uid: "deny".to_owned(),
+        name: "deny".to_owned(),
+        approver: "somebody".to_owned(),
+        reason: "a test".to_owned(),
+        transition_hash: String::new(),
+        decision: Decided::Deny,
+    });
+    let approve = says.approve.map(|said| approval(provider, said, Decided::Approve));
+    let retry = says.retry.map(|(number, said)| approval(provider, said, Decided::Retry(number.into())));
+    [deny, approve, retry].into_iter().flatten().collect()
+}
+
+pub(crate) fn claimant(index: u8, incarnation: u8, has_observed: bool) -> Claimant {
+    Claimant {
+        namespace: if index == 0 { "team-a" } else { "team-b" }.to_owned(),
+        name: "sandbox".to_owned(),
+        uid: format!("uid-{index}-{incarnation}"),
+        // One that is applied anew is younger than all others.
+        created: ago(if incarnation == 0 { 1000 - i64::from(index) } else { 500 }),
+        has_observed,
+    }
+}
+
+/// Subscription 0 asks nobody, Subscription 1 asks a person.
+pub const fn is_manual(index: u8) -> bool {
+    index == 1
+}
+
+pub(crate) fn previous(status: &Status, wall: Timestamp) -> Previous {
+    let seen = |spent, eligible| {
+        Some(PastLook {
+            benefits: if eligible { benefits(spent, ago(1)) } else { Vec::new() },
+            observed: ago(1),
+            eligible,
+            closed: false,
+            source: Some(source()),
+        })
+    };
+    Previous {
+        look: match status.look {
+            Look::None => None,
+            Look::Left => seen(false, true),
+            Look::Spent => seen(true, true),
+            Look::Upgraded => seen(false, false),
+        },
+        burn_per_day: None,
+        accepted_since: status.accepted.then(now),
+        not_ready_since: None,
+        unobserved_since: None,
+        verifying_since: match status.verifying {
+            Since::Never => None,
+            Since::Lately => Some(wall),
+            Since::LongAgo => Some(wall - SignedDuration::from_hours(49)),
+        },
+    }
+}
