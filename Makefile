@@ -20,7 +20,7 @@ test: control-plane ## run all tests, those against a real API server too
 
 .PHONY: kills
 kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
-	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --ignored --nocapture
+	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
 
 .PHONY: faults
 faults: ## run the operator with every fault at every effect, alone and in pairs; WORKLOAD=…, SHARE=… and SEED=… choose

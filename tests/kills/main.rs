@@ -31,7 +31,6 @@ fn given<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes, and not yet part of make test: make kills"]
 async fn campaign() {
     let kills = given("KILLS").unwrap_or(KILLS);
     let seed = given("SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000));
