@@ -33,6 +33,8 @@ pub enum Next {
 const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
 /// The longest: what bounds how late an unforeseen burst of use is seen.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+/// The pause while a person has to decide: a request may turn out to have been taken after all.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The pause between looks at what is not expected to change.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The pause where something outside must change first (wall clock).
@@ -51,7 +53,12 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
     match verdict {
         Verdict::Suspended => Next::OnChange,
         Verdict::ProviderNotReady { stalled: false, .. } => Next::After(Duration::from_secs(15)),
-        Verdict::ProviderNotReady { stalled: true, .. } | Verdict::RetryHeld { .. } => Next::After(A_WHILE),
+        Verdict::ProviderNotReady { stalled: true, .. } => Next::After(A_WHILE),
+        Verdict::RetryHeld { by, .. } => match (next(by, inputs, seen, forecast), after(HOUR)) {
+            (Next::At(time), Next::At(hour)) => Next::At(time.min(hour)),
+            (Next::OnChange, hour) => hour,
+            (soon, _) => soon,
+        },
         Verdict::Unobserved { error: ProviderError::Throttled { retry_after }, .. } => Next::Backoff(*retry_after),
         Verdict::Unobserved { .. } | Verdict::LedgerUnavailable { .. } => Next::Backoff(None),
         Verdict::Upgrading => Next::After(Duration::from_secs(1)),
@@ -71,7 +78,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         }
         Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Next::After(Duration::from_mins(5)),
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
-        Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(SignedDuration::from_hours(1)),
+        Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(HOUR),
         Verdict::BenefitsUnknown { .. } | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
             after(until_exhaustion(inputs, seen, forecast))
         }

@@ -170,7 +170,7 @@ async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet
     let mut to_start: Vec<(Instant, usize)> =
         (0..world.workload.leaders).map(|replica| (Instant::now(), replica)).collect();
     let mut settled: Option<Settled> = None;
-    let mut looked_at = 0;
+    let mut looked_at = (0, false);
     let violations = loop {
         to_start.retain(|(at, replica)| {
             let due = *at <= Instant::now();
@@ -196,8 +196,10 @@ async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet
         }
         let now = world.began.elapsed();
         let revision = world.api.revision();
-        if revision != looked_at {
-            looked_at = revision;
+        // What goes on after its fault, such as a request that arrives late, changes what is settled.
+        let fault_is_over = now > world.state().last_fault;
+        if (revision, fault_is_over) != looked_at {
+            looked_at = (revision, fault_is_over);
             let points = world.state().trace.len();
             settled = is_settled(world).then(|| settled.unwrap_or(Settled { at: now, points }));
         }

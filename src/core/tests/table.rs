@@ -292,6 +292,20 @@ fn row_10_unresolved_record() {
         on.allowance.last_hour = 10;
     };
     assert_eq!(idle(capped), row("UpgradeUnresolved", FAILED), "what holds a Retry back is said");
+    let next = |change: &dyn Fn(&mut Inputs)| {
+        let mut inputs = due();
+        retry(1, true)(&mut inputs);
+        change(&mut inputs);
+        decide(&inputs).next
+    };
+    let first_look = |on: &mut Inputs| on.previous.look = None;
+    assert_eq!(next(&first_look), Next::At(now() + SignedDuration::from_mins(1)));
+    let suspended = |on: &mut Inputs| on.desired.suspend = true;
+    assert_eq!(
+        next(&suspended),
+        Next::At(now() + SignedDuration::from_hours(1)),
+        "nothing comes of looking more often"
+    );
     let used = |on: &mut Inputs| {
         retry(1, true)(on);
         on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Retry(1)".to_owned());
