@@ -18,6 +18,8 @@ const BOUND: Duration = Duration::from_mins(1);
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
 /// When an account is looked at that nothing is expected of. A real API server does not answer a live read with the past.
 const UNSEEN: Duration = Duration::from_hours(6);
+/// When a record is looked at that has a Subscription to look after it.
+const LOOKED_AFTER: Duration = Duration::from_mins(5);
 /// When an account is looked at of which a person has to decide.
 const ASKED: Duration = Duration::from_hours(1);
 /// After a refusal by the provider, the next attempt follows in an hour, and then in two.
@@ -85,8 +87,8 @@ impl Campaign {
             }
             // Early ones leave room for more.
             let number = from + random.usize(0..(points.len() - from).div_ceil(2));
-            let faults = Fault::at(&points[number]);
-            plan.push((number, faults[random.usize(..faults.len())]));
+            let Some(fault) = random.choice(Fault::at(&points[number])) else { continue };
+            plan.push((number, fault));
             let outcome = self.run(&plan);
             self.count(&plan, &outcome, tally);
             points = outcome.points().to_vec();
@@ -139,6 +141,8 @@ impl Campaign {
         let of = |(number, fault): &(usize, Fault)| match (outcome.trace.get(*number).map(|effect| effect.side), fault)
         {
             (Some(Side::Upgrade), Fault::Status(400..=403)) | (_, Fault::World(Happening::Rotated)) => REFUSED,
+            // A record that comes to be when nobody expects it any more is looked after by itself.
+            (Some(Side::ApiWrite), Fault::Late(_)) => WATCHED + LOOKED_AFTER,
             // A look at what was not seen follows in the end.
             (_, Fault::Stale | Fault::Old) => UNSEEN,
             _ => WATCHED,

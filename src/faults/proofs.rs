@@ -23,6 +23,10 @@ fn look(effect: &Effect) -> bool {
     effect.side == Side::CloudRead && effect.what.contains(AZURE) && effect.what.contains("Billing")
 }
 
+fn read_subscription(effect: &Effect) -> bool {
+    effect.side == Side::ApiRead && effect.what.ends_with("/subscriptions/sandbox")
+}
+
 fn open(effect: &Effect) -> bool {
     effect.side == Side::ApiWrite && effect.what.ends_with("/upgraderecords")
 }
@@ -132,6 +136,21 @@ fn a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself() {
     let outcome = upgraded("automatic", &[(look, Fault::World(Happening::Recreated))]);
     let waited = times(&outcome, request)[0] - times(&outcome, look)[0];
     assert!(waited >= 60.0, "{waited:?}");
+}
+
+/// A record that nobody has seen is looked after all the same.
+#[test]
+fn an_entry_that_comes_late_is_seen() {
+    let outcome = run("automatic", &[(open, Fault::Late(15)), (read_subscription, Fault::World(Happening::Suspended))]);
+    assert_eq!((times(&outcome, request).len(), outcome.end.record.as_str()), (0, "Unresolved"));
+}
+
+/// The answer is from the moment between the deletion of the one and the creation of the other.
+#[test]
+fn a_subscription_that_one_answer_does_not_show_is_not_forgotten() {
+    let recreated = (read_subscription as At, Fault::World(Happening::Recreated));
+    let outcome = upgraded("automatic", &[recreated, (read_subscription, Fault::Stale)]);
+    assert_eq!(times(&outcome, request).len(), 1);
 }
 
 #[test]

@@ -315,6 +315,8 @@ fn settled_verdict(world: &World, namespace: &str, topped_up: Option<Timestamp>)
         "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "AccountConflict" | "UpgradeAccepted" => true,
         // What was so before the run says nothing.
         "UpgradeUnresolved" => seen > Some(world.began_at),
+        // Of two claimants only the first has a person who approves.
+        "AwaitingApproval" => namespace == OTHER_TEAM,
         "WaitingForExhaustion" => world.workload.benefits_left || topped_up.is_some_and(|at| seen >= Some(at)),
         _ => false,
     };

@@ -76,7 +76,7 @@ impl State {
         let fault = self.plan.get(&self.trace.len()).copied();
         self.trace.push(Effect { side, what, replica: life.replica, at });
         if let Some(fault) = fault {
-            self.last_fault = at + fault.lasts();
+            self.last_fault = self.last_fault.max(at + fault.lasts());
         }
         fault
     }
@@ -238,7 +238,9 @@ impl World {
                     super::workload::Cloud::Azure => json!({"periodDays": 400}),
                     super::workload::Cloud::Aws => json!({"credit": {"amount": "1000", "currency": "USD"}}),
                 };
-                self.state().witness.topped_up = Some(clock::wall());
+                // Times in a status are in whole seconds.
+                let now = Timestamp::from_second(clock::wall().as_second()).unwrap();
+                self.state().witness.topped_up = Some(now);
                 let _ = self.cloud.try_control("PATCH", &account, benefits).await;
             }
         }

@@ -67,6 +67,11 @@ impl Index {
         Some(entry)
     }
 
+    /// Whether there is a Subscription at `key`.
+    pub fn contains(&self, key: &ObjectKey) -> bool {
+        self.subscriptions.contains_key(key)
+    }
+
     /// The Subscriptions of `account`.
     pub fn of_account(&self, account: &AccountId) -> Vec<ObjectKey> {
         self.by_account.get(account).into_iter().flatten().cloned().collect()

@@ -34,6 +34,19 @@ const LOOKS_AT_ONCE: usize = 8;
 /// How long the looks at one account may take together, so that the pass has time to ask about the operation or to tell.
 const LOOKS_DEADLINE: Duration = Duration::from_secs(45);
 
+/// Verdicts that no pass comes to which sees an open record.
+const UNAWARE: [&str; 9] = [
+    "OfferInPlace",
+    "Suspended",
+    "Observing",
+    "NotEligible",
+    "UpgradeDenied",
+    "BenefitsUnknown",
+    "WaitingForExhaustion",
+    "AwaitingApproval",
+    "AwaitingPortalUpgrade",
+];
+
 /// A pass over the record called `name`.
 pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     let Some(stored) = operator.ledger.get(name).await? else {
@@ -115,13 +128,12 @@ async fn care(operator: &Operator, account: &AccountId) -> kube::Result<Care> {
         let Ok(claimant) = claimant else { continue };
         let conditions = claimant.status.map(|status| status.conditions).unwrap_or_default();
         let holds = |type_| conditions::find(&conditions, type_).is_some_and(|said| said.status == "True");
-        if holds("Upgraded") {
-            // Then the record ought to be closed: the pass that saw the upgrade did not see the record.
+        let verdict = conditions::find(&conditions, "Ready").map(|ready| &*ready.reason).unwrap_or_default();
+        if UNAWARE.contains(&verdict) {
+            // The pass that said so did not see the record, which may have come to be later.
             operator.queue.add(Work::Subscription(key));
         }
-        let sees = holds("Observed");
-        let conflict = conditions::find(&conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
-        if sees && !conflict {
+        if holds("Observed") && verdict != "AccountConflict" {
             return Ok(Care::Sees);
         }
     }

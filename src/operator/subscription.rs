@@ -28,6 +28,9 @@ use super::ledger::Claim;
 use super::providers::Provider;
 use super::{LOOK_DEADLINE, Operator, Work, parse, policy, report};
 
+/// When a Subscription is read again that is gone by one answer, and there by the watch.
+const GONE: Duration = Duration::from_secs(15);
+
 /// What was read for a pass, live.
 struct Read {
     subscription: api::Subscription,
@@ -51,6 +54,8 @@ struct StoredRecord {
 pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let subscriptions: Api<DeserializeGuard<api::Subscription>> = operator.namespaced(key);
     let subscription = match subscriptions.get_opt(&key.name).await? {
+        // The watch will tell of the end, too. Until it does, this answer may be one from before the object was made.
+        None if operator.index().contains(key) => return Ok(Next::After(GONE)),
         None => return Ok(Next::OnChange),
         Some(DeserializeGuard(Ok(subscription))) => subscription,
         Some(DeserializeGuard(Err(invalid))) => {

@@ -188,6 +188,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt"],
     },
     Mutant {
+        name: "one-answer-is-the-end",
+        wrong: "A Subscription that a single answer does not show is never looked at again.",
+        file: "operator/subscription.rs",
+        edits: &[("None if operator.index().contains(key)", "None if !$ON && operator.index().contains(key)")],
+        caught_by: &["faults::proofs::a_subscription_that_one_answer_does_not_show_is_not_forgotten"],
+    },
+    Mutant {
+        name: "unseen-record-left-alone",
+        wrong: "A record that comes to be when nobody expects it stays open beside a Subscription that has not seen it.",
+        file: "operator/record.rs",
+        edits: &[("if UNAWARE.contains(&verdict)", "if !$ON && UNAWARE.contains(&verdict)")],
+        caught_by: &["faults::proofs::an_entry_that_comes_late_is_seen"],
+    },
+    Mutant {
         name: "approval-wakes-nobody",
         wrong: "An approval is seen when the account is looked at anyway, hours later.",
         file: "operator/watches.rs",
