@@ -110,18 +110,16 @@ impl Campaign {
     /// What is wrong with what came of `plan`.
     fn judge(&self, plan: &Plan, outcome: &Outcome) -> Vec<String> {
         let (mut wrong, end) = (outcome.violations.clone(), &outcome.end);
-        let happened = |wanted: Happening| plan.iter().any(|(_, fault)| *fault == Fault::World(wanted));
         if end.all > 1 {
             wrong.push(format!("{} upgrades", end.all));
         }
         if end.ours > 0 && !matches!(end.record.as_str(), "Confirmed" | "Accepted") {
             wrong.push(format!("an upgrade of ours is not in the ledger: {end}"));
         }
-        let unwanted =
-            [Happening::Never, Happening::Suspended, Happening::Denied, Happening::Deleted, Happening::ToppedUp];
         // Three requests were lost before the run; the one that a Retry is for may be the last.
         let is_last_try = self.snapshot.workload.lost_before > 0 && end.verdict == "UpgradeUnresolved";
-        let may_be_left = unwanted.into_iter().any(happened) || self.snapshot.workload.benefits_left || is_last_try;
+        let may_be_left =
+            plan.iter().any(|(_, fault)| is_unwanted(*fault)) || self.snapshot.workload.benefits_left || is_last_try;
         if end.all == 0 && !may_be_left {
             wrong.push(format!("nothing is upgraded: {end}"));
         }
@@ -147,8 +145,9 @@ impl Campaign {
             (_, Fault::Stale | Fault::Old) => UNSEEN,
             _ => WATCHED,
         };
-        // With a person asked, a look follows each hour.
-        let asked = if self.snapshot.workload.lost_before > 0 { ASKED } else { Duration::ZERO };
+        // With a person asked, a look follows each hour. One is where an upgrade is no longer wanted that may have happened.
+        let may_be_asked = self.snapshot.workload.lost_before > 0 || plan.iter().any(|(_, fault)| is_unwanted(*fault));
+        let asked = if may_be_asked { ASKED } else { Duration::ZERO };
         self.reference.took + asked + plan.iter().map(of).sum::<Duration>()
     }
 
@@ -164,6 +163,12 @@ impl Campaign {
         }
         format!("  {} {plan:?}\n{text}", self.name())
     }
+}
+
+/// Whether nobody wants the upgrade any more.
+fn is_unwanted(fault: Fault) -> bool {
+    use Happening::{Deleted, Denied, Never, Suspended, ToppedUp};
+    matches!(fault, Fault::World(Never | Suspended | Denied | Deleted | ToppedUp))
 }
 
 /// All plans that go on from `plan` with one more fault, after those that are in it.

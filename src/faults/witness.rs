@@ -15,9 +15,9 @@ use crate::providers::wire::Lost;
 
 /// By how much the clocks of two replicas differ in a run.
 pub(super) const SKEW: Duration = Duration::from_secs(7);
-/// How long a request may be under way: the window in which it may be sent, the time-out of the call, and by how much clocks
-/// may differ.
-const SETTLED: Duration = Duration::from_secs(30 + 20 + 60).saturating_sub(SKEW);
+/// How long a request may be under way after the last moment at which it may be sent: the time-out of the call, and by how
+/// much clocks may differ.
+const SETTLED: Duration = Duration::from_secs(20 + 60).saturating_sub(SKEW);
 
 /// How long a look may be behind: a pass at its slowest, and an answer that is stale.
 const NOTICED: Duration = Duration::from_mins(5);
@@ -65,7 +65,8 @@ enum Seen {
 /// A request for an upgrade.
 #[derive(Debug)]
 pub(super) struct Attempt {
-    at: Duration,
+    /// Until when it may be under way (wall clock).
+    until: Timestamp,
     /// Since when the caller knows for certain that nothing came of it.
     refused: Option<Duration>,
 }
@@ -135,6 +136,11 @@ fn intents(record: &Value) -> BTreeSet<String> {
     all.filter_map(|intent| intent["id"].as_str()).map(str::to_owned).collect()
 }
 
+/// Until when the last intent in a record may be sent.
+fn not_after(record: &Value) -> Option<Timestamp> {
+    last_intent(record)?["notAfterTime"].as_str()?.parse().ok()
+}
+
 fn last_intent(record: &Value) -> Option<&Value> {
     let attempts = record["status"]["attempts"].as_array().map(Vec::as_slice).unwrap_or_default();
     attempts.iter().rev().find(|attempt| attempt["intent"].is_object()).map(|attempt| &attempt["intent"]).or_else(
@@ -149,7 +155,6 @@ fn last_intent(record: &Value) -> Option<&Value> {
 pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) -> usize {
     let key_of_account = world.workload.account_id().upgrade_key().idempotency_key().to_string();
     let record = world.workload.record(&world.api);
-    let at = world.began.elapsed();
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let key = header("idempotency-key");
     let mut state = world.state();
@@ -165,11 +170,12 @@ pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) 
     if world.workload.benefits_left || late {
         witness.violation("an upgrade is asked for while there are benefits left".to_owned());
     }
-    let under_way = |earlier: &&Attempt| earlier.refused.is_none() && at < earlier.at + SETTLED;
-    if witness.attempts.iter().any(|earlier| under_way(&earlier)) && !was_paused {
+    let under_way = |earlier: &Attempt| earlier.refused.is_none() && clock::wall() < earlier.until;
+    if witness.attempts.iter().any(under_way) && !was_paused {
         witness.violation("an upgrade is asked for while an earlier request may still be under way".to_owned());
     }
-    witness.attempts.push(Attempt { at, refused: None });
+    let last_moment = record.as_ref().and_then(not_after).unwrap_or_else(clock::wall);
+    witness.attempts.push(Attempt { until: last_moment + SETTLED, refused: None });
     witness.attempts.len() - 1
 }
 
@@ -186,8 +192,7 @@ impl Witness {
         if !knows(&self.acknowledged) {
             self.violation("an upgrade is asked for on an intent that was not acknowledged to its sender".to_owned());
         }
-        let not_after: Option<Timestamp> = intent["notAfterTime"].as_str().and_then(|time| time.parse().ok());
-        if not_after.is_none_or(|end| clock::wall() > end) && !was_paused {
+        if not_after(record).is_none_or(|end| clock::wall() > end) && !was_paused {
             self.violation("an upgrade is asked for after notAfterTime".to_owned());
         }
         if intent["evidence"]["summary"].as_str().is_none_or(str::is_empty) {

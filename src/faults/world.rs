@@ -17,7 +17,7 @@ use super::effect::{Effect, Side};
 use super::fault::{Fault, Happening};
 use super::witness::Witness;
 use super::workload::{NAME, OTHER_TEAM, SECRET, TEAM, Workload};
-use crate::clock;
+use crate::clock::{self, virtual_time::unskewed};
 use crate::operator::Pass;
 use crate::simulator::local::Local;
 
@@ -239,7 +239,7 @@ impl World {
                     super::workload::Cloud::Aws => json!({"credit": {"amount": "1000", "currency": "USD"}}),
                 };
                 // Times in a status are in whole seconds.
-                let now = Timestamp::from_second(clock::wall().as_second()).unwrap();
+                let now = unskewed(async { Timestamp::from_second(clock::wall().as_second()).unwrap() }).await;
                 self.state().witness.topped_up = Some(now);
                 let _ = self.cloud.try_control("PATCH", &account, benefits).await;
             }

@@ -129,6 +129,11 @@ impl Index {
         self.requests.entry(name.to_owned()).or_default().push(not_after);
     }
 
+    /// Whether there is a record called `name`.
+    pub fn has_record(&self, name: &str) -> bool {
+        self.requests.contains_key(name)
+    }
+
     /// Forgets the record called `name`.
     pub fn remove_requests(&mut self, name: &str) {
         self.requests.remove(name);

@@ -25,7 +25,7 @@ use crate::runtime::queue::Next;
 use super::providers::Provider;
 use super::{LOOK_DEADLINE, Operator, Work, parse, report};
 
-/// The pause after something was written into a record.
+/// The pause after something was written into a record, or when one answer did not show it.
 const SOON: Duration = Duration::from_secs(5);
 /// The pause while nobody can look, or nobody needs to.
 const LATER: Duration = Duration::from_mins(5);
@@ -51,7 +51,8 @@ const UNAWARE: [&str; 9] = [
 pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     let Some(stored) = operator.ledger.get(name).await? else {
         operator.metrics.unwatched(name, false);
-        return Ok(Next::OnChange);
+        // The watch will tell of its end, too. Until it does, this answer may be one from before the record was made.
+        return Ok(if operator.index().has_record(name) { Next::After(SOON) } else { Next::OnChange });
     };
     let record = parse::record(&stored);
     let account = AccountId::parse(&stored.spec.account.cloud, &stored.spec.account.id);
