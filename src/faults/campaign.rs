@@ -118,8 +118,15 @@ impl Campaign {
         }
         // Three requests were lost before the run; the one that a Retry is for may be the last.
         let is_last_try = self.snapshot.workload.lost_before > 0 && end.verdict == "UpgradeUnresolved";
-        let may_be_left =
-            plan.iter().any(|(_, fault)| is_unwanted(*fault)) || self.snapshot.workload.benefits_left || is_last_try;
+        // The other Subscription is the older one then, and nobody has approved it.
+        let happened = |wanted: Happening| plan.iter().any(|(_, fault)| *fault == Fault::World(wanted));
+        let workload = &self.snapshot.workload;
+        let needs_person = workload.approval == "Manual" || workload.lost_before > 0;
+        let is_others = needs_person && happened(Happening::Recreated) && happened(Happening::SecondClaimant);
+        let may_be_left = is_others
+            || plan.iter().any(|(_, fault)| is_unwanted(*fault))
+            || self.snapshot.workload.benefits_left
+            || is_last_try;
         if end.all == 0 && !may_be_left {
             wrong.push(format!("nothing is upgraded: {end}"));
         }

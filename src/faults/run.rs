@@ -117,8 +117,9 @@ pub(super) fn prepare(workload: Workload) -> Snapshot {
             api.apply(&object).unwrap();
         }
         let (world, signals) = World::new(api, cloud, workload, &Plan::new());
+        // Of two claimants of the same second either may be the first.
+        sleep(Duration::from_secs(1)).await;
         if workload.two_claimants {
-            sleep(Duration::from_secs(1)).await;
             world.second_claimant();
         }
         if let Begin::At(verdict) = workload.begin {
