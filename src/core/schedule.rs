@@ -33,6 +33,8 @@ pub enum Next {
 const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
 /// The longest: what bounds how late an unforeseen burst of use is seen.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+/// The pause where a permission is missing: somebody may grant it, or it was a hiccup.
+const MAY_BE_GRANTED: SignedDuration = SignedDuration::from_mins(15);
 /// The pause while a person has to decide: a request may turn out to have been taken after all.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The pause between looks at what is not expected to change.
@@ -79,14 +81,16 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Next::After(Duration::from_mins(5)),
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
         Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(HOUR),
+        Verdict::BenefitsUnknown { unread, .. } if !unread.is_empty() => {
+            after(until_exhaustion(inputs, seen, forecast).min(MAY_BE_GRANTED))
+        }
         Verdict::BenefitsUnknown { .. } | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
             after(until_exhaustion(inputs, seen, forecast))
         }
         Verdict::WaitingForExhaustion { not_yet: NotYet::TooSoon(_), .. } => after(APART),
         Verdict::WaitingForExhaustion { .. } => after(SignedDuration::from_mins(1)),
         Verdict::UpgradeAccepted { end } => after(bounded_by(*end, inputs.now.billing, LONGEST)),
-        // Somebody may grant what it names, or it was a hiccup.
-        Verdict::NotEligible { unread, .. } if !unread.is_empty() => after(SignedDuration::from_mins(15)),
+        Verdict::NotEligible { unread, .. } if !unread.is_empty() => after(MAY_BE_GRANTED),
         Verdict::NotEligible { why: NotEligible::UnknownState(_) | NotEligible::UnclearAcceptance(_), .. }
         | Verdict::AwaitingApproval { .. }
         | Verdict::WrongAccount { .. }

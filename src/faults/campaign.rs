@@ -18,6 +18,8 @@ const BOUND: Duration = Duration::from_mins(1);
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
 /// When an account is looked at that nothing is expected of. A real API server does not answer a live read with the past.
 const UNSEEN: Duration = Duration::from_hours(6);
+/// When an account is looked at again of which a permission would tell more.
+const MAY_BE_GRANTED: Duration = Duration::from_mins(15);
 /// When a record is looked at that has a Subscription to look after it.
 const LOOKED_AFTER: Duration = Duration::from_mins(5);
 /// When an account is looked at of which a person has to decide.
@@ -146,6 +148,7 @@ impl Campaign {
         let of = |(number, fault): &(usize, Fault)| match (outcome.trace.get(*number).map(|effect| effect.side), fault)
         {
             (Some(Side::Upgrade), Fault::Status(400..=403)) | (_, Fault::World(Happening::Rotated)) => REFUSED,
+            (Some(Side::CloudRead), Fault::Status(403)) => MAY_BE_GRANTED,
             // A record that comes to be when nobody expects it any more is looked after by itself.
             (Some(Side::ApiWrite), Fault::Late(_)) => WATCHED + LOOKED_AFTER,
             // A look at what was not seen follows in the end.

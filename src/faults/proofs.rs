@@ -35,6 +35,10 @@ fn request(effect: &Effect) -> bool {
     effect.side == Side::Upgrade
 }
 
+fn status(effect: &Effect) -> bool {
+    write(effect) && effect.what.ends_with("/sandbox/status")
+}
+
 fn write(effect: &Effect) -> bool {
     effect.side == Side::ApiWrite
 }
@@ -251,6 +255,14 @@ fn an_approval_is_acted_upon_at_once() {
 fn the_second_subscription_of_an_account_only_watches() {
     let outcome = upgraded("two-claimants", &[]);
     assert_eq!((outcome.end.verdict.as_str(), outcome.end.other.as_str()), ("OfferInPlace", "AccountConflict"));
+}
+
+/// The operator dies right before somebody else's Subscription goes, so it never hears of that.
+#[test]
+fn the_second_subscription_takes_over_after_a_restart() {
+    let gone = (status as At, Fault::World(Happening::Deleted));
+    let outcome = upgraded("two-claimants", &[gone, (write, Fault::CrashBefore)]);
+    assert_eq!((outcome.end.other.as_str(), outcome.end.ours), ("OfferInPlace", 1));
 }
 
 /// `Retry-After: 5`.

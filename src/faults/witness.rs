@@ -46,6 +46,8 @@ pub(super) struct Witness {
     answers: usize,
     /// The Subscriptions as replicas read them last, by replica, namespace and name.
     subscriptions: BTreeMap<(Life, String), Value>,
+    /// The uids of all that they have read.
+    uids: BTreeMap<Life, BTreeSet<String>>,
     /// The approvals as replicas read them last, by replica and namespace.
     approvals: BTreeMap<(Life, String), Vec<Value>>,
     pub(super) attempts: Vec<Attempt>,
@@ -91,6 +93,8 @@ impl Witness {
         match body["kind"].as_str() {
             Some("Subscription") => {
                 self.saw(life, Seen::Subscription);
+                let uid = body["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+                self.uids.entry(life).or_default().insert(uid);
                 self.subscriptions.insert((life, namespace), body.clone());
             }
             Some("Status") if body["code"] == 404 && path.contains("/subscriptions/") => {
@@ -166,7 +170,7 @@ pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) 
     }
     witness.check_allowed(life);
     witness.check_number(&world.workload);
-    let late = witness.topped_up.is_some_and(|at| clock::wall() > at + NOTICED);
+    let late = world.workload.when != "Immediately" && witness.topped_up.is_some_and(|at| clock::wall() > at + NOTICED);
     if world.workload.benefits_left || late {
         witness.violation("an upgrade is asked for while there are benefits left".to_owned());
     }
@@ -198,11 +202,9 @@ impl Witness {
         if intent["evidence"]["summary"].as_str().is_none_or(str::is_empty) {
             self.violation("an upgrade is asked for without evidence in the record".to_owned());
         }
-        let requester = &record["spec"]["requester"];
-        let namespace = requester["namespace"].as_str().unwrap_or_default().to_owned();
-        let read = self.subscriptions.get(&(life, namespace));
+        let requester = record["spec"]["requester"]["uid"].as_str().unwrap_or_default();
         let is_first = intent == record["spec"]["intent"];
-        if is_first && read.is_none_or(|read| read["metadata"]["uid"] != requester["uid"]) {
+        if is_first && !self.uids.get(&life).is_some_and(|read| read.contains(requester)) {
             self.violation("an upgrade is asked for, and the record says that it is for somebody else".to_owned());
         }
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
 use crate::api;
+use crate::api::conditions;
 use crate::core::account::AccountId;
 use crate::runtime::ObjectKey;
 use crate::runtime::shutdown::Tasks;
@@ -96,7 +97,10 @@ const LONGEST_PLAN: Duration = Duration::from_hours(24);
 fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
     let status = subscription.status.as_ref()?;
     let is_current = status.observed_generation == subscription.metadata.generation;
-    status.next_check_time.filter(|_| is_current).map(Timestamp::from)
+    // The older Subscription may have gone while nobody watched.
+    let waits_for_another =
+        conditions::find(&status.conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
+    status.next_check_time.filter(|_| is_current && !waits_for_another).map(Timestamp::from)
 }
 
 fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {

@@ -188,6 +188,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         caught_by: &["operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt"],
     },
     Mutant {
+        name: "plan-outlives-the-conflict",
+        wrong: "After a restart the second Subscription of an account waits for hours although the first has gone.",
+        file: "operator/watches.rs",
+        edits: &[("is_current && !waits_for_another", "is_current && ($ON || !waits_for_another)")],
+        caught_by: &["faults::proofs::the_second_subscription_takes_over_after_a_restart"],
+    },
+    Mutant {
         name: "one-answer-is-the-end",
         wrong: "A Subscription that a single answer does not show is never looked at again.",
         file: "operator/subscription.rs",

@@ -10,7 +10,7 @@ use crate::core::decide::{Effect, Note, decide, orphan};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::inputs::Inputs;
 use crate::core::money::Money;
-use crate::core::observation::{Acceptance, Lifecycle};
+use crate::core::observation::{Acceptance, Lifecycle, Unread};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use crate::core::provider::{Capabilities, Method, ProviderError};
 use crate::core::record::{NoMore, Outcome, Record, RecordState};
@@ -356,6 +356,11 @@ fn row_15_benefits_unknown() {
     };
     assert_eq!(idle(silent), row("BenefitsUnknown", FAILED));
     assert_eq!(idle(|on| on.seen().benefits.clear()), row("BenefitsUnknown", FAILED));
+    let mut no_permission = due();
+    silent(&mut no_permission);
+    assert_eq!(decide(&no_permission).next, Next::At(ago(-6)));
+    no_permission.seen().unread = vec![Unread { what: "the credit".to_owned(), permission: "a role".to_owned() }];
+    assert_eq!(decide(&no_permission).next, Next::At(now() + SignedDuration::from_mins(15)), "it may be granted");
     assert_eq!(idle(|on| on.seen().benefits = vec![credit("-0.01")]), row("BenefitsUnknown", FAILED));
     let declared = |on: &mut Inputs| {
         silent(on);
