@@ -148,7 +148,7 @@ impl Campaign {
         let of = |(number, fault): &(usize, Fault)| match (outcome.trace.get(*number).map(|effect| effect.side), fault)
         {
             (Some(Side::Upgrade), Fault::Status(400..=403)) | (_, Fault::World(Happening::Rotated)) => REFUSED,
-            (Some(Side::CloudRead), Fault::Status(403)) => MAY_BE_GRANTED,
+            (Some(Side::CloudRead), Fault::Status(401 | 403)) => MAY_BE_GRANTED,
             // A record that comes to be when nobody expects it any more is looked after by itself.
             (Some(Side::ApiWrite), Fault::Late(_)) => WATCHED + LOOKED_AFTER,
             // A look at what was not seen follows in the end.

@@ -149,11 +149,13 @@ async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<O
 async fn read_claimants(operator: &Operator, account: &AccountId, subject: &Claimant) -> kube::Result<Vec<Claimant>> {
     let mut claimants = Vec::new();
     let keys = operator.index().of_account(account);
-    for key in keys {
+    let itself = ObjectKey::namespaced(&subject.namespace, &subject.name);
+    // What had its name before it is gone, whatever an answer shows.
+    for key in keys.into_iter().filter(|key| *key != itself) {
         let api: Api<DeserializeGuard<api::Subscription>> = operator.namespaced(&key);
         let Some(DeserializeGuard(Ok(other))) = api.get_opt(&key.name).await? else { continue };
         let same_account = parse::account(&other.spec.account).is_ok_and(|theirs| &theirs == account);
-        if same_account && other.uid().as_deref() != Some(&subject.uid) {
+        if same_account {
             claimants.push(parse::claimant(&other));
         }
     }
