@@ -152,7 +152,7 @@ fn an_entry_that_comes_late_is_seen() {
 /// The answer is from the moment between the deletion of the one and the creation of the other.
 #[test]
 fn a_subscription_that_one_answer_does_not_show_is_not_forgotten() {
-    let recreated = (read_subscription as At, Fault::World(Happening::Recreated));
+    let recreated = (start as At, Fault::World(Happening::Recreated));
     let outcome = upgraded("automatic", &[recreated, (read_subscription, Fault::Stale)]);
     assert_eq!(times(&outcome, request).len(), 1);
 }
