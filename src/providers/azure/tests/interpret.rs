@@ -7,7 +7,7 @@ use super::super::wire::{BillingProperty, Subscription};
 use super::{ID, time};
 use crate::core::observation::{Acceptance, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
-use crate::core::trigger::{PastLook, Shown, shown};
+use crate::core::trigger::{APART, PastLook, Shown, shown};
 
 pub(super) const PLAN: &str = "EnterpriseAgreement_2014-09-01";
 pub(super) const NOW: &str = "2025-01-20T00:00:00Z";
@@ -460,7 +460,7 @@ fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
         let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));
         let past = PastLook {
             benefits: seen.benefits.clone(),
-            observed: seen.observed,
+            observed: seen.observed - APART,
             eligible: true,
             closed: false,
             source: None,
