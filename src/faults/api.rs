@@ -68,7 +68,7 @@ async fn exchange(world: &Arc<World>, life: Life, request: Request<Vec<u8>>) -> 
     let path = request.uri().path().to_owned();
     let fault = world.meet(life, side, format!("{} {path}", request.method())).await;
     if side == Side::ApiWrite {
-        witness::writes(world, life, &request);
+        witness::sets_out(world, life, &request);
     }
     let answer = answer(world, life, request, fault).await;
     world.check_alive(life).await;
@@ -134,11 +134,11 @@ async fn answer(world: &Arc<World>, life: Life, request: Request<Vec<u8>>, fault
 async fn deliver(world: &World, request: &Request<Vec<u8>>) -> Response<FakeBody> {
     let is_write = request.method() != Method::GET;
     if is_write {
-        witness::written(world, request);
+        witness::arrives(world, request);
     }
     let answer = unskewed(async { world.api.handle(request) }).await;
     if is_write {
-        witness::was_written(world, request);
+        witness::is_done(world, request);
     }
     answer
 }

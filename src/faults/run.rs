@@ -290,12 +290,8 @@ fn is_settled(world: &World) -> bool {
     let topped_up = world.state().witness.topped_up;
     let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
     let [Some(one), Some(other)] = verdicts else { return false };
-    match world
-        .workload
-        .record(&world.api)
-        .map(|record| record["status"]["state"].as_str().unwrap_or_default().to_owned())
-        .as_deref()
-    {
+    let record = world.workload.record(&world.api);
+    match record.as_ref().map(|record| record["status"]["state"].as_str().unwrap_or_default()) {
         None | Some("Confirmed" | "Rejected") => true,
         // A request that came late after all is still to be noticed.
         Some("Unresolved") => !world.cloud.is_upgraded(world.workload.account()),

@@ -80,12 +80,6 @@ impl Witness {
         }
     }
 
-    /// A process that starts knows nothing.
-    pub(super) fn forget(&mut self, life: Life) {
-        self.written.remove(&life);
-        self.acknowledged.remove(&life);
-    }
-
     /// What the API server answered to a request of `life` for `path`.
     pub(super) fn answered_by_api(&mut self, life: Life, path: &str, body: &Value) {
         let namespace = path.split("/namespaces/").nth(1).and_then(|rest| rest.split('/').next());
@@ -260,7 +254,7 @@ impl Witness {
 }
 
 /// A write of a replica sets out for the API server.
-pub(super) fn writes(world: &World, life: Life, request: &Request<Vec<u8>>) {
+pub(super) fn sets_out(world: &World, life: Life, request: &Request<Vec<u8>>) {
     if request.uri().path().contains("/upgraderecords")
         && let Ok(body) = serde_json::from_slice(request.body())
     {
@@ -273,7 +267,7 @@ pub(super) fn writes(world: &World, life: Life, request: &Request<Vec<u8>>) {
 }
 
 /// A write has been done: no attempt may be missing now.
-pub(super) fn was_written(world: &World, request: &Request<Vec<u8>>) {
+pub(super) fn is_done(world: &World, request: &Request<Vec<u8>>) {
     if request.uri().path().contains("/upgraderecords") {
         let record = world.workload.record(&world.api).unwrap_or_default();
         let now = intents(&record);
@@ -286,7 +280,7 @@ pub(super) fn was_written(world: &World, request: &Request<Vec<u8>>) {
 }
 
 /// A write of a replica reaches the API server.
-pub(super) fn written(world: &World, request: &Request<Vec<u8>>) {
+pub(super) fn arrives(world: &World, request: &Request<Vec<u8>>) {
     let (path, text) = (request.uri().path(), String::from_utf8_lossy(request.body()));
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     let upgraded = |condition: &Value| condition["type"] == "Upgraded" && condition["status"] == "True";

@@ -123,7 +123,6 @@ impl World {
         let life = Life { replica, number: state.lives_begun };
         state.lives.retain(|other| other.replica != replica);
         state.lives.push(life);
-        state.witness.forget(life);
         life
     }
 
