@@ -16,15 +16,28 @@ struct User<'a> {
     kubeconfig: PathBuf,
 }
 
-fn user<'a>(world: &'a World, name: &str, roles: &[&str]) -> User<'a> {
-    for role in roles {
+/// A role that users are given, and something that only it allows.
+type Role = (&'static str, &'static [&'static str]);
+const APPROVER: Role = ("payg-approver", &["create", "upgradeapprovals.payg-operator.io"]);
+const EDITOR: Role = ("payg-editor", &["create", "subscriptions.payg-operator.io"]);
+const VIEWER: Role = ("payg-viewer", &["list", "upgradeapprovals.payg-operator.io"]);
+
+/// Somebody called `name` with `roles`, which the API server has taken note of.
+async fn user<'a>(world: &'a World, name: &str, roles: &[Role]) -> User<'a> {
+    let kubeconfig = world.stack.control_plane.user_kubeconfig(name, &[]).unwrap();
+    let as_user = format!("--kubeconfig={}", kubeconfig.display());
+    for (role, allows) in roles {
         let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
             "metadata": {"name": format!("{name}-{role}")},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]});
         world.apply(&binding);
+        // The API server's authorizer sees a binding a moment after it is stored.
+        let can_i = [&[as_user.as_str(), "auth", "can-i"], *allows].concat();
+        let allowed = async || world.kubectl(&can_i).ok();
+        world.eventually(30, allowed).await.unwrap_or_else(|| panic!("{role} is not given to {name}"));
     }
-    User { world, kubeconfig: world.stack.control_plane.user_kubeconfig(name, &[]).unwrap() }
+    User { world, kubeconfig }
 }
 
 impl User<'_> {
@@ -96,7 +109,7 @@ const APPROVE: [&str; 4] = ["approve", "asks", "--reason", "the-project-goes-on"
 async fn without_a_terminal_an_approve_takes_the_hash() {
     let world = World::new().await;
     let (account, asking) = asking(&world).await;
-    let jane = user(&world, "jane", &["payg-approver"]);
+    let jane = user(&world, "jane", &[APPROVER]).await;
 
     let told = refused(&jane.payg(&APPROVE));
     for part in [&account, "FreeTrial", "-> PayAsYouGo", "IRREVERSIBLE", "Credit: Active", "costs nothing"] {
@@ -122,7 +135,7 @@ async fn without_a_terminal_an_approve_takes_the_hash() {
 async fn at_a_terminal_an_approve_takes_the_beginning_of_the_hash() {
     let world = World::new().await;
     let (account, asking) = asking(&world).await;
-    let jane = user(&world, "jane", &["payg-approver"]);
+    let jane = user(&world, "jane", &[APPROVER]).await;
     let told = jane.payg_at_a_terminal(&APPROVE, "yes");
     assert_eq!(told.status.code(), Some(1), "{}", stdout(&told));
     assert!(stdout(&told).contains("type the first 8 digits"), "{}", stdout(&told));
@@ -142,7 +155,7 @@ async fn a_deny_takes_no_transition_and_says_how_to_lift_it() {
     early["spec"]["providerName"] = json!("later");
     world.apply(&early);
     world.until("early", "ProviderNotReady").await;
-    let jane = user(&world, "jane", &["payg-approver"]);
+    let jane = user(&world, "jane", &[APPROVER]).await;
     let told = jane.payg(&["deny", "early", "--reason", "we leave in March"]);
     let name = created(&told);
     let lift = format!("kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {}", world.namespace);
@@ -164,15 +177,15 @@ async fn who_may_not_is_told_so_by_the_api_server() {
     let world = World::new().await;
     let (account, asking) = asking(&world).await;
     let sure = [&APPROVE[..], &["--confirm", hash(&asking)]].concat();
-    let told = refused(&user(&world, "stranger", &[]).payg(&sure));
+    let told = refused(&user(&world, "stranger", &[]).await.payg(&sure));
     assert!(told.contains("cannot get resource \"subscriptions\""), "{told}");
-    let told = refused(&user(&world, "eve", &["payg-editor", "payg-viewer"]).payg(&sure));
+    let told = refused(&user(&world, "eve", &[EDITOR, VIEWER]).await.payg(&sure));
     assert!(told.contains("cannot create resource \"upgradeapprovals\""), "{told}");
     assert!(told.contains("ClusterRole payg-approver"), "what to do: {told}");
 
     let label = ["label", "namespace", &world.namespace, "payg-operator.io/second-person=required"];
     world.stack.kubectl(&label).unwrap();
-    let both = user(&world, "both", &["payg-editor", "payg-approver"]);
+    let both = user(&world, "both", &[EDITOR, APPROVER]).await;
     let why = "must be approved by somebody who cannot change the Subscription";
     // A namespace's new label takes effect a little later than it is stored.
     let in_force = async || {
@@ -188,7 +201,7 @@ async fn who_may_not_is_told_so_by_the_api_server() {
     assert!(told.contains(why) && told.contains("Ask somebody who may approve"), "{told}");
     assert_eq!((approvals(&world), world.ledger(&account).await.len()), (0, 0));
 
-    created(&user(&world, "jane", &["payg-approver"]).payg(&sure));
+    created(&user(&world, "jane", &[APPROVER]).await.payg(&sure));
     world.until("asks", "OfferInPlace").await;
     assert_eq!(world.records(&account)[0]["spec"]["intent"]["approval"]["approver"], "jane");
 }
@@ -201,9 +214,9 @@ async fn a_retry_names_the_last_attempt() {
     world.subscribe("fails", &account, json!({"when": "Immediately", "approval": "Manual"}));
     let asking = world.until("fails", "AwaitingApproval").await;
     let sure = |word: &'static str| [word, "fails", "--reason", "put-right", "--confirm", hash(&asking)];
-    let jane = user(&world, "jane", &["payg-approver"]);
+    let jane = user(&world, "jane", &[APPROVER]).await;
     // Records are of the whole cluster: a role in a namespace does not show them.
-    let auditor = user(&world, "auditor", &["payg-approver"]);
+    let auditor = user(&world, "auditor", &[APPROVER]).await;
     let role = format!("records-{}", world.number);
     let reads = ["create", "clusterrole", &role, "--verb=get", "--resource=upgraderecords.payg-operator.io"];
     world.stack.kubectl(&reads).unwrap();
@@ -242,7 +255,7 @@ async fn a_retry_names_the_last_attempt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_reached_or_found_is_said() {
     let world = World::new().await;
-    let jane = user(&world, "jane", &["payg-approver"]);
+    let jane = user(&world, "jane", &[APPROVER]).await;
     let told = refused(&jane.payg(&APPROVE));
     assert!(told.contains(&format!("there is no Subscription `asks` in namespace `{}`", world.namespace)), "{told}");
     let told = refused(&jane.payg(&[&APPROVE[..], &["--context", "another"]].concat()));
