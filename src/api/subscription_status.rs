@@ -51,7 +51,7 @@ pub struct SubscriptionStatus {
     /// When the account will be looked at next, unless something changes before.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub next_check_time: Option<Time>,
-    /// The value of the annotation reconcile.fluxcd.io/requestedAt that was last acted upon.
+    /// The value of the annotation payg-operator.io/requested-at that was last acted upon.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<Text<128>>,
 }

@@ -1,6 +1,7 @@
 //! The whole operator under every fault at every effect, in virtual time.
 
 mod api;
+mod asked;
 mod bugs;
 mod campaign;
 mod cloud;

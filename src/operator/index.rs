@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::api::Text;
 use crate::core::account::AccountId;
 use crate::providers::Sighting;
 use crate::runtime::ObjectKey;
@@ -19,6 +20,8 @@ pub struct Entry {
     pub account: AccountId,
     /// Its BillingProvider.
     pub provider: ObjectKey,
+    /// The value of its annotation that asks for a look.
+    pub asks: Option<Text<128>>,
 }
 
 /// What taking in a Subscription changes.
@@ -26,6 +29,8 @@ pub struct Entry {
 pub enum Change {
     /// Nothing that calls for a pass, such as an echo of our own status.
     None,
+    /// Somebody asks for a look.
+    Asks,
     /// It is new, or its spec has changed.
     Spec,
     /// It was deleted and made again unseen, for another account than this one.
@@ -44,13 +49,23 @@ pub struct Index {
     requests: BTreeMap<String, Vec<Timestamp>>,
     /// By BillingProvider: the marks, in its last list, of those accounts that a Subscription of it names.
     marks: HashMap<ObjectKey, HashMap<AccountId, String>>,
+    /// When a look was last brought forward (wall clock), of those Subscriptions for which that matters still.
+    brought_forward: HashMap<ObjectKey, Timestamp>,
 }
+
+/// The least time between two looks at an account that somebody asks for. It is more than the decision table demands between
+/// two looks that count, so who asks again and again delays no upgrade; and it spares the provider.
+const BROUGHT_FORWARD_APART: Duration = Duration::from_mins(1);
 
 impl Index {
     /// Takes in a Subscription, and tells what that changes.
     pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> Change {
-        if self.subscriptions.get(key).is_some_and(|known| known == &entry) {
-            return Change::None;
+        if let Some(known) = self.subscriptions.get_mut(key) {
+            let asks = entry.asks.is_some() && entry.asks != known.asks;
+            known.asks.clone_from(&entry.asks);
+            if *known == entry {
+                return if asks { Change::Asks } else { Change::None };
+            }
         }
         let former = self.remove(key).map(|former| former.account).filter(|former| *former != entry.account);
         self.by_account.entry(entry.account.clone()).or_default().insert(key.clone());
@@ -65,6 +80,18 @@ impl Index {
         take_out(&mut self.by_account, &entry.account, key);
         take_out(&mut self.by_provider, &entry.provider, key);
         Some(entry)
+    }
+
+    /// How long a look at the account of the Subscription at `key` must wait that somebody asks for at `now` (wall clock).
+    /// Who asks while one is waited for gets that one.
+    pub fn bring_forward(&mut self, key: &ObjectKey, now: Timestamp) -> Duration {
+        self.brought_forward.retain(|_, at| *at + BROUGHT_FORWARD_APART > now);
+        let last = self.brought_forward.get(key).copied();
+        let at = last.map_or(now, |last| if last > now { last } else { last + BROUGHT_FORWARD_APART });
+        // A clock that was set back must not put a look off.
+        let at = at.min(now + BROUGHT_FORWARD_APART);
+        self.brought_forward.insert(key.clone(), at);
+        at.duration_since(now).unsigned_abs()
     }
 
     /// Whether there is a Subscription at `key`.
@@ -165,6 +192,7 @@ mod tests {
             version: ("uid".to_owned(), generation),
             account: AccountId::Azure(uuid::Uuid::from_u128(account)),
             provider: ObjectKey::namespaced("team-a", "azure"),
+            asks: None,
         }
     }
 
@@ -174,6 +202,34 @@ mod tests {
         assert_eq!(index.put(&key, entry(1, 1)), Change::Spec);
         assert_eq!(index.put(&key, entry(1, 1)), Change::None, "an echo of our own status");
         assert_eq!(index.put(&key, entry(2, 1)), Change::Spec);
+    }
+
+    #[test]
+    fn who_asks_for_a_look_is_told_apart() {
+        let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
+        let asking = |generation, asks: &str| Entry { asks: Some(asks.into()), ..entry(generation, 1) };
+        index.put(&key, entry(1, 1));
+        assert_eq!(index.put(&key, asking(1, "now")), Change::Asks);
+        assert_eq!(index.put(&key, asking(1, "now")), Change::None, "an echo of our own status");
+        assert_eq!(index.put(&key, asking(1, "again")), Change::Asks);
+        assert_eq!(index.put(&key, entry(1, 1)), Change::None, "who takes it back asks for nothing");
+        assert_eq!(index.put(&key, asking(2, "again")), Change::Spec);
+    }
+
+    #[test]
+    fn looks_that_are_asked_for_are_a_minute_apart() {
+        let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
+        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let at = |second| now + Duration::from_secs(second);
+        let seconds = Duration::from_secs;
+        assert_eq!(index.bring_forward(&key, at(0)), seconds(0));
+        assert_eq!(index.bring_forward(&key, at(10)), seconds(50));
+        assert_eq!(index.bring_forward(&key, at(20)), seconds(40), "that is the one at 60");
+        assert_eq!(index.bring_forward(&ObjectKey::namespaced("team-a", "other"), at(20)), seconds(0));
+        assert_eq!(index.bring_forward(&key, at(70)), seconds(50));
+        assert_eq!(index.bring_forward(&key, at(181)), seconds(0));
+        assert_eq!(index.brought_forward.len(), 1, "what does not matter any more is forgotten");
+        assert_eq!(index.bring_forward(&key, now - Duration::from_hours(3)), seconds(60), "a clock that was set back");
     }
 
     #[test]

@@ -88,6 +88,14 @@ fn money(money: &api::Money) -> Result<Money, Invalid> {
         .ok_or(invalid("spec", "must name money as a decimal number and an ISO 4217 currency"))
 }
 
+/// The annotation by which people and tools ask for a look at the account, each time by another value, such as the time.
+const ASKS: &str = "payg-operator.io/requested-at";
+
+/// The value of the annotation that asks for a look, as far as status can hold it.
+pub fn asks(subscription: &api::Subscription) -> Option<api::Text<128>> {
+    subscription.annotations().get(ASKS).map(|asks| asks.as_str().into())
+}
+
 /// A Subscription as one that asks for its account.
 pub fn claimant(subscription: &api::Subscription) -> Claimant {
     Claimant {

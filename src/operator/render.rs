@@ -20,6 +20,8 @@ pub struct Context<'a> {
     pub generation: i64,
     /// The ledger's entry as it is after this pass.
     pub record: Option<&'a Record>,
+    /// The value of the annotation that asks for a look, as it was when the pass began.
+    pub asks: Option<&'a api::Text<128>>,
     /// When the next look is due, where one is (billing clock).
     pub next_check: Option<Timestamp>,
     /// The billing time.
@@ -52,6 +54,9 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
     let context = Context { record: context.record.filter(|_| decision.seen.is_some()), ..context };
     status.upgrade = progress(&decision.verdict, &status, &context);
     status.next_check_time = context.next_check.map(Into::into);
+    if let Some(asks) = context.asks {
+        status.last_handled_reconcile_at = Some(asks.clone());
+    }
     state(&mut status, decision, &context);
     status
 }
@@ -220,7 +225,7 @@ mod tests {
 
     fn after(before: &api::SubscriptionStatus, verdict: Verdict) -> api::SubscriptionStatus {
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
-        let context = Context { before, generation: GENERATION, record: None, next_check: None, billing, wall };
+        let context = Context { before, generation: GENERATION, record: None, asks: None, next_check: None, billing, wall };
         status(&decided(verdict), context)
     }
 
@@ -324,7 +329,7 @@ mod tests {
         let before = api::SubscriptionStatus::default();
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
         let context =
-            Context { before: &before, generation: GENERATION, record: None, next_check: None, billing, wall };
+            Context { before: &before, generation: GENERATION, record: None, asks: None, next_check: None, billing, wall };
         let status = status(&decision, context);
         let observed = conditions::find(&status.conditions, "Observed").unwrap();
         assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));

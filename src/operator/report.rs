@@ -20,7 +20,7 @@ use crate::runtime::events::{Note, Severity};
 use crate::runtime::queue::Next;
 
 use super::render::{self, Context};
-use super::{FIELD_MANAGER, Operator, patch};
+use super::{FIELD_MANAGER, Operator, parse, patch};
 
 /// Writes what was decided on `subscription` into its status, tells of a change of verdict, and says when to look again.
 pub async fn subscription(
@@ -37,8 +37,10 @@ pub async fn subscription(
         schedule::Next::Backoff(_) | schedule::Next::OnChange => None,
     };
     let before = subscription.status.clone().unwrap_or_default();
+    let asks = parse::asks(subscription);
     let context = Context {
         before: &before,
+        asks: asks.as_ref(),
         generation: subscription.metadata.generation.unwrap_or_default(),
         record,
         next_check,

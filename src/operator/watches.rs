@@ -8,6 +8,7 @@ use kube::{Api, ResourceExt};
 
 use crate::api;
 use crate::api::conditions;
+use crate::clock;
 use crate::core::account::AccountId;
 use crate::runtime::ObjectKey;
 use crate::runtime::shutdown::Tasks;
@@ -42,13 +43,16 @@ fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
             let provider = ObjectKey::namespaced(namespace, &subscription.spec.provider_name);
             let version =
                 (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
-            let change = operator.index().put(&key, Entry { version, account, provider });
+            let asks = parse::asks(&subscription);
+            let change = operator.index().put(&key, Entry { version, account, provider, asks });
             if let Change::Replaced(former) = &change {
                 after(operator, former);
             }
             // A status that is gone, as after a restore, says nothing to anybody until the next look.
             let is_told = subscription.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
-            if change != Change::None || !is_told {
+            if change == Change::Asks {
+                bring_forward(operator, key);
+            } else if change != Change::None || !is_told {
                 // After a restart what status planned still holds, so that not everything is looked at at once.
                 let work = Work::Subscription(key);
                 match planned(&subscription) {
@@ -69,6 +73,17 @@ fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
         }
         Event::Invalid { key, .. } => on_invalid(operator, key),
         Event::Synced => {}
+    }
+}
+
+/// Somebody asks for a look at the account of the Subscription at `key`.
+fn bring_forward(operator: &Operator, key: ObjectKey) {
+    let pause = operator.index().bring_forward(&key, clock::wall());
+    let work = Work::Subscription(key);
+    if pause.is_zero() {
+        operator.queue.add(work);
+    } else {
+        operator.queue.add_after(work, pause);
     }
 }
 
@@ -93,14 +108,16 @@ fn after(operator: &Operator, account: &AccountId) {
 /// No plan is longer than this: one that is was made by a clock that was wrong.
 const LONGEST_PLAN: Duration = Duration::from_hours(24);
 
-/// When status plans the next look (billing clock), if it is about the spec as it is.
+/// When status plans the next look (billing clock), if it is about the spec as it is, and nobody has asked for one since.
 fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
     let status = subscription.status.as_ref()?;
     let is_current = status.observed_generation == subscription.metadata.generation;
     // The older Subscription may have gone while nobody watched.
     let waits_for_another =
         conditions::find(&status.conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
-    status.next_check_time.filter(|_| is_current && !waits_for_another).map(Timestamp::from)
+    let asks = parse::asks(subscription);
+    let asks = asks.is_some() && asks != status.last_handled_reconcile_at;
+    status.next_check_time.filter(|_| is_current && !waits_for_another && !asks).map(Timestamp::from)
 }
 
 fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {

@@ -158,6 +158,12 @@ async fn what_is_in_place_suspended_or_only_observed_is_never_upgraded() {
     let restricted =
         || async { (world.subscription("watched")["status"]["account"]["lifecycle"] == "Restricted").then_some(()) };
     world.eventually(60, restricted).await.expect("the trial's end is seen");
+    // Who asks for a look at it is answered, and the account is left alone.
+    let asks = ["annotate", "subscriptions.payg-operator.io", "left-alone", "payg-operator.io/requested-at=today"];
+    world.kubectl(&asks).unwrap();
+    let answered =
+        async || (world.subscription("left-alone")["status"]["lastHandledReconcileAt"] == "today").then_some(());
+    world.eventually(60, answered).await.expect("the annotation is answered");
     for account in [&paid, &left_alone, &watched] {
         assert_eq!((world.ledger(account).await, world.records(account)), (vec![], vec![]));
     }
