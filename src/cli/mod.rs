@@ -2,17 +2,25 @@
 
 mod approve;
 mod clock;
+mod cluster;
+mod columns;
+mod completions;
 mod crds;
 #[cfg(feature = "demo")]
 mod demo;
+mod explain;
+mod get;
+mod man;
 mod operator;
+mod plan;
+mod show;
 #[cfg(feature = "simulator")]
 mod simulator;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing::{Level, error};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -39,6 +47,12 @@ enum LogFormat {
 enum Command {
     /// Run the operator
     Operator(Box<operator::Args>),
+    /// Say what the operator would make of manifests, by a look at the accounts, without a cluster
+    Plan(Box<plan::Args>),
+    /// List Subscriptions: offer, credit and days left, and how it stands
+    Get(Box<get::Args>),
+    /// Say why a Subscription is not upgraded yet, with what is known
+    Explain(explain::Args),
     /// Approve the upgrade that a Subscription asks for, after a look at what it would do
     Approve(Box<approve::ApproveArgs>),
     /// Deny it, until the Deny is deleted
@@ -47,6 +61,13 @@ enum Command {
     Retry(Box<approve::RetryArgs>),
     /// Print the CustomResourceDefinitions, or write them into a directory
     Crds(crds::Args),
+    /// Print what makes a shell complete commands
+    Completions(completions::Args),
+    /// Print the manual page, or write those of all commands into a directory
+    Man(man::Args),
+    /// What kubectl_complete-payg asks
+    #[command(name = "__complete", hide = true)]
+    Complete(completions::KubectlArgs),
     /// Run simulated clouds, for demos and tests
     #[cfg(feature = "simulator")]
     Simulator(simulator::Args),
@@ -62,7 +83,9 @@ impl Command {
             // They tell by themselves what happens.
             #[cfg(feature = "demo")]
             Self::Demo(_) => "off",
-            Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => "off",
+            Self::Plan(_) | Self::Get(_) | Self::Explain(_) | Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => {
+                "off"
+            }
             _ => QUIET,
         }
     }
@@ -84,10 +107,16 @@ pub fn main() -> ExitCode {
         let succeeded = |()| ExitCode::SUCCESS;
         match cli.command {
             Command::Operator(args) => operator::run(*args).await.map(succeeded),
+            Command::Plan(args) => Ok(plan::run(*args).await),
+            Command::Get(args) => Ok(get::run(*args).await),
+            Command::Explain(args) => Ok(explain::run(args).await),
             Command::Approve(args) => Ok(approve::approve(*args).await),
             Command::Deny(args) => Ok(approve::deny(*args).await),
             Command::Retry(args) => Ok(approve::retry(*args).await),
             Command::Crds(args) => crds::run(&args).map(succeeded),
+            Command::Completions(args) => completions::run(&args, Cli::command()).map(succeeded),
+            Command::Man(args) => man::run(&args, Cli::command()).map(succeeded),
+            Command::Complete(args) => completions::for_kubectl(&args, &Cli::command()).map(succeeded),
             #[cfg(feature = "simulator")]
             Command::Simulator(args) => simulator::run(args).await.map(succeeded),
             #[cfg(feature = "demo")]

@@ -44,8 +44,9 @@ pub struct Args {
     clock: ClockArgs,
 }
 
+/// Where the clouds are.
 #[derive(Debug, clap::Args)]
-struct CloudArgs {
+pub struct CloudArgs {
     /// Your own automation that upgrades Azure accounts (docs/broker.md); for BillingProviders with `upgradeMethod: Broker`
     #[arg(long, requires = "azure_broker_scope")]
     azure_broker_url: Option<Url>,
@@ -90,7 +91,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
 }
 
 impl CloudArgs {
-    fn settings(self) -> Result<(azure::Settings, aws::Settings), Error> {
+    /// The same for the providers.
+    pub fn settings(self) -> Result<(azure::Settings, aws::Settings), Error> {
         let read =
             |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
         let trust_anchor_pem = self.trust_anchor.map(read).transpose()?;

@@ -8,6 +8,7 @@ mod ledger;
 mod metrics;
 pub mod parse;
 mod patch;
+mod plan;
 mod policy;
 mod provider;
 mod providers;
@@ -31,6 +32,8 @@ use crate::runtime::ObjectKey;
 use crate::runtime::events::Events;
 use crate::runtime::queue::{Next, Queue};
 
+pub use self::plan::plan;
+pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::run::{Config, Error, run};
 #[cfg(test)]
 pub(crate) use self::run::{Pass, lead};

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::core::approval::{Flaw, Guard};
 
 /// The admission policies as they are shipped.
-const SHIPPED: &str = include_str!("../../deploy/kustomize/base/admission.yaml");
+pub const SHIPPED: &str = include_str!("../../deploy/kustomize/base/admission.yaml");
 /// The policies without which nothing is approved, each with a binding of its name. The file has one more, which only warns.
 const POLICIES: [&str; 5] = [APPROVALS, RECORDS, CLOUDS, AUTOMATIC, SECOND_PERSON];
 const APPROVALS: &str = "upgradeapprovals.payg-operator.io";

@@ -225,7 +225,8 @@ mod tests {
 
     fn after(before: &api::SubscriptionStatus, verdict: Verdict) -> api::SubscriptionStatus {
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
-        let context = Context { before, generation: GENERATION, record: None, asks: None, next_check: None, billing, wall };
+        let context =
+            Context { before, generation: GENERATION, record: None, asks: None, next_check: None, billing, wall };
         status(&decided(verdict), context)
     }
 
@@ -328,8 +329,15 @@ mod tests {
         seen.remarks = vec!["What is left of the credit is not known: why.".to_owned()];
         let before = api::SubscriptionStatus::default();
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
-        let context =
-            Context { before: &before, generation: GENERATION, record: None, asks: None, next_check: None, billing, wall };
+        let context = Context {
+            before: &before,
+            generation: GENERATION,
+            record: None,
+            asks: None,
+            next_check: None,
+            billing,
+            wall,
+        };
         let status = status(&decision, context);
         let observed = conditions::find(&status.conditions, "Observed").unwrap();
         assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));

@@ -88,14 +88,14 @@ const NAME: &str = "payg-operator";
 type Task = Result<(), http::Error>;
 
 /// An operator that is put together and does not run yet.
-struct Parts {
-    operator: Arc<Operator>,
+pub(super) struct Parts {
+    pub(super) operator: Arc<Operator>,
     watched: Watches,
     metrics: engine::Metrics,
 }
 
 /// Puts together the operator that works with `client` and the `clouds`.
-fn assemble(
+pub(super) fn assemble(
     client: &Client,
     clouds: (azure::Connections, aws::Connections),
     ambient: HashSet<String>,

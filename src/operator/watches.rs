@@ -32,7 +32,7 @@ pub fn start<T: Send + 'static>(operator: &Arc<Operator>, watches: &Watches, tas
     watch!("upgraderecords", on_record);
 }
 
-fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
+pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscription>) {
     match event {
         Event::Applied(subscription) => {
             let key = ObjectKey::of(&subscription.metadata);

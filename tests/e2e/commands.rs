@@ -1,76 +1,11 @@
 //! `payg approve`, `payg deny` and `payg retry` as users run them, each with a certificate of their own.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::people::{APPROVER, EDITOR, VIEWER, stderr, stdout, user};
 use crate::world::{World, automatic, condition, message, provider};
-
-const PAYG: &str = env!("CARGO_BIN_EXE_payg");
-
-/// Somebody with roles in the namespace.
-struct User<'a> {
-    world: &'a World,
-    kubeconfig: PathBuf,
-}
-
-/// A role that users are given, and something that only it allows.
-type Role = (&'static str, &'static [&'static str]);
-const APPROVER: Role = ("payg-approver", &["create", "upgradeapprovals.payg-operator.io"]);
-const EDITOR: Role = ("payg-editor", &["create", "subscriptions.payg-operator.io"]);
-const VIEWER: Role = ("payg-viewer", &["list", "upgradeapprovals.payg-operator.io"]);
-
-/// Somebody called `name` with `roles`, which the API server has taken note of.
-async fn user<'a>(world: &'a World, name: &str, roles: &[Role]) -> User<'a> {
-    let kubeconfig = world.stack.control_plane.user_kubeconfig(name, &[]).unwrap();
-    let as_user = format!("--kubeconfig={}", kubeconfig.display());
-    for (role, allows) in roles {
-        let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": format!("{name}-{role}")},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]});
-        world.apply(&binding);
-        // The API server's authorizer sees a binding a moment after it is stored.
-        let can_i = [&[as_user.as_str(), "auth", "can-i"], *allows].concat();
-        let allowed = async || world.kubectl(&can_i).ok();
-        world.eventually(30, allowed).await.unwrap_or_else(|| panic!("{role} is not given to {name}"));
-    }
-    User { world, kubeconfig }
-}
-
-impl User<'_> {
-    /// Runs payg without a terminal.
-    fn payg(&self, arguments: &[&str]) -> Output {
-        let command = [arguments, &["--namespace", &self.world.namespace]].concat();
-        Command::new(PAYG)
-            .args(command)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::null())
-            .output()
-            .expect("payg can be run")
-    }
-
-    /// Runs payg at a terminal, at which `typed` is typed.
-    fn payg_at_a_terminal(&self, arguments: &[&str], typed: &str) -> Output {
-        let arguments = arguments.join(" ");
-        let line = format!("{PAYG} {arguments} --kubeconfig {} -n {}", self.kubeconfig.display(), self.world.namespace);
-        let mut script = Command::new("script");
-        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-        let mut running = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script of bsdutils");
-        running.stdin.take().unwrap().write_all(format!("{typed}\n").as_bytes()).unwrap();
-        running.wait_with_output().unwrap()
-    }
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
 
 /// What a refused command told.
 fn refused(output: &Output) -> String {

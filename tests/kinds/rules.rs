@@ -1,6 +1,8 @@
 //! How rules are checked: tables of changes to valid objects, and what is expected of each.
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use payg_operator::api::crds;
 use serde_json::{Value, json};
@@ -31,8 +33,26 @@ pub(crate) const TIME_PATTERN: &str = "should match '^20[0-9]{2}-[01][0-9]-[0-3]
 
 pub(crate) async fn check_creations(cluster: &Cluster, valid: &Value, cases: Creations) {
     for (change, expected) in cases {
-        let outcome = cluster.try_create(&merged(valid.clone(), &change)).await;
-        check(outcome, expected, &change);
+        let object = merged(valid.clone(), &change);
+        check(cluster.try_create(&object).await, expected, &change);
+        check_offline(&object, expected);
+    }
+}
+
+/// `payg plan --offline` must come to what the API server comes to, at the same field.
+fn check_offline(object: &Value, expected: Expected) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_payg"));
+    command.args(["plan", "--offline", "-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut running = command.spawn().unwrap();
+    running.stdin.take().unwrap().write_all(object.to_string().as_bytes()).unwrap();
+    let output = running.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    match expected {
+        Expected::Accepted => assert_eq!(output.status.code(), Some(0), "{object:#}: {told}"),
+        Expected::Refused(field, _) => {
+            assert_eq!(output.status.code(), Some(1), "{object:#} is taken offline");
+            assert!(told.contains(field), "{field} is not named: {told}");
+        }
     }
 }
 

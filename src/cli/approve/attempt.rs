@@ -6,8 +6,7 @@ use crate::api::{Subscription, UpgradeRecord};
 use crate::core::record::RecordState;
 use crate::operator::parse;
 
-use super::super::Error;
-use super::show;
+use super::super::{Error, show};
 
 /// The number of the last attempt of the account's record, if another one may follow when a person says so. It is as
 /// `given` where somebody gave it: records are of the whole cluster, and not everybody who may approve may read them.

@@ -2,21 +2,19 @@
 
 mod attempt;
 mod confirm;
-mod show;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use kube::api::{ListParams, ObjectMeta, PostParams};
+use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{Decision, Subscription, Transition, UpgradeApproval, UpgradeApprovalSpec};
-use crate::runtime::client;
 
-use super::Error;
+use super::cluster::{self, ClusterArgs};
+use super::{Error, show};
 
 /// What each of the three takes.
 #[derive(Debug, clap::Args)]
@@ -26,15 +24,8 @@ pub struct DenyArgs {
     /// Why, for those who read it later
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// The namespace of the Subscription; that of the kubeconfig's context if absent
-    #[arg(short, long)]
-    namespace: Option<String>,
-    /// A kubeconfig; $KUBECONFIG or ~/.kube/config if absent
-    #[arg(long, value_name = "PATH")]
-    kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig; the current one if absent
-    #[arg(long)]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// The whole hash of the transition, instead of the question at the terminal
     #[arg(long, value_name = "HASH")]
     confirm: Option<String>,
@@ -66,27 +57,16 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
 }
 
 pub async fn approve(args: ApproveArgs) -> ExitCode {
-    told(decide(&args.decision, Decision::Approve, Some(args.expires_in), None).await)
+    cluster::told(decide(&args.decision, Decision::Approve, Some(args.expires_in), None).await)
 }
 
 pub async fn deny(args: DenyArgs) -> ExitCode {
-    told(decide(&args, Decision::Deny, None, None).await)
+    cluster::told(decide(&args, Decision::Deny, None, None).await)
 }
 
 pub async fn retry(args: RetryArgs) -> ExitCode {
     let RetryArgs { approve: ApproveArgs { decision, expires_in }, record_attempt } = args;
-    told(decide(&decision, Decision::Retry, Some(expires_in), record_attempt).await)
-}
-
-/// Without the time and the level that a log has.
-fn told(outcome: Result<(), Error>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", show::printable(&error.to_string()));
-            ExitCode::FAILURE
-        }
-    }
+    cluster::told(decide(&decision, Decision::Retry, Some(expires_in), record_attempt).await)
 }
 
 async fn decide(
@@ -95,11 +75,9 @@ async fn decide(
     expires_in: Option<SignedDuration>,
     record_attempt: Option<i32>,
 ) -> Result<(), Error> {
-    let user_agent = concat!("payg/", env!("CARGO_PKG_VERSION"));
-    let client = client::connect_user(args.kubeconfig.as_deref(), args.context.as_deref(), user_agent).await?;
-    let namespace = args.namespace.as_deref().unwrap_or(client.default_namespace()).to_owned();
-    let subscription = subscription(&client, &namespace, &args.name).await?;
-    let in_force = in_force(&client, &namespace, &args.name).await;
+    let (client, namespace) = args.cluster.connect().await?;
+    let subscription = cluster::subscription(&client, &namespace, &args.name, refusal).await?;
+    let in_force = cluster::said(&client, &namespace, &args.name).await.map_err(|error| refusal(error).to_string());
     let approver = who_am_i(&client).await?;
     eprint!("{}{}", show::situation(&subscription, &in_force), show::row("you are", &approver));
     let record_attempt = match decision {
@@ -129,18 +107,6 @@ async fn decide(
         record_attempt,
     };
     create(&client, &namespace, spec).await
-}
-
-async fn subscription(client: &Client, namespace: &str, name: &str) -> Result<Subscription, Error> {
-    let found = Api::<Subscription>::namespaced(client.clone(), namespace).get_opt(name).await.map_err(refusal)?;
-    Ok(found.ok_or_else(|| format!("there is no Subscription `{name}` in namespace `{namespace}`"))?)
-}
-
-/// What has been said before, or why that cannot be told.
-async fn in_force(client: &Client, namespace: &str, name: &str) -> Result<Vec<UpgradeApproval>, String> {
-    let params = ListParams::default().fields(&format!("spec.subscriptionName={name}"));
-    let said = Api::<UpgradeApproval>::namespaced(client.clone(), namespace).list(&params).await;
-    said.map(|said| said.items).map_err(|error| refusal(error).to_string())
 }
 
 /// The user name by which the API server knows who asks.
@@ -187,15 +153,15 @@ async fn create(client: &Client, namespace: &str, spec: UpgradeApprovalSpec) -> 
 
 /// What the API server said, and what to do about it.
 fn refusal(error: kube::Error) -> Error {
-    let kube::Error::Api(status) = error else { return error.into() };
-    let advice = if status.message.contains("second-person.payg-operator.io") {
-        "\nAsk somebody who may approve, and who may not change the Subscription."
-    } else if status.code == 403 {
-        "\nAsk an administrator to let you approve, such as by the ClusterRole payg-approver in this namespace."
-    } else {
-        ""
-    };
-    format!("{}{advice}", status.message).into()
+    match error {
+        kube::Error::Api(status) if status.message.contains("second-person.payg-operator.io") => {
+            format!("{}\nAsk somebody who may approve, and who may not change the Subscription.", status.message).into()
+        }
+        error => cluster::refusal(
+            error,
+            "Ask an administrator to let you approve, such as by the ClusterRole payg-approver in this namespace.",
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,10 @@ use kube::ResourceExt;
 use kube::api::ListParams;
 use serde_json::Value;
 
+use super::super::columns::{Cell, Style};
 use super::accounts::AWS_USER;
 use super::live::Progress;
-use super::screen::{Cell, Screen, Style};
+use super::screen::Screen;
 use super::stage::Stage;
 use super::stories::{APPROVER, Upgraded};
 use super::table;

@@ -11,8 +11,9 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use tokio::time::{Instant, interval};
 
+use super::super::columns::{Style, cut};
 use super::people;
-use super::screen::{Screen, Style, cut};
+use super::screen::Screen;
 use super::stage::{NAMESPACE, Stage};
 use super::stories::{STORIES, Story};
 use super::table;

@@ -18,7 +18,8 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Error;
-use screen::{Screen, Style};
+use super::columns::Style;
+use screen::Screen;
 use stage::{NAMESPACE, Stage};
 use stories::STORIES;
 

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use payg_test_support::REPOSITORY;
 use serde_json::Value;
 
+use super::super::columns::Style;
 use super::live::{Progress, day};
-use super::screen::{Screen, Style};
+use super::screen::Screen;
 use super::stage::Stage;
 use super::stories::{APPROVER, Upgraded};
 use crate::cli::Error;

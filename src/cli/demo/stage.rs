@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use payg_test_support::{Process, REPOSITORY, Stack};
 use tokio::time::sleep;
 
+use super::super::columns::{Style, cut};
 use super::accounts;
-use super::screen::{Screen, Style, cut};
+use super::screen::Screen;
 use super::stories::APPROVER;
 use crate::cli::Error;
 use crate::core::account::AccountId;

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::screen::{Cell, Style};
+use super::super::columns::{Cell, Style};
+use super::super::show;
 use crate::api;
 use crate::api::conditions::{self, Condition};
 
@@ -63,9 +64,7 @@ pub fn day(time: Timestamp) -> String {
 /// What is known of the credit; not every provider tells how much is left.
 fn credit(status: &api::SubscriptionStatus) -> Option<String> {
     let credit = status.benefits.iter().find(|benefit| &*benefit.kind == "Credit")?;
-    let money = |amount: api::Amount| {
-        format!("{} {}", amount.decimal().round_dp(2).normalize(), credit.currency.as_deref().unwrap_or_default())
-    };
+    let money = |amount| show::money(amount, credit.currency.as_deref());
     match (credit.remaining, credit.granted) {
         _ if &*credit.state == "Exhausted" => Some("spent".to_owned()),
         (Some(remaining), _) => Some(format!("{} left", money(remaining))),

@@ -129,17 +129,27 @@ impl Stack {
         command
             .args(["--namespace", OPERATOR, "--pod-name", name, "--kubeconfig"])
             .arg(kubeconfig)
-            .args(["--azure-arm-endpoint", self.simulator.url(), "--azure-authority-host", self.simulator.url()])
-            .args(["--azure-broker-url", &format!("{}/broker", self.simulator.url())])
-            .args(["--aws-endpoint", self.simulator.url()])
-            .args(["--azure-broker-scope", "api://payg-broker/.default", "--trust-anchor"])
-            .arg(self.simulator.ca_file())
-            .args(self.clock.arguments())
+            .args(self.cloud_arguments())
             .args(arguments);
         for (name, value) in &self.environment {
             command.env(name, value);
         }
         Process::spawn(name, &command, &self.control_plane.dir().join(format!("logs/{name}.log")))
+    }
+
+    /// Where the clouds are and what time it is there, for `payg`.
+    pub fn cloud_arguments(&self) -> Vec<String> {
+        let (url, ca) = (self.simulator.url(), self.simulator.ca_file().display().to_string());
+        let broker = format!("{url}/broker");
+        let clouds = [
+            ["--azure-arm-endpoint", url],
+            ["--azure-authority-host", url],
+            ["--azure-broker-url", &broker],
+            ["--azure-broker-scope", "api://payg-broker/.default"],
+            ["--aws-endpoint", url],
+            ["--trust-anchor", &ca],
+        ];
+        clouds.as_flattened().iter().map(|&argument| argument.to_owned()).chain(self.clock.arguments()).collect()
     }
 
     /// What kubectl prints for the administrator.

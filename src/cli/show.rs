@@ -1,10 +1,10 @@
-//! What somebody who decides should see first.
+//! What people are shown of a Subscription.
 
 use std::fmt::Write;
 
-use crate::api::conditions;
+use crate::api::conditions::{self, Condition};
 use crate::api::{
-    ApprovalMode, Benefit, Decision, Offer, Subscription, SubscriptionStatus, Transition, UpgradeApproval, When,
+    Amount, ApprovalMode, Benefit, Decision, Offer, Subscription, SubscriptionStatus, Transition, UpgradeApproval, When,
 };
 use crate::operator::parse;
 
@@ -22,13 +22,30 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// The condition of this type.
+pub fn condition<'a>(subscription: &'a Subscription, type_: &str) -> Option<&'a Condition> {
+    conditions::find(&subscription.status.as_ref()?.conditions, type_)
+}
+
 /// What the Ready condition says.
 pub fn ready(subscription: &Subscription) -> String {
-    let conditions = subscription.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    conditions::find(conditions, "Ready").map_or_else(
+    condition(subscription, "Ready").map_or_else(
         || "the operator has not looked at the Subscription yet".to_owned(),
         |ready| format!("{}: {}", ready.reason, ready.message),
     )
+}
+
+/// The account that a Subscription names.
+pub fn account(subscription: &Subscription) -> String {
+    match parse::account(&subscription.spec.account) {
+        Ok(account) => format!("{} {}", account.cloud().name(), account.id()),
+        Err(invalid) => invalid.to_string(),
+    }
+}
+
+/// An amount to two digits.
+pub fn money(amount: Amount, currency: Option<&str>) -> String {
+    format!("{} {}", amount.decimal().round_dp(2).normalize(), currency.unwrap_or_default())
 }
 
 /// The account, what its upgrade would do, and what people have said about it.
@@ -38,11 +55,7 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
     let mut text =
         format!("Subscription {} in namespace {}\n", name.unwrap_or_default(), namespace.unwrap_or_default());
     let status = subscription.status.clone().unwrap_or_default();
-    let account = match parse::account(&subscription.spec.account) {
-        Ok(account) => format!("{} {}", account.cloud().name(), account.id()),
-        Err(invalid) => invalid.to_string(),
-    };
-    text += &row("account", &account);
+    text += &row("account", &account(subscription));
     text += &row("asks for", &wish(subscription));
     match &status.transition {
         Some(transition) => text += &terms(transition, &status),
@@ -62,7 +75,8 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
     text
 }
 
-fn wish(subscription: &Subscription) -> String {
+/// When an account is to be upgraded, and by whose leave.
+pub fn wish(subscription: &Subscription) -> String {
     let upgrade = &subscription.spec.upgrade;
     let when = match upgrade.when {
         When::BenefitsExhausted => "BenefitsExhausted",
@@ -105,14 +119,16 @@ fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
     text
 }
 
-fn offer(offer: &Offer) -> String {
+/// An offer by its class and the name that the provider has for it.
+pub fn offer(offer: &Offer) -> String {
     match &offer.native {
         Some(native) => format!("{} ({native})", &*offer.class),
         None => offer.class.to_string(),
     }
 }
 
-fn benefit(benefit: &Benefit) -> String {
+/// What is known of a benefit.
+pub fn benefit(benefit: &Benefit) -> String {
     let mut text = format!("{}: {}", &*benefit.kind, &*benefit.state);
     let currency = benefit.currency.as_deref().unwrap_or_default();
     if let Some(left) = benefit.remaining {
@@ -127,7 +143,8 @@ fn benefit(benefit: &Benefit) -> String {
     text
 }
 
-fn word(said: &UpgradeApproval) -> String {
+/// What somebody has said about an upgrade.
+pub fn word(said: &UpgradeApproval) -> String {
     let spec = &said.spec;
     let name = said.metadata.name.as_deref().unwrap_or_default();
     let (what, until) = match (spec.decision, spec.expire_time) {

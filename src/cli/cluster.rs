@@ -1,0 +1,85 @@
+//! Which cluster and namespace a command of a person is about.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use kube::api::ListParams;
+use kube::{Api, Client};
+
+use crate::api::{Subscription, UpgradeApproval};
+use crate::runtime::client;
+
+use super::{Error, show};
+
+#[derive(Debug, clap::Args)]
+pub struct ClusterArgs {
+    /// The namespace; that of the kubeconfig's context if absent
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+    /// A kubeconfig; $KUBECONFIG or ~/.kube/config if absent
+    #[arg(long, value_name = "PATH")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; the current one if absent
+    #[arg(long)]
+    context: Option<String>,
+}
+
+impl ClusterArgs {
+    /// A client with the credentials of who runs the command, and the namespace that they mean.
+    pub async fn connect(&self) -> Result<(Client, String), Error> {
+        let user_agent = concat!("payg/", env!("CARGO_PKG_VERSION"));
+        let client = client::connect_user(self.kubeconfig.as_deref(), self.context.as_deref(), user_agent).await?;
+        let namespace = self.namespace.as_deref().unwrap_or(client.default_namespace()).to_owned();
+        Ok((client, namespace))
+    }
+}
+
+/// The Subscription called `name`.
+pub async fn subscription(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    refusal: fn(kube::Error) -> Error,
+) -> Result<Subscription, Error> {
+    let found = Api::<Subscription>::namespaced(client.clone(), namespace).get_opt(name).await.map_err(refusal)?;
+    Ok(found.ok_or_else(|| format!("there is no Subscription `{name}` in namespace `{namespace}`"))?)
+}
+
+/// What people have said about the upgrade of the Subscription called `name`.
+pub async fn said(client: &Client, namespace: &str, name: &str) -> kube::Result<Vec<UpgradeApproval>> {
+    let params = ListParams::default().fields(&format!("spec.subscriptionName={name}"));
+    let said = Api::<UpgradeApproval>::namespaced(client.clone(), namespace).list(&params).await?;
+    Ok(said.items)
+}
+
+/// What the API server said; and `advice`, for those whom it does not let do what they asked for.
+pub fn refusal(error: kube::Error, advice: &str) -> Error {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => format!("{}\n{advice}", status.message).into(),
+        kube::Error::Api(status) => status.message.into(),
+        error => error.into(),
+    }
+}
+
+/// Writes data to standard output.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// The end of a command that has told all it had to, without the time and the level that a log has.
+pub fn told(outcome: Result<(), Error>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        // Who reads has had enough, as `head` does.
+        Err(error) if error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == ErrorKind::BrokenPipe) => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {}", show::printable(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}

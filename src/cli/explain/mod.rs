@@ -1,0 +1,189 @@
+//! `payg explain`: why a Subscription is not upgraded yet, by each row of the decision table, with what is known.
+
+mod rows;
+
+use std::process::ExitCode;
+
+use kube::{Api, Client};
+
+use crate::api::{BillingProvider, Subscription, UpgradeApproval, UpgradeRecord};
+use crate::operator::parse;
+
+use super::cluster::{self, ClusterArgs};
+use super::columns::{Paint, Style};
+use super::{Error, show};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The Subscription
+    name: String,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+}
+
+/// All that there is to know; what cannot be read says why.
+struct Known {
+    subscription: Subscription,
+    provider: Result<Option<BillingProvider>, String>,
+    record: Result<Option<UpgradeRecord>, String>,
+    said: Result<Vec<UpgradeApproval>, String>,
+}
+
+pub async fn run(args: Args) -> ExitCode {
+    cluster::told(explain(&args).await)
+}
+
+async fn explain(args: &Args) -> Result<(), Error> {
+    let (client, namespace) = args.cluster.connect().await?;
+    let subscription = cluster::subscription(&client, &namespace, &args.name, refusal).await?;
+    let known = Known {
+        provider: provider(&client, &namespace, &subscription).await.map_err(|error| unreadable(&error)),
+        record: record(&client, &subscription).await.map_err(|error| unreadable(&error)),
+        said: cluster::said(&client, &namespace, &args.name).await.map_err(|error| unreadable(&error)),
+        subscription,
+    };
+    cluster::print(&text(&known, Paint::of_stdout()))
+}
+
+async fn provider(
+    client: &Client,
+    namespace: &str,
+    subscription: &Subscription,
+) -> kube::Result<Option<BillingProvider>> {
+    Api::namespaced(client.clone(), namespace).get_opt(&subscription.spec.provider_name).await
+}
+
+/// The ledger's entry, which is of the whole cluster and not for everybody to read.
+async fn record(client: &Client, subscription: &Subscription) -> kube::Result<Option<UpgradeRecord>> {
+    let Ok(account) = parse::account(&subscription.spec.account) else { return Ok(None) };
+    Api::all(client.clone()).get_opt(&account.upgrade_key().record_name()).await
+}
+
+fn refusal(error: kube::Error) -> Error {
+    cluster::refusal(error, "Ask an administrator to let you look, such as by the ClusterRole payg-viewer.")
+}
+
+fn unreadable(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.code == 403 => "you may not read it".to_owned(),
+        error => format!("it cannot be read: {error}"),
+    }
+}
+
+/// How the row stands by the last decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Passed,
+    /// The decision ended here.
+    Here,
+    /// It was not come to.
+    Ahead,
+}
+
+fn text(known: &Known, paint: Paint) -> String {
+    let Known { subscription, .. } = known;
+    let metadata = &subscription.metadata;
+    let mut text = format!(
+        "Subscription {} in namespace {}: {}\n",
+        metadata.name.as_deref().unwrap_or_default(),
+        metadata.namespace.as_deref().unwrap_or_default(),
+        show::account(subscription)
+    );
+    let ready = show::condition(subscription, "Ready");
+    let row = ready.and_then(|ready| rows::of(&ready.reason));
+    let style = match ready.map(|ready| ready.status.as_str()) {
+        Some("True") => Style::Good,
+        Some("False") => Style::Bad,
+        _ => Style::Pending,
+    };
+    text += &paint.paint(style, &show::printable(&show::ready(subscription)));
+    text += "\n";
+    if ready.is_some_and(|ready| ready.observed_generation != metadata.generation) {
+        text += "That is about the Subscription as it was before its last change.\n";
+    }
+    let Some(row) = row else { return text };
+    text += "\n";
+    for (number, one) in (1..).zip(rows::ALL) {
+        let standing = match row.cmp(&number) {
+            std::cmp::Ordering::Greater => Standing::Passed,
+            std::cmp::Ordering::Equal => Standing::Here,
+            std::cmp::Ordering::Less => Standing::Ahead,
+        };
+        let (mark, style) = match standing {
+            Standing::Passed => ("✓", Style::Good),
+            Standing::Here if row == rows::ALL.len() => ("✓", Style::Good),
+            Standing::Here => ("✗", Style::Bold),
+            Standing::Ahead => ("·", Style::Dim),
+        };
+        text += &paint.paint(style, &format!("{number:>2} {mark} {}", one.holds));
+        text += "\n";
+        for line in (one.evidence)(known) {
+            text += &paint.paint(Style::Dim, &format!("       {}", show::printable(&line.replace('\n', " "))));
+            text += "\n";
+        }
+    }
+    text += "\n✓ held at the last look   ✗ what it stands at   · what comes after that\n";
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn known(status: &Value) -> Known {
+        let subscription = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription",
+            "metadata": {"name": "sandbox", "namespace": "team-a", "generation": 2}, "status": status,
+            "spec": {"providerName": "azure", "account": {"azure": {"subscriptionId": "6f1a3c1e-0000-4a00-9000-00000000f7ee"}},
+                "offer": "PayAsYouGo", "upgrade": {"when": "BenefitsExhausted", "approval": "Manual"}}});
+        Known {
+            subscription: serde_json::from_value(subscription).unwrap(),
+            provider: Ok(None),
+            record: Err("you may not read it".to_owned()),
+            said: Ok(Vec::new()),
+        }
+    }
+
+    fn told(reason: &str, status: &str) -> Vec<String> {
+        let ready = json!({"type": "Ready", "status": status, "reason": reason, "message": "The message.",
+            "observedGeneration": 2, "lastTransitionTime": "2026-03-01T12:00:00Z"});
+        let benefit = json!({"kind": "Credit", "state": "Available", "remaining": "161.40", "granted": "200",
+            "currency": "USD", "source": "lots", "asOfTime": "2026-03-01T00:00:00Z"});
+        let status = json!({"observedGeneration": 2, "conditions": [ready], "benefits": [benefit],
+            "lastObservedTime": "2026-03-01T12:00:00Z"});
+        text(&known(&status), Paint { coloured: false }).lines().map(str::to_owned).collect()
+    }
+
+    fn marked(lines: &[String], mark: char) -> Vec<usize> {
+        let is_marked = |line: &&String| line.chars().nth(3) == Some(mark) && line[..2].trim().parse::<usize>().is_ok();
+        lines.iter().filter(is_marked).map(|line| line[..2].trim().parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_row_that_it_stands_at_is_marked_and_so_are_those_before_and_after_it() {
+        let lines = told("WaitingForExhaustion", "True");
+        assert!(lines[1].contains("WaitingForExhaustion: The message."), "{lines:#?}");
+        assert_eq!(marked(&lines, '✗'), [16]);
+        assert_eq!(marked(&lines, '✓'), (1..16).collect::<Vec<_>>());
+        assert_eq!(marked(&lines, '·'), (17..=21).collect::<Vec<_>>());
+        assert_eq!(marked(&told("Upgrading", "False"), '✓'), (1..=21).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_known_stands_below_its_row() {
+        let lines = told("WaitingForExhaustion", "True");
+        let at = lines.iter().position(|line| line.starts_with("16 ✗")).unwrap();
+        assert!(lines[at + 1].contains("when: BenefitsExhausted"), "{lines:#?}");
+        assert!(lines[at + 2].contains("161.40 USD left, of 200 USD"), "{lines:#?}");
+        assert!(lines[at + 2].contains("by lots, as of 2026-03-01T00:00:00Z"), "{lines:#?}");
+        let at = lines.iter().position(|line| line.starts_with(" 9 ✓")).unwrap();
+        assert!(lines[at + 1].contains("you may not read it"), "{lines:#?}");
+    }
+
+    #[test]
+    fn who_has_not_been_looked_at_yet_is_told_so() {
+        let text = text(&known(&json!({"observedGeneration": -1})), Paint { coloured: false });
+        assert!(text.ends_with("the operator has not looked at the Subscription yet\n"), "{text}");
+    }
+}

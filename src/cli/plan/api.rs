@@ -1,0 +1,200 @@
+//! The API server that a plan is made on: it serves the manifests, keeps the statuses that the operator's pass writes, and
+//! knows of no upgrade that was ever requested.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::env;
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::{Method, Request, Response, StatusCode};
+use jiff::Timestamp;
+use kube::Client;
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use crate::api::AZURE_SECRET_KEY;
+use crate::operator::SHIPPED_POLICIES;
+
+use super::manifests::Manifest;
+
+/// Where the environment of a pipeline has what a Secret holds in the cluster: variable and key.
+const SECRETS: [(&str, &str); 3] = [
+    ("AZURE_CLIENT_SECRET", AZURE_SECRET_KEY),
+    ("AWS_ACCESS_KEY_ID", "accessKeyId"),
+    ("AWS_SECRET_ACCESS_KEY", "secretAccessKey"),
+];
+/// Where it has a token that a ServiceAccount gets in the cluster, in a file: <https://azure.github.io/azure-workload-identity/>,
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html>.
+const TOKENS: [&str; 2] = ["AZURE_FEDERATED_TOKEN_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+
+/// Objects by path.
+#[derive(Clone, Default)]
+pub struct Manifests(Arc<Mutex<BTreeMap<String, Value>>>);
+
+impl Manifests {
+    /// A server of `manifests`, which were all created at `now`.
+    pub fn new(manifests: &[Manifest], now: Timestamp) -> Self {
+        let mut objects = BTreeMap::new();
+        for (number, manifest) in manifests.iter().enumerate() {
+            let Some(path) = path(manifest) else { continue };
+            let mut object = manifest.object.clone();
+            object["metadata"]["uid"] = json!(format!("{number:08}"));
+            object["metadata"]["generation"] = json!(1);
+            object["metadata"]["resourceVersion"] = json!("1");
+            object["metadata"]["creationTimestamp"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            object.as_object_mut().map(|fields| fields.remove("status"));
+            if manifest.kind() == "Secret" {
+                encode(&mut object);
+            }
+            objects.insert(path, object);
+        }
+        for policy in shipped_policies() {
+            let (kind, name) = (policy["kind"].as_str().unwrap_or_default(), &policy["metadata"]["name"]);
+            let plural = if kind.ends_with("Binding") {
+                "validatingadmissionpolicybindings"
+            } else {
+                "validatingadmissionpolicies"
+            };
+            let path = format!("/apis/admissionregistration.k8s.io/v1/{plural}/{}", name.as_str().unwrap_or_default());
+            objects.insert(path, policy);
+        }
+        Self(Arc::new(Mutex::new(objects)))
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> Client {
+        let objects = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let objects = objects.clone();
+            async move { Ok::<_, Infallible>(objects.answer(request).await) }
+        });
+        Client::new(service, "default")
+    }
+}
+
+impl Manifests {
+    /// The object of this kind as it is now.
+    pub fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.objects().get(&format!("{GROUP}/namespaces/{namespace}/{plural}/{name}")).cloned()
+    }
+
+    fn objects(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path();
+        let answer = match parts.method {
+            Method::GET if path.ends_with("/upgradeapprovals") => {
+                Some(self.approvals(path, parts.uri.query().unwrap_or_default()))
+            }
+            Method::GET => self.objects().get(path).cloned().or_else(|| from_environment(path)),
+            Method::PATCH => match body.collect_bytes().await.map(|bytes| serde_json::from_slice(&bytes)) {
+                Ok(Ok(change)) => self.change(path.trim_end_matches("/status"), &change),
+                _ => None,
+            },
+            Method::POST if path.ends_with("/token") => token(),
+            // Events are told by nobody else.
+            Method::POST if path.ends_with("/events") => Some(json!({})),
+            _ => None,
+        };
+        let (status, answer) = match answer {
+            Some(answer) => (StatusCode::OK, answer),
+            None => (StatusCode::NOT_FOUND, not_found(path)),
+        };
+        let mut response = Response::new(Body::from(answer.to_string().into_bytes()));
+        *response.status_mut() = status;
+        response
+    }
+
+    fn approvals(&self, path: &str, query: &str) -> Value {
+        let about = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "fieldSelector");
+        let about = about.as_ref().and_then(|(_, selector)| selector.strip_prefix("spec.subscriptionName="));
+        let objects = self.objects();
+        let items = objects.iter().filter(|(at, _)| at.starts_with(&format!("{path}/"))).map(|(_, object)| object);
+        let items: Vec<_> = items.filter(|object| object["spec"]["subscriptionName"].as_str() == about).collect();
+        json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApprovalList", "metadata": {}, "items": items})
+    }
+
+    /// Makes a merge patch.
+    fn change(&self, path: &str, change: &Value) -> Option<Value> {
+        let mut objects = self.objects();
+        let object = objects.get_mut(path)?;
+        json_patch::merge(object, change);
+        Some(object.clone())
+    }
+}
+
+const GROUP: &str = "/apis/payg-operator.io/v1alpha1";
+
+/// Where a manifest is asked for; `None` for what no pass asks for.
+fn path(manifest: &Manifest) -> Option<String> {
+    let namespace = manifest.object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let namespaced =
+        |group: &str, plural: &str| Some(format!("{group}/namespaces/{namespace}/{plural}/{}", manifest.name()));
+    match manifest.kind() {
+        "Subscription" => namespaced(GROUP, "subscriptions"),
+        "BillingProvider" => namespaced(GROUP, "billingproviders"),
+        "UpgradeApproval" => namespaced(GROUP, "upgradeapprovals"),
+        "Secret" => namespaced("/api/v1", "secrets"),
+        "ServiceAccount" => namespaced("/api/v1", "serviceaccounts"),
+        "Namespace" => Some(format!("/api/v1/namespaces/{}", manifest.name())),
+        _ => None,
+    }
+}
+
+/// `stringData` of a Secret becomes `data`, as in the API server.
+fn encode(secret: &mut Value) {
+    let plain = secret["stringData"].take();
+    for (key, value) in plain.as_object().into_iter().flatten() {
+        secret["data"][key] = json!(BASE64_STANDARD.encode(value.as_str().unwrap_or_default()));
+    }
+}
+
+/// What a namespace holds that is in no manifest, and in the environment of a pipeline instead.
+fn from_environment(path: &str) -> Option<Value> {
+    let name = path.rsplit('/').next()?;
+    let metadata = json!({"name": name, "uid": name, "resourceVersion": "1"});
+    if path.contains("/secrets/") {
+        let set = SECRETS.iter().filter_map(|(variable, key)| Some(((*key).to_owned(), env::var(variable).ok()?)));
+        let data: serde_json::Map<_, _> = set.map(|(key, value)| (key, json!(BASE64_STANDARD.encode(value)))).collect();
+        return (!data.is_empty())
+            .then(|| json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}));
+    }
+    if path.contains("/serviceaccounts/") {
+        return token_file().map(|_| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
+    }
+    None
+}
+
+fn token_file() -> Option<String> {
+    TOKENS.iter().find_map(|variable| env::var(variable).ok())
+}
+
+/// The pipeline's own token, for as long as a plan takes.
+fn token() -> Option<Value> {
+    let token = fs::read_to_string(token_file()?).ok()?;
+    let expires = Timestamp::now() + std::time::Duration::from_mins(10);
+    Some(
+        json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "metadata": {}, "spec": {"audiences": []},
+        "status": {"token": token.trim(), "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()}}),
+    )
+}
+
+/// The policies as they are shipped: whether the cluster has them is not known here.
+fn shipped_policies() -> Vec<Value> {
+    let mut policies: Vec<Value> = serde_saphyr::from_multiple(SHIPPED_POLICIES).unwrap_or_default();
+    for policy in &mut policies {
+        policy["metadata"]["creationTimestamp"] = json!("2000-01-01T00:00:00Z");
+    }
+    policies
+}
+
+fn not_found(path: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
+        "message": format!("{path} is in no manifest"), "metadata": {}})
+}

@@ -1,0 +1,170 @@
+//! Whether a manifest would be admitted, by the CustomResourceDefinitions of this version: their structure, fields that they
+//! do not have, and their rules, evaluated here.
+
+use std::collections::HashMap;
+
+use cel::{Context, Program};
+use jiff::Timestamp;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use serde_json::{Map, Value, json};
+
+use crate::api;
+
+use super::super::Error;
+
+/// The kinds that manifests can be of, by name.
+pub struct Kinds(HashMap<String, Kind>);
+
+struct Kind {
+    version: String,
+    schema: Value,
+    validator: Validator,
+}
+
+impl Kinds {
+    /// Those of this version.
+    pub fn new() -> Result<Self, Error> {
+        let mut kinds = HashMap::new();
+        for (_, yaml) in api::crd_files() {
+            let crd: Value = serde_saphyr::from_str(&yaml)?;
+            let (spec, version) = (&crd["spec"], &crd["spec"]["versions"][0]);
+            let mut schema = version["schema"]["openAPIV3Schema"].clone();
+            for field in ["apiVersion", "kind", "metadata"] {
+                let type_ = if field == "metadata" { "object" } else { "string" };
+                schema["properties"][field] = json!({"type": type_});
+            }
+            close(&mut schema);
+            // A date must be one of the calendar.
+            let validator = jsonschema::options().should_validate_formats(true).build(&schema);
+            let validator = validator.map_err(|error| error.to_string())?;
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let version = format!("{}/{}", text(&spec["group"]), text(&version["name"]));
+            kinds.insert(text(&spec["names"]["kind"]), Kind { version, schema, validator });
+        }
+        Ok(Self(kinds))
+    }
+
+    /// What the API server would refuse in `object` when it is created; nothing if it would take it.
+    pub fn problems(&self, object: &Value) -> Vec<String> {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let Some(kind) = self.0.get(kind) else {
+            return vec![format!("there is no kind `{kind}` in payg-operator.io")];
+        };
+        if object["apiVersion"] != kind.version {
+            return vec![format!("`apiVersion` must be {}", kind.version)];
+        }
+        if object["metadata"]["name"].as_str().is_none_or(str::is_empty) {
+            return vec!["`metadata.name` is missing".to_owned()];
+        }
+        let mut object = without_nulls(object);
+        // A create takes none.
+        object.as_object_mut().map(|fields| fields.remove("status"));
+        let problems: Vec<_> = kind.validator.iter_errors(&object).map(|error| structural(&error)).collect();
+        if !problems.is_empty() {
+            // The API server comes to the rules only where the structure is right.
+            return problems;
+        }
+        let mut problems = Vec::new();
+        rules(&kind.schema, &object, "", &mut problems);
+        problems
+    }
+}
+
+/// What is wrong with the structure, at the field that it is wrong with.
+fn structural(error: &ValidationError<'_>) -> String {
+    let path = error.instance_path().to_string();
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            at(&format!("{path}/{}", property.as_str().unwrap_or_default()), "it is missing")
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            at(&format!("{path}/{}", unexpected.join(", ")), "there is no such field")
+        }
+        _ => at(&path, &error.to_string()),
+    }
+}
+
+/// A problem, and the field that has it.
+fn at(path: &str, problem: &str) -> String {
+    let field = path.trim_start_matches('/').replace('/', ".");
+    if field.is_empty() { problem.to_owned() } else { format!("`{field}`: {problem}") }
+}
+
+/// Lets `schema` refuse fields that it does not name, as kubectl has the API server do.
+fn close(schema: &mut Value) {
+    if let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        fields.values_mut().for_each(close);
+        let open = schema["x-kubernetes-preserve-unknown-fields"] == true;
+        // What is in the metadata is the API server's affair.
+        if !open && schema.get("additionalProperties").is_none() {
+            schema["additionalProperties"] = json!(false);
+        }
+    }
+    for inner in ["items", "additionalProperties"] {
+        if let Some(inner) = schema.get_mut(inner).filter(|inner| inner.is_object()) {
+            close(inner);
+        }
+    }
+}
+
+/// The API server drops fields that are null.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let there = fields.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(there.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
+/// Evaluates the rules of `schema` and of all that is in it on `value`.
+fn rules(schema: &Value, value: &Value, path: &str, problems: &mut Vec<String>) {
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        let text = rule["rule"].as_str().unwrap_or_default();
+        // What may change is no matter where something is new.
+        if !text.contains("oldSelf") && !holds(text, schema, value) {
+            problems.push(at(path, rule["message"].as_str().unwrap_or(text)));
+        }
+    }
+    let none = Map::new();
+    for (name, field) in value.as_object().unwrap_or(&none) {
+        let inner = match &schema["properties"][name] {
+            Value::Null => &schema["additionalProperties"],
+            known => known,
+        };
+        rules(inner, field, &format!("{path}/{name}"), problems);
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        rules(&schema["items"], item, &format!("{path}/{number}"), problems);
+    }
+}
+
+/// Whether the rule holds for `value`. One that cannot be evaluated does not.
+fn holds(rule: &str, schema: &Value, value: &Value) -> bool {
+    // The API server's regular expressions know ASCII alone there: <https://github.com/google/re2/wiki/Syntax>.
+    let Ok(program) = Program::compile(&rule.replace(r"\\w", "0-9A-Za-z_")) else { return false };
+    let mut context = Context::default();
+    context.add_variable_from_value("self", to_cel(schema, value));
+    matches!(program.execute(&context), Ok(cel::Value::Bool(true)))
+}
+
+/// A value as rules see it. A time is a number, as rules only compare it.
+fn to_cel(schema: &Value, value: &Value) -> cel::Value {
+    match value {
+        Value::Object(fields) => {
+            let field = |(name, field): (&String, &Value)| (name.clone(), to_cel(&schema["properties"][name], field));
+            fields.iter().map(field).collect::<HashMap<String, cel::Value>>().into()
+        }
+        Value::Array(items) => items.iter().map(|item| to_cel(&schema["items"], item)).collect::<Vec<_>>().into(),
+        Value::String(text) if schema["format"] == "date-time" => {
+            text.parse::<Timestamp>().map_or(cel::Value::Null, |time| time.as_microsecond().into())
+        }
+        Value::String(text) => text.clone().into(),
+        Value::Bool(bool) => (*bool).into(),
+        Value::Number(number) => number.as_i64().map_or(cel::Value::Null, Into::into),
+        Value::Null => cel::Value::Null,
+    }
+}

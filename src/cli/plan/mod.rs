@@ -1,0 +1,181 @@
+//! `payg plan`: what the operator would make of manifests, by a look at the accounts as they are, without a cluster.
+
+mod api;
+mod check;
+mod manifests;
+mod outcome;
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::api::{Subscription, UpgradeApproval};
+use crate::operator;
+use crate::providers::{aws, azure};
+
+use super::clock::ClockArgs;
+use super::operator::CloudArgs;
+use super::{Error, cluster, show};
+use manifests::Manifest;
+use outcome::{Action, Outcome};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes:
+  without an option   0 planned              1 an error, or something is blocked
+  --exit-code         0 no upgrade to come   1 upgrades to come   2 an error, or something is blocked   (as kubectl diff)
+  --detailed-exitcode 0 no upgrade to come   2 upgrades to come   1 an error, or something is blocked   (as terraform plan)")]
+pub struct Args {
+    /// A manifest, a directory of them, or - for standard input; may be repeated
+    #[arg(short, long = "filename", value_name = "PATH", required = true)]
+    filename: Vec<PathBuf>,
+    /// The namespace of manifests that name none
+    #[arg(short, long, default_value = "default")]
+    namespace: String,
+    /// Only check the manifests; nothing is read of any account
+    #[arg(long)]
+    offline: bool,
+    /// How to print the plan
+    #[arg(short, long, value_enum, default_value = "text", conflicts_with = "offline")]
+    output: Output,
+    /// Exit with 1 if there are upgrades to come, and with 2 on an error
+    #[arg(long, conflicts_with = "detailed_exitcode")]
+    exit_code: bool,
+    /// Exit with 2 if there are upgrades to come, and with 1 on an error
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Append a Markdown table to this file, such as $GITHUB_STEP_SUMMARY
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    summary: Option<PathBuf>,
+    #[command(flatten)]
+    clouds: CloudArgs,
+    #[command(flatten)]
+    clock: ClockArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    Text,
+    Json,
+    Yaml,
+}
+
+pub async fn run(args: Args) -> ExitCode {
+    let (error, change) = match (args.exit_code, args.detailed_exitcode) {
+        (true, _) => (2, 1),
+        (_, true) => (1, 2),
+        _ => (1, 0),
+    };
+    match plan(args).await {
+        Ok(outcomes) if outcomes.contains(&Action::Blocked) => error.into(),
+        Ok(outcomes) if outcomes.iter().any(|action| action.is_change()) => change.into(),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", show::printable(&failure.to_string()));
+            error.into()
+        }
+    }
+}
+
+async fn plan(args: Args) -> Result<Vec<Action>, Error> {
+    let manifests = manifests::read(&args.filename, &args.namespace)?;
+    let ours = manifests.iter().filter(|manifest| manifest.is_ours()).count();
+    check(&manifests)?;
+    if args.offline {
+        eprintln!(
+            "{ours} manifests of payg-operator.io are right; {} of others were not looked at",
+            manifests.len() - ours
+        );
+        return Ok(Vec::new());
+    }
+    let clock = args.clock.clock();
+    let server = api::Manifests::new(&manifests, Timestamp::now());
+    let mut planned = Vec::new();
+    for manifest in manifests.iter().filter(|manifest| manifest.is_ours() && manifest.kind() == "Subscription") {
+        let namespace = manifest.object["metadata"]["namespace"].as_str().unwrap_or_default();
+        let object = server.get("subscriptions", namespace, manifest.name()).unwrap_or_default();
+        let subscription: Subscription = serde_json::from_value(object)?;
+        planned.push((manifest, namespace, subscription));
+    }
+    let (azure, aws) = args.clouds.settings()?;
+    let clouds = (azure::Connections::new(azure)?, aws::Connections::new(aws)?);
+    let subscriptions: Vec<_> = planned.iter().map(|(_, _, subscription)| subscription.clone()).collect();
+    operator::plan(&server.client(), clouds, clock, &subscriptions).await?;
+
+    let mut outcomes = Vec::new();
+    let mut text = String::new();
+    for (manifest, namespace, _) in planned {
+        let object = server.get("subscriptions", namespace, manifest.name()).unwrap_or_default();
+        let mut subscription: Subscription = serde_json::from_value(object)?;
+        undry(&mut subscription);
+        let outcome = Outcome::of(&manifest.place, &subscription);
+        text += &show::situation(&subscription, &Ok(said(&manifests, namespace, manifest.name())));
+        text += &show::row("would", &outcome.action.to_string());
+        text += "\n";
+        outcomes.push(outcome);
+    }
+    print(args.output, &text, &outcomes)?;
+    if let Some(path) = &args.summary {
+        append(path, &outcome::markdown(&outcomes))?;
+    }
+    eprintln!("What an operator has requested before is in its cluster, and not known here.");
+    Ok(outcomes.into_iter().map(|outcome| outcome.action).collect())
+}
+
+/// Fails with all that the API server would refuse, and with what would overwrite something else.
+fn check(manifests: &[Manifest]) -> Result<(), Error> {
+    let kinds = check::Kinds::new()?;
+    let mut problems = Vec::new();
+    let mut seen = HashMap::new();
+    for manifest in manifests.iter().filter(|manifest| manifest.is_ours()) {
+        let identity = (manifest.kind(), manifest.object["metadata"]["namespace"].as_str(), manifest.name());
+        if let Some(first) = seen.insert(identity, &manifest.place) {
+            problems.push(format!(
+                "{}: {} `{}` is there twice; it is in {first} too",
+                manifest.place, identity.0, identity.2
+            ));
+        }
+        for problem in kinds.problems(&manifest.object) {
+            problems.push(format!("{}: {} `{}`: {problem}", manifest.place, manifest.kind(), manifest.name()));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
+/// The operator of a plan runs dry. One that does not would go on where this one stops.
+fn undry(subscription: &mut Subscription) {
+    let conditions = subscription.status.iter_mut().flat_map(|status| &mut status.conditions);
+    for condition in conditions.filter(|condition| condition.reason == "UpgradeHeld") {
+        "Upgrading".clone_into(&mut condition.reason);
+        "The upgrade is due, and nothing is in its way: it would be requested now.".clone_into(&mut condition.message);
+    }
+}
+
+/// What the manifests say of the upgrade of a Subscription.
+fn said(manifests: &[Manifest], namespace: &str, name: &str) -> Vec<UpgradeApproval> {
+    let about = |manifest: &&Manifest| {
+        manifest.kind() == "UpgradeApproval"
+            && manifest.object["metadata"]["namespace"] == namespace
+            && manifest.object["spec"]["subscriptionName"] == name
+    };
+    manifests.iter().filter(about).filter_map(|one| serde_json::from_value(one.object.clone()).ok()).collect()
+}
+
+fn print(output: Output, text: &str, outcomes: &[Outcome]) -> Result<(), Error> {
+    let document = json!({"apiVersion": "plan.payg-operator.io/v1", "kind": "Plan", "items": outcomes});
+    cluster::print(&match output {
+        Output::Text => format!("{text}{}\n", outcome::sentence(outcomes)),
+        Output::Json => serde_json::to_string_pretty(&document)? + "\n",
+        Output::Yaml => serde_saphyr::to_string(&document)?,
+    })
+}
+
+fn append(path: &Path, text: &str) -> Result<(), Error> {
+    let fail = |error| format!("{} cannot be written: {error}", path.display());
+    let mut file = OpenOptions::new().create(true).append(true).open(path).map_err(fail)?;
+    Ok(file.write_all(text.as_bytes()).map_err(fail)?)
+}

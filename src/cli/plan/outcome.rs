@@ -1,0 +1,157 @@
+//! What a Subscription would come to.
+
+use std::fmt::{self, Write};
+
+use serde::Serialize;
+
+use crate::api::{Benefit, Forecast, Subscription, Time};
+
+use super::super::show;
+
+/// What would be done about an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Action {
+    /// The upgrade would be requested within minutes.
+    Upgrade,
+    /// It would be requested when the trigger is met.
+    UpgradeLater,
+    /// It would be requested once somebody has approved.
+    UpgradeAfterApproval,
+    /// A person would be asked to make it.
+    AskPerson,
+    /// Nothing: it is as it is wanted, or is left alone.
+    Nothing,
+    /// Nothing, as something is wrong or not known.
+    Blocked,
+}
+
+impl Action {
+    const ALL: [Self; 6] =
+        [Self::Upgrade, Self::UpgradeLater, Self::UpgradeAfterApproval, Self::AskPerson, Self::Nothing, Self::Blocked];
+
+    fn of(subscription: &Subscription) -> Self {
+        let Some(ready) = show::condition(subscription, "Ready") else { return Self::Blocked };
+        match ready.reason.as_str() {
+            "Upgrading" => Self::Upgrade,
+            "WaitingForExhaustion" => Self::UpgradeLater,
+            "AwaitingApproval" => Self::UpgradeAfterApproval,
+            "AwaitingPortalUpgrade" => Self::AskPerson,
+            "OfferInPlace" | "UpgradeAccepted" | "Observing" | "Suspended" | "UpgradeDenied" => Self::Nothing,
+            _ => Self::Blocked,
+        }
+    }
+
+    /// Whether it leads to charges, by itself or through people.
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Upgrade | Self::UpgradeLater | Self::UpgradeAfterApproval | Self::AskPerson)
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Upgrade => "upgrade now",
+            Self::UpgradeLater => "upgrade later",
+            Self::UpgradeAfterApproval => "upgrade after approval",
+            Self::AskPerson => "ask a person to upgrade",
+            Self::Nothing => "leave as it is",
+            Self::Blocked => "blocked",
+        })
+    }
+}
+
+/// What a Subscription would come to, as machines read it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub namespace: String,
+    pub name: String,
+    /// Where its manifest is.
+    pub place: String,
+    pub account: String,
+    pub action: Action,
+    /// The reason and the message of the Ready condition that the operator would write.
+    pub reason: String,
+    pub message: String,
+    /// The offer in force, where the account was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
+    pub wanted_offer: &'static str,
+    /// When and by whose leave.
+    pub upgrade: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub benefits: Vec<Benefit>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
+    /// What is charged from the upgrade on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<String>,
+    /// From when on it is too late.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_time: Option<Time>,
+    /// What an UpgradeApproval names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transition_hash: Option<String>,
+}
+
+impl Outcome {
+    pub fn of(place: &str, subscription: &Subscription) -> Self {
+        let status = subscription.status.clone().unwrap_or_default();
+        let ready = show::condition(subscription, "Ready");
+        let metadata = &subscription.metadata;
+        Self {
+            namespace: metadata.namespace.clone().unwrap_or_default(),
+            name: metadata.name.clone().unwrap_or_default(),
+            place: place.to_owned(),
+            account: show::account(subscription),
+            action: Action::of(subscription),
+            reason: ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.reason.clone()),
+            message: ready.map_or_else(String::new, |ready| ready.message.clone()),
+            offer: status.offer.as_ref().map(|seen| show::offer(&seen.offer)),
+            wanted_offer: "PayAsYouGo",
+            upgrade: show::wish(subscription),
+            benefits: status.benefits,
+            forecast: status.forecast,
+            cost: status.transition.as_ref().and_then(|transition| transition.cost_note.as_deref().map(str::to_owned)),
+            deadline_time: status.transition.as_ref().and_then(|transition| transition.deadline_time),
+            transition_hash: status.transition.map(|transition| transition.hash),
+        }
+    }
+}
+
+/// All of it in a sentence.
+pub fn sentence(outcomes: &[Outcome]) -> String {
+    let count = |action: &Action| outcomes.iter().filter(|outcome| outcome.action == *action).count();
+    let parts = Action::ALL.iter().map(|action| (action, count(action))).filter(|(_, count)| *count > 0);
+    let parts: Vec<_> = parts.map(|(action, count)| format!("{count} {action}")).collect();
+    if parts.is_empty() {
+        "Plan: there are no Subscriptions.".to_owned()
+    } else {
+        format!("Plan: {}.", parts.join(", "))
+    }
+}
+
+/// As a step's summary in Markdown.
+pub fn markdown(outcomes: &[Outcome]) -> String {
+    let cell = |text: &str| show::printable(&text.replace('\n', " ")).replace('|', "\\|").replace('<', "&lt;");
+    let mut text = format!("### {}\n\n", sentence(outcomes));
+    text += "| Subscription | Account | Offer now | What would happen | Why | Benefits | Hash to approve |\n";
+    text += "| --- | --- | --- | --- | --- | --- | --- |\n";
+    for outcome in outcomes {
+        let benefits: Vec<_> = outcome.benefits.iter().map(show::benefit).collect();
+        let cells = [
+            format!("{}/{}", outcome.namespace, outcome.name),
+            outcome.account.clone(),
+            outcome.offer.clone().unwrap_or_else(|| "not seen".to_owned()),
+            format!("**{}**", outcome.action),
+            format!("{}: {}", outcome.reason, outcome.message),
+            benefits.join("; "),
+            outcome.transition_hash.clone().unwrap_or_default(),
+        ];
+        let _ = writeln!(text, "| {} |", cells.map(|text| cell(&text)).join(" | "));
+    }
+    if outcomes.iter().any(|outcome| outcome.action.is_change()) {
+        text += "\nAn upgrade cannot be undone, and what is used beyond the benefits is charged from then on.\n";
+    }
+    text + "\n"
+}

@@ -1,0 +1,57 @@
+//! What the operator would make of Subscriptions: its own passes, for as long as it takes to decide, without a request for an
+//! upgrade.
+
+use std::collections::HashSet;
+
+use kube::Client;
+use prometheus_client::registry::Registry;
+use tokio::time::sleep;
+
+use crate::api;
+use crate::api::conditions;
+use crate::clock::BillingClock;
+use crate::core::trigger::APART;
+use crate::providers::{aws, azure};
+use crate::runtime::ObjectKey;
+use crate::runtime::watch::Event;
+
+use super::run::{Parts, assemble};
+use super::{Settings, subscription, watches};
+
+/// Makes passes over `subscriptions` as `client` serves them, and leaves in their statuses what they come to. Two where one
+/// look proves nothing yet. Nothing is requested of the `clouds`: where the operator would, the verdict is `UpgradeHeld`.
+pub async fn plan(
+    client: &Client,
+    clouds: (azure::Connections, aws::Connections),
+    clock: BillingClock,
+    subscriptions: &[api::Subscription],
+) -> kube::Result<()> {
+    let settings = Settings { dry_run: true, upgrades_per_hour: u32::MAX, clock };
+    let mut registry = Registry::default();
+    let Parts { operator, .. } = assemble(client, clouds, HashSet::new(), settings, "plan", &mut registry);
+    for subscription in subscriptions {
+        watches::on_subscription(&operator, Event::Applied(subscription.clone()));
+    }
+    let keys: Vec<_> = subscriptions.iter().map(|subscription| ObjectKey::of(&subscription.metadata)).collect();
+    for key in &keys {
+        Box::pin(subscription::pass(&operator, key)).await?;
+    }
+    let mut waiting = Vec::new();
+    for key in keys {
+        let Some(subscription) = operator.namespaced::<api::Subscription>(&key).get_opt(&key.name).await? else {
+            continue;
+        };
+        let status = subscription.status.unwrap_or_default();
+        let ready = conditions::find(&status.conditions, "Ready");
+        if ready.is_some_and(|ready| ready.reason == "WaitingForExhaustion") {
+            waiting.push(key);
+        }
+    }
+    if !waiting.is_empty() {
+        sleep(APART.unsigned_abs()).await;
+    }
+    for key in &waiting {
+        Box::pin(subscription::pass(&operator, key)).await?;
+    }
+    Ok(())
+}

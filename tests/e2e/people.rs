@@ -1,0 +1,73 @@
+//! Users with certificates of their own, and `payg` as they run it.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
+
+use crate::world::World;
+
+pub(crate) const PAYG: &str = env!("CARGO_BIN_EXE_payg");
+
+/// Somebody with roles in the namespace.
+pub(crate) struct User<'a> {
+    world: &'a World,
+    pub(crate) kubeconfig: PathBuf,
+}
+
+/// A role that users are given, and something that only it allows.
+pub(crate) type Role = (&'static str, &'static [&'static str]);
+pub(crate) const APPROVER: Role = ("payg-approver", &["create", "upgradeapprovals.payg-operator.io"]);
+pub(crate) const EDITOR: Role = ("payg-editor", &["create", "subscriptions.payg-operator.io"]);
+pub(crate) const VIEWER: Role = ("payg-viewer", &["list", "upgradeapprovals.payg-operator.io"]);
+
+/// Somebody called `name` with `roles`, which the API server has taken note of.
+pub(crate) async fn user<'a>(world: &'a World, name: &str, roles: &[Role]) -> User<'a> {
+    let kubeconfig = world.stack.control_plane.user_kubeconfig(name, &[]).unwrap();
+    let as_user = format!("--kubeconfig={}", kubeconfig.display());
+    for (role, allows) in roles {
+        let binding = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": format!("{name}-{role}")},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}]});
+        world.apply(&binding);
+        // The API server's authorizer sees a binding a moment after it is stored.
+        let can_i = [&[as_user.as_str(), "auth", "can-i"], *allows].concat();
+        let allowed = async || world.kubectl(&can_i).ok();
+        world.eventually(30, allowed).await.unwrap_or_else(|| panic!("{role} is not given to {name}"));
+    }
+    User { world, kubeconfig }
+}
+
+impl User<'_> {
+    /// Runs payg without a terminal.
+    pub(crate) fn payg(&self, arguments: &[&str]) -> Output {
+        let command = [arguments, &["--namespace", &self.world.namespace]].concat();
+        Command::new(PAYG)
+            .args(command)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(Stdio::null())
+            .output()
+            .expect("payg can be run")
+    }
+
+    /// Runs payg at a terminal, at which `typed` is typed.
+    pub(crate) fn payg_at_a_terminal(&self, arguments: &[&str], typed: &str) -> Output {
+        let arguments = arguments.join(" ");
+        let line = format!("{PAYG} {arguments} --kubeconfig {} -n {}", self.kubeconfig.display(), self.world.namespace);
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        let mut running = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script of bsdutils");
+        running.stdin.take().unwrap().write_all(format!("{typed}\n").as_bytes()).unwrap();
+        running.wait_with_output().unwrap()
+    }
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

@@ -1,0 +1,187 @@
+//! `payg plan`, as a pipeline runs it: manifests, credentials in the environment, and no cluster.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::people::{PAYG, stderr, stdout};
+use crate::world::{World, automatic, provider, subscription};
+
+/// A repository of manifests, and a pipeline over it.
+struct Pipeline<'a> {
+    world: &'a World,
+    dir: PathBuf,
+}
+
+impl<'a> Pipeline<'a> {
+    fn new(world: &'a World, manifests: &[Value]) -> Self {
+        let dir = world.stack.control_plane.dir().join(format!("{}-repository", world.namespace));
+        std::fs::create_dir_all(dir.join("accounts")).unwrap();
+        std::fs::write(dir.join("README.md"), "not a manifest").unwrap();
+        for (number, manifest) in manifests.iter().enumerate() {
+            std::fs::write(dir.join(format!("accounts/{number}.yaml")), manifest.to_string()).unwrap();
+        }
+        Self { world, dir }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PAYG);
+        command.args(["plan", "-n", "team-a"]).args(self.world.stack.cloud_arguments()).args(arguments);
+        // Nothing else is there, least of all a cluster.
+        command.env_clear().env("AZURE_CLIENT_SECRET", "s3cr3t-value");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let dir = self.dir.display().to_string();
+        self.command(&[&["-f", &dir], arguments].concat()).output().unwrap()
+    }
+
+    fn items(&self) -> Vec<Value> {
+        let output = self.run(&["-o", "json"]);
+        let plan: Value = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+        plan["items"].as_array().unwrap().clone()
+    }
+
+    fn action(&self) -> Value {
+        self.items()[0]["action"].clone()
+    }
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_would_happen_and_nothing_does() {
+    let world = World::new().await;
+    let over = world.account(json!({"periodDays": 1, "graceDays": 3000})).await;
+    let waits = world.account(json!({"agreement": "MCA", "periodDays": 3000})).await;
+    let asks = world.account(json!({"graceDays": 3000})).await;
+    let paid = world.account(json!({"offer": "PayAsYouGo", "agreement": "MOSP"})).await;
+    let ended = json!({"endTime": "2020-01-01T00:00:00Z"});
+    let mut exhausted = subscription("over", &over, automatic("BenefitsExhausted"));
+    exhausted["spec"]["trial"] = ended;
+    let restricted = async || (world.account_now(&over).await["state"] != "Active").then_some(());
+    world.eventually(60, restricted).await;
+    let manifests = [
+        provider("azure", "Broker"),
+        exhausted,
+        subscription("waits", &waits, automatic("BenefitsExhausted")),
+        subscription("asks", &asks, json!({"when": "Immediately", "approval": "Manual"})),
+        subscription("paid", &paid, automatic("Immediately")),
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "others"}}),
+    ];
+    let pipeline = Pipeline::new(&world, &manifests);
+
+    let items = pipeline.items();
+    let actions: Vec<_> =
+        items.iter().map(|item| (item["name"].as_str().unwrap(), item["action"].as_str().unwrap())).collect();
+    let expected =
+        [("over", "Upgrade"), ("waits", "UpgradeLater"), ("asks", "UpgradeAfterApproval"), ("paid", "Nothing")];
+    assert_eq!(actions, expected, "{items:#?}");
+    assert!(items[0]["message"].as_str().unwrap().contains("would be requested now"), "{items:#?}");
+    assert_eq!(items[2]["transitionHash"].as_str().unwrap().len(), 32);
+
+    let summary = pipeline.dir.join("summary.md").display().to_string();
+    let told = pipeline.run(&["--summary", &summary]);
+    assert_eq!(code(&told), 0, "{}", stderr(&told));
+    let text = stdout(&told);
+    for part in ["Subscription waits in namespace team-a", "would       upgrade later", "costs nothing", "IRREVERSIBLE"]
+    {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+    let sentence = "Plan: 1 upgrade now, 1 upgrade later, 1 upgrade after approval, 1 leave as it is.";
+    assert!(text.ends_with(&format!("{sentence}\n")), "{text}");
+    let markdown = std::fs::read_to_string(&summary).unwrap();
+    assert!(markdown.contains(sentence) && markdown.contains("| team-a/over | azure"), "{markdown}");
+    for told in [&text, &stderr(&told), &markdown] {
+        assert!(!told.contains("s3cr3t-value"), "a secret is told");
+    }
+    assert_eq!(code(&pipeline.run(&["--exit-code"])), 1);
+    assert_eq!(code(&pipeline.run(&["--detailed-exitcode"])), 2);
+
+    for account in [&over, &waits, &asks] {
+        let requests = world.requests(account).await;
+        assert!(requests.iter().all(|request| request["operation"] != "upgrade"), "{requests:#?}");
+        assert_eq!(world.ledger(account).await, Vec::<Value>::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_among_the_manifests_counts() {
+    let world = World::new().await;
+    let account = world.account(json!({})).await;
+    let asks = subscription("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
+    let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), asks.clone()]);
+    let hash = pipeline.items()[0]["transitionHash"].clone();
+    let said = |decision: &str| {
+        json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval",
+        "metadata": {"name": "word"}, "spec": {"subscriptionName": "asks", "transitionHash": hash, "decision": decision,
+            "approver": "jane", "reason": "the project goes on", "expireTime": "2099-01-01T00:00:00Z"}})
+    };
+    let with =
+        |decision: &str| Pipeline::new(&world, &[provider("azure", "Broker"), asks.clone(), said(decision)]).action();
+    assert_eq!(with("Approve"), "Upgrade");
+    let mut deny = said("Deny");
+    deny["spec"].as_object_mut().unwrap().remove("expireTime");
+    let denied = Pipeline::new(&world, &[provider("azure", "Broker"), asks.clone(), deny]);
+    assert_eq!(denied.action(), "Nothing");
+    assert_eq!(code(&denied.run(&["--exit-code"])), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_the_way_is_an_error() {
+    let world = World::new().await;
+    let account = world.account(json!({})).await;
+    let wish = subscription("asks", &account, automatic("Immediately"));
+    let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), wish.clone()]);
+    let mut command = pipeline.command(&["-f", &pipeline.dir.display().to_string(), "--exit-code"]);
+    let told = command.env("AZURE_CLIENT_SECRET", "another-value").output().unwrap();
+    assert_eq!(code(&told), 2);
+    assert!(
+        stdout(&told).contains("ProviderNotReady") && stdout(&told).contains("would       blocked"),
+        "{}",
+        stdout(&told)
+    );
+    let told = format!("{}{}", stdout(&told), stderr(&told));
+    assert!(!told.contains("another-value"), "a secret is told: {told}");
+
+    let told = Pipeline::new(&world, &[wish.clone(), wish.clone()]).run(&[]);
+    assert_eq!(code(&told), 1);
+    assert!(stderr(&told).contains("is there twice"), "{}", stderr(&told));
+    let absent = pipeline.command(&["-f", "/nonexistent"]).output().unwrap();
+    assert_eq!(code(&absent), 1);
+    assert!(stderr(&absent).contains("/nonexistent cannot be read"), "{}", stderr(&absent));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn manifests_are_checked_without_a_look_at_anything() {
+    let world = World::new().await;
+    let account = world.account(json!({})).await;
+    let pipeline = Pipeline::new(&world, &[]);
+    let check = |manifest: &Value| {
+        let mut command = pipeline.command(&["--offline", "-f", "-"]);
+        let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        running.stdin.take().unwrap().write_all(manifest.to_string().as_bytes()).unwrap();
+        running.wait_with_output().unwrap()
+    };
+    let right = subscription("sandbox", &account, automatic("Immediately"));
+    assert_eq!(code(&check(&right)), 0, "{}", stderr(&check(&right)));
+    let wrong = |change: &dyn Fn(&mut Value)| {
+        let mut manifest = right.clone();
+        change(&mut manifest["spec"]);
+        let told = check(&manifest);
+        assert_eq!(code(&told), 1, "{manifest:#}");
+        stderr(&told)
+    };
+    let told = wrong(&|spec| spec["upgrade"]["when"] = json!("Sometime"));
+    assert!(told.contains("Subscription `sandbox`: `spec.upgrade.when`"), "{told}");
+    let told = wrong(&|spec| spec["upgrde"] = json!({}));
+    assert!(told.contains("upgrde"), "{told}");
+    let told = wrong(&|spec| spec["upgrade"]["when"] = json!("BeforeExhaustion"));
+    assert!(told.contains("beforeExhaustion"), "a rule of the kind: {told}");
+    assert_eq!(world.requests(&account).await, Vec::<Value>::new());
+}
