@@ -13,7 +13,7 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 	@cargo run --locked -- demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: control-plane ## run all tests, those against a real API server too
+test: control-plane tools ## run all tests, those against a real API server too
 	cargo test --locked --workspace
 	@$(MAKE) sdk-azure
 	@$(MAKE) sdk-aws
@@ -59,6 +59,19 @@ audit: ## check dependencies for known vulnerabilities; fetches the RustSec data
 control-plane: ## build etcd, kube-apiserver, kube-controller-manager and kubectl, once, for demo and tests
 	@dir=$$(tests/control-plane/build.sh) && echo "Control plane: $$dir"
 
+.PHONY: tools
+tools: ## build Helm, kustomize, kubeconform and kube-score, once, for the tests of what is installed
+	@dir=$$(tests/tools/build.sh) && echo "Tools: $$dir"
+
 .PHONY: crds
-crds: ## write the CustomResourceDefinitions in crds/ anew, from src/api/
+crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, from src/api/
 	cargo run --locked -- crds --dir crds
+	cargo run --locked -- crds --dir deploy/chart/files/crds
+
+.PHONY: manifests
+manifests: tools ## render deploy/kustomize anew, from deploy/chart
+	deploy/manifests.sh
+
+.PHONY: release-manifest
+release-manifest: tools ## write all that is installed for IMAGE=REGISTRY/NAME:TAG into one file, target/payg-operator.yaml
+	deploy/release-manifest.sh "$(IMAGE)" target/payg-operator.yaml

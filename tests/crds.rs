@@ -1,4 +1,4 @@
-//! What is in `crds/` is what the types in `src/api` say.
+//! What is in `crds/` and in the chart is what the types in `src/api` say.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::{fs, path::Path};
@@ -8,16 +8,16 @@ use serde_json::Value;
 
 #[test]
 fn the_files_are_what_the_types_generate() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    for (name, generated) in crd_files() {
-        let stored = fs::read_to_string(dir.join(&name)).unwrap_or_default();
-        assert!(
-            stored == generated,
-            "crds/{name} is not what src/api generates: run `make crds` (cargo run -- crds --dir crds)"
-        );
+    // A copy and no link: what packs a repository for GitOps, such as Flux's source-controller, leaves links out.
+    for (folder, others) in [("crds", 1), ("deploy/chart/files/crds", 0)] {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        for (name, generated) in crd_files() {
+            let stored = fs::read_to_string(dir.join(&name)).unwrap_or_default();
+            assert!(stored == generated, "{folder}/{name} is not what src/api generates: run `make crds`");
+        }
+        let files = fs::read_dir(&dir).unwrap().count();
+        assert_eq!(files, crd_files().len() + others, "{folder}: a file per kind, and kustomization.yaml in crds/");
     }
-    let files = fs::read_dir(&dir).unwrap().count();
-    assert_eq!(files, crd_files().len() + 1, "crds/ holds a file per kind and kustomization.yaml, nothing else");
 }
 
 #[test]

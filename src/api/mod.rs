@@ -18,7 +18,7 @@ mod upgrade_record;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::{
     billing_provider::*, money::*, offer::*, subscription::*, subscription_status::*, text::*, time::*,
@@ -50,6 +50,8 @@ pub fn crds_yaml() -> String {
 fn definitions() -> [Value; 4] {
     [Subscription::crd(), BillingProvider::crd(), UpgradeApproval::crd(), UpgradeRecord::crd()].map(|definition| {
         let mut definition = serde_json::to_value(definition).expect("a definition has only JSON in it");
+        // All objects of a kind go with its definition, and the ledger is one: an uninstallation by Helm must leave it.
+        definition["metadata"]["annotations"] = json!({"helm.sh/resource-policy": "keep"});
         tidy(&mut definition);
         definition
     })

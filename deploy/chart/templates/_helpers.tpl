@@ -1,0 +1,41 @@
+{{/* What selects the pods. It can never change: a Deployment's selector is immutable. */}}
+{{- define "payg.selector" -}}
+app.kubernetes.io/name: payg-operator
+{{- end }}
+
+{{- define "payg.image" -}}
+{{- $repository := required "image.repository is required: there is no published image yet, so build one and name it" .Values.image.repository -}}
+{{- if .Values.image.digest -}}
+{{ $repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ $repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end -}}
+{{- end }}
+
+{{/* Each of the values in `operator` is a flag. The schema says which there are. */}}
+{{- define "payg.args" -}}
+- operator
+{{- range $name, $value := .Values.operator }}
+{{- $flag := printf "--%s" (kebabcase $name) }}
+{{- if kindIs "bool" $value }}
+{{- if $value }}
+- {{ $flag }}
+{{- end }}
+{{- else if kindIs "slice" $value }}
+{{- if $value }}
+- {{ printf "%s=%s" $flag (join "," $value) | quote }}
+{{- end }}
+{{- else if kindIs "float64" $value }}
+- {{ printf "%s=%d" $flag (int64 $value) }}
+{{- else }}
+- {{ printf "%s=%v" $flag $value | quote }}
+{{- end }}
+{{- end }}
+{{- if .Values.trustAnchor.configMapName }}
+- {{ printf "--trust-anchor=/etc/payg-operator/trust/%s" .Values.trustAnchor.key | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "payg.port" -}}
+{{- regexFind "[0-9]+$" (.Values.operator.listen | default "0.0.0.0:8080") -}}
+{{- end }}
