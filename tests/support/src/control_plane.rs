@@ -1,6 +1,7 @@
 //! Starts the three processes and hands out the ways to reach them.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -130,6 +131,16 @@ impl ControlPlane {
     /// is `/registry/<group>/<plural>/<namespace>/<name>`, and its value JSON.
     pub async fn etcd_put(&self, key: &str, value: &[u8]) -> Result<(), Error> {
         etcd::put(&self.ports.etcd_address(), key, value).await
+    }
+
+    /// What ServiceAccounts (but not those of kube-system) have asked of the API server so far, in order: audit Events
+    /// of the level Metadata, each with the decision of RBAC and its reason.
+    pub fn audit(&self) -> Result<Vec<Value>, Error> {
+        let path = self.dir.state().join(launch::AUDIT_LOG);
+        let failed = |source| Error::io(format!("cannot read {}", path.display()), source);
+        let log = fs::read_to_string(&path).map_err(failed)?;
+        // The last line may be half written.
+        Ok(log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
     fn write_kubeconfig(&self, namespace: &str, credentials: &Value) -> Result<PathBuf, Error> {

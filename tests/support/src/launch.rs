@@ -11,6 +11,20 @@ use rcgen::KeyPair;
 
 use crate::{Error, assets::Assets, certs::Authority, kubeconfig, work_dir::WorkDir};
 
+/// What is told of requests: who asked for what as which ServiceAccount, and by what right. Not what was sent or answered.
+const AUDIT_POLICY: &str = "
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: None, userGroups: ['system:serviceaccounts:kube-system']}
+- {level: Metadata, userGroups: ['system:serviceaccounts']}
+- {level: None}
+";
+
+/// The file, among those of the processes.
+pub(crate) const AUDIT_LOG: &str = "audit.log";
+
 /// Loopback ports.
 pub(crate) struct Ports {
     pub(crate) etcd: u16,
@@ -54,6 +68,7 @@ pub(crate) fn write_files(dir: &WorkDir, ports: &Ports, authority: &Authority) -
     let service_accounts = KeyPair::generate()?;
     dir.write("service-accounts.key", &service_accounts.serialize_pem())?;
     dir.write("service-accounts.pub", &service_accounts.public_key_pem())?;
+    dir.write("audit-policy.yaml", AUDIT_POLICY)?;
     let admin = kubeconfig::certificate(&authority.client("admin", &["system:masters"])?);
     dir.write("admin.kubeconfig", &kubeconfig::render(&ports.api_server_url(), &authority.pem(), "default", &admin))
 }
@@ -85,7 +100,9 @@ pub(crate) fn api_server(assets: &Assets, state: &Path, ports: &Ports) -> Comman
         .arg(format!("--service-account-issuer={}", ports.api_server_url()))
         .arg(format!("--service-account-key-file={state}/service-accounts.pub"))
         .arg(format!("--service-account-signing-key-file={state}/service-accounts.key"))
-        .arg("--service-cluster-ip-range=10.0.0.0/24");
+        .arg("--service-cluster-ip-range=10.0.0.0/24")
+        .arg(format!("--audit-policy-file={state}/audit-policy.yaml"))
+        .arg(format!("--audit-log-path={state}/{AUDIT_LOG}"));
     if assets.controller_manager.is_none() {
         // Nobody makes the `default` service accounts, and without them no Pod would be admitted.
         command.arg("--disable-admission-plugins=ServiceAccount");

@@ -87,6 +87,11 @@ impl Stack {
     pub async fn install(&self) -> Result<(), Error> {
         let base = format!("{REPOSITORY}/deploy/kustomize/base");
         self.kubectl(&["apply", "--server-side", "-k", &base])?;
+        self.wait_until_in_force().await
+    }
+
+    /// Waits until the kinds and policies that were applied are in force.
+    pub async fn wait_until_in_force(&self) -> Result<(), Error> {
         self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
         // A policy takes effect a little after it is stored: an approval in a wrong name must be refused.
         let forged = "{apiVersion: payg-operator.io/v1alpha1, kind: UpgradeApproval, metadata: {name: forged, namespace: default}, \

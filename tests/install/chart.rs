@@ -1,0 +1,171 @@
+//! The chart by itself: its values, and what comes of them.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::tools::{IMAGE, file, objects, only, template};
+
+/// Every value of `operator`, and what it must become.
+const FLAGS: [(&str, &str); 11] = [
+    ("operator.listen=[::]:9090", "--listen=[::]:9090"),
+    ("operator.workers=1000", "--workers=1000"),
+    ("operator.dryRun=true", "--dry-run"),
+    ("operator.maxUpgradesPerHour=4294967295", "--max-upgrades-per-hour=4294967295"),
+    ("operator.ambientIdentityNamespaces={platform,payments}", "--ambient-identity-namespaces=platform,payments"),
+    ("operator.azureBrokerUrl=https://broker.example", "--azure-broker-url=https://broker.example"),
+    ("operator.azureBrokerScope=api://broker/.default", "--azure-broker-scope=api://broker/.default"),
+    ("operator.azureArmEndpoint=https://arm.example", "--azure-arm-endpoint=https://arm.example"),
+    ("operator.azureAuthorityHost=https://login.example", "--azure-authority-host=https://login.example"),
+    ("operator.azureImdsEndpoint=https://imds.example", "--azure-imds-endpoint=https://imds.example"),
+    ("operator.awsEndpoint=https://aws.example", "--aws-endpoint=https://aws.example"),
+];
+/// By values elsewhere.
+const LOG: (&str, &str) = ("operator.logFormat=text", "--log-format=text");
+const ANCHOR: (&str, &str) = ("trustAnchor.configMapName=anchors", "--trust-anchor=/etc/payg-operator/trust/ca.crt");
+/// What no value sets: the pod has no kubeconfig, its namespace and name come from Kubernetes, and the billing clock is in
+/// builds with the simulator only.
+const ELSEWHERE: [&str; 6] =
+    ["--kubeconfig", "--namespace", "--pod-name", "--billing-start", "--billing-origin", "--billing-rate"];
+
+fn container(values: &[&str]) -> Value {
+    let rendered = objects(&template(&[&[IMAGE], values].concat()).unwrap());
+    only(&rendered, "Deployment")["spec"]["template"]["spec"]["containers"][0].clone()
+}
+
+fn args(container: &Value) -> Vec<String> {
+    container["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_flag_is_a_value_and_the_program_takes_it() {
+    let (values, flags): (Vec<_>, Vec<_>) = FLAGS.into_iter().chain([LOG, ANCHOR]).unzip();
+    let container = container(&values);
+    let rendered = args(&container);
+    let wanted: BTreeSet<_> = flags.into_iter().chain(["operator"]).map(str::to_owned).collect();
+    assert_eq!(rendered.iter().cloned().collect::<BTreeSet<_>>(), wanted);
+    assert_eq!(container["ports"][0]["containerPort"], 9090);
+
+    // All that `--help` lists, but for what is set elsewhere.
+    let payg = env!("CARGO_BIN_EXE_payg");
+    let help = Command::new(payg).args(["operator", "--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let listed = help.lines().filter_map(|line| line.trim().trim_start_matches("-h, ").split([' ', '=']).next());
+    let listed: BTreeSet<_> = listed.filter(|word| word.starts_with("--") && *word != "--help").collect();
+    let name = |flag: &str| flag.split('=').next().unwrap().to_owned();
+    let known: BTreeSet<_> = rendered[1..].iter().map(|flag| name(flag)).chain(ELSEWHERE.map(str::to_owned)).collect();
+    assert_eq!(listed.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), known);
+
+    // The program fails over the kubeconfig or the certificate, and not (2) over its command line.
+    let run = Command::new(payg).args(&rendered).args(["--namespace=here", "--kubeconfig=/nowhere"]).output().unwrap();
+    assert_eq!(run.status.code(), Some(1), "{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn without_values_the_operator_has_its_own_defaults() {
+    let container = container(&[]);
+    assert_eq!(args(&container), ["operator", "--log-format=json"]);
+    assert_eq!(container["image"], concat!("registry.example/payg-operator:", env!("CARGO_PKG_VERSION")));
+    let chart: Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(file("deploy/chart/Chart.yaml")).unwrap()).unwrap();
+    assert_eq!(
+        (&chart["version"], &chart["appVersion"]),
+        (&json!(env!("CARGO_PKG_VERSION")), &json!(env!("CARGO_PKG_VERSION")))
+    );
+}
+
+#[test]
+fn a_digest_goes_before_the_tag() {
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let image = container(&["image.tag=1.2.3", &format!("image.digest={digest}")])["image"].clone();
+    assert_eq!(image, format!("registry.example/payg-operator@{digest}"));
+}
+
+#[test]
+fn false_is_no_flag_and_nought_is_one() {
+    assert_eq!(args(&container(&["operator.dryRun=false"])), ["operator", "--log-format=json"]);
+    let held = args(&container(&["operator.maxUpgradesPerHour=0"]));
+    assert_eq!(held, ["operator", "--log-format=json", "--max-upgrades-per-hour=0"]);
+}
+
+#[test]
+fn bad_values_are_refused() {
+    for (value, complaint) in [
+        ("oprator.dryRun=true", "'oprator' not allowed"),
+        ("operator.dryrun=true", "'dryrun' not allowed"),
+        ("operator.dryRun=yes", "got string, want boolean"),
+        ("operator.workers=0", "minimum: got 0, want 1"),
+        ("operator.maxUpgradesPerHour=-1", "minimum: got -1, want 0"),
+        ("operator.maxUpgradesPerHour=many", "got string, want integer"),
+        ("operator.logFormat=xml", "must be one of"),
+        ("operator.listen=8080", "want string"),
+        ("operator.ambientIdentityNamespaces={Team_A}", "does not match pattern"),
+        ("operator.azureArmEndpoint=http://arm.example", "does not match pattern"),
+        ("operator.azureBrokerUrl=https://broker.example", "azureBrokerScope"),
+        ("operator.azureBrokerScope=api://broker/.default", "azureBrokerUrl"),
+        ("image.digest=sha256:abc", "does not match pattern"),
+        ("image.pullPolicy=Sometimes", "must be one of"),
+        ("replicas=two", "got string, want integer"),
+        ("crds.keep=false", "'keep' not allowed"),
+        ("podLabels.app\\.kubernetes\\.io/name=other", "podLabels"),
+        ("networkPolicy.ports={70000}", "maximum: got 70,000"),
+        ("networkPolicy.enabled=1", "want boolean"),
+        ("serviceMonitor.interval=often", "does not match pattern"),
+        ("trustAnchor.key=../ca.crt", "does not match pattern"),
+    ] {
+        let refusal = template(&[IMAGE, value]).expect_err(value);
+        assert!(refusal.contains("don't meet the specifications of the schema"), "{value}: {refusal}");
+        assert!(refusal.contains(complaint), "{value}: {refusal}");
+    }
+    let refusal = template(&[]).unwrap_err();
+    assert!(refusal.contains("image.repository is required"), "{refusal}");
+}
+
+#[test]
+fn every_object_and_array_of_the_schema_is_closed() {
+    fn open(path: &str, schema: &Value, found: &mut Vec<String>) {
+        if schema["type"] == "object" && schema["properties"].is_object() && schema["additionalProperties"] != false {
+            found.push(path.to_owned());
+        }
+        for (name, member) in schema["properties"].as_object().into_iter().flatten() {
+            open(&format!("{path}.{name}"), member, found);
+        }
+        if schema["items"].is_object() {
+            open(&format!("{path}[]"), &schema["items"], found);
+        }
+    }
+    let text = std::fs::read_to_string(file("deploy/chart/values.schema.json")).unwrap();
+    let mut found = Vec::new();
+    open("", &serde_json::from_str(&text).unwrap(), &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+/// The definitions go with the release, and stay when it goes.
+#[test]
+fn the_definitions_are_those_of_the_kinds_and_are_kept() {
+    let rendered = objects(&template(&[IMAGE]).unwrap());
+    let definitions: Vec<_> =
+        rendered.iter().filter(|object| object["kind"] == "CustomResourceDefinition").cloned().collect();
+    let mut generated = objects(&payg_operator::api::crds_yaml());
+    generated.sort_by_key(|crd| crd["metadata"]["name"].to_string());
+    assert_eq!(definitions, generated);
+    for definition in definitions {
+        assert_eq!(definition["metadata"]["annotations"], json!({"helm.sh/resource-policy": "keep"}));
+    }
+    let without = objects(&template(&[IMAGE, "crds.install=false"]).unwrap());
+    assert!(without.iter().all(|object| object["kind"] != "CustomResourceDefinition"));
+    assert_eq!(without.len() + generated.len(), rendered.len());
+}
+
+/// Where nobody may use the machine's identity, the network does not lead to it.
+#[test]
+fn the_metadata_services_are_reached_where_the_machines_identity_may_be_used() {
+    let reaches = |values: &[&str]| {
+        let rendered = objects(&template(&[&[IMAGE], values].concat()).unwrap());
+        only(&rendered, "NetworkPolicy")["spec"]["egress"].to_string().contains("169.254.169.254/32")
+    };
+    assert!(!reaches(&[]));
+    assert!(reaches(&["operator.ambientIdentityNamespaces={platform}"]));
+    assert!(reaches(&["networkPolicy.metadataServices=true"]));
+}

@@ -1,0 +1,16 @@
+//! What is installed, and by what: the chart and the manifests that are rendered from it, on a real API server, by the real
+//! Helm, kustomize and linters; and that the operator has the rights that it uses and no others.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
+
+#[path = "../e2e/world.rs"]
+#[allow(dead_code, reason = "the end-to-end tests use the rest")]
+mod world;
+
+mod chart;
+mod cluster;
+mod lint;
+mod manifests;
+mod releases;
+mod rights;
+mod schemas;
+mod tools;

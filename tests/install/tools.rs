@@ -1,0 +1,72 @@
+//! The programs that `tests/tools/build.sh` builds.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use payg_test_support::REPOSITORY;
+use serde_json::Value;
+
+/// An image that is nowhere: there is no kubelet to pull it.
+pub(crate) const IMAGE: &str = "image.repository=registry.example/payg-operator";
+
+static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
+    let script = file("tests/tools/build.sh");
+    let dir = run(Command::new(&script).arg("--print-dir")).unwrap();
+    let dir = PathBuf::from(dir.trim_end());
+    assert!(dir.is_dir(), "{} is missing: build the tools once with `make tools`", dir.display());
+    dir
+});
+
+/// A file of this repository.
+pub(crate) fn file(path: &str) -> String {
+    format!("{REPOSITORY}/{path}")
+}
+
+/// The definition of the Prometheus operator's ServiceMonitor.
+pub(crate) fn service_monitor() -> String {
+    DIR.join("servicemonitor.yaml").to_str().unwrap().to_owned()
+}
+
+/// One of the programs, with nothing of the user's configuration.
+pub(crate) fn tool(name: &str) -> Command {
+    let mut command = Command::new(DIR.join(name));
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for (variable, dir) in
+        [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data"), ("HOME", "home")]
+    {
+        command.env(variable, home.join(dir));
+    }
+    command
+}
+
+/// What a command prints, or complains about.
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
+    let Output { status, stdout, stderr } = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if status.success() { Ok(text(&stdout)) } else { Err(text(&stdout) + &text(&stderr)) }
+}
+
+/// What `helm template` makes of the chart with these values (`--set` each).
+pub(crate) fn template(values: &[&str]) -> Result<String, String> {
+    let mut helm = tool("helm");
+    helm.args(["template", "payg-operator", &file("deploy/chart"), "--namespace", "payg-operator"]);
+    for value in values {
+        helm.args(["--set", value]);
+    }
+    run(&mut helm)
+}
+
+/// The objects in a stream of YAML.
+pub(crate) fn objects(yaml: &str) -> Vec<Value> {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(yaml).unwrap();
+    objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+/// The one object of this kind.
+pub(crate) fn only<'a>(objects: &'a [Value], kind: &str) -> &'a Value {
+    let mut found = objects.iter().filter(|object| object["kind"] == kind);
+    let (one, another) = (found.next(), found.next());
+    assert!(another.is_none(), "there is more than one {kind}");
+    one.unwrap_or_else(|| panic!("there is no {kind}"))
+}
