@@ -15,7 +15,7 @@ copy() { # name, module directory, module, file in it
 }
 
 build_all() {
-    say "building Helm, kustomize and two linters from source, once; expect MINUTES on two cores"
+    say "building Helm, kustomize and two linters from source, once; expect a few minutes on two cores"
     build helm helm.sh/helm/v4/cmd/helm
     build kustomize sigs.k8s.io/kustomize/kustomize/v5
     build kubeconform github.com/yannh/kubeconform/cmd/kubeconform
