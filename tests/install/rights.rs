@@ -173,7 +173,9 @@ async fn works(stack: &'static Stack) {
     let provider = &mut sample[1];
     provider["spec"]["azure"]["tenantId"] = json!(TENANT);
     provider["spec"]["azure"]["credentials"]["workloadIdentity"]["clientId"] = json!(client);
-    sample.iter().for_each(|object| world.apply(object));
+    for object in &sample {
+        world.apply(object);
+    }
     let accepted = async || {
         let provider = world.get("billingproviders.payg-operator.io", "azure");
         let ready = condition(&provider, "Ready");
