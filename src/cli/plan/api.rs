@@ -129,28 +129,33 @@ impl Manifests {
     }
 }
 
+const VERSION: &str = "payg-operator.io/v1alpha1";
 const GROUP: &str = "/apis/payg-operator.io/v1alpha1";
 
-/// Where a manifest is asked for; `None` for what no pass asks for.
+/// Where a manifest is asked for; `None` for what no pass asks for. Others have kinds of the same names.
 fn path(manifest: &Manifest) -> Option<String> {
-    let namespace = manifest.object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let metadata = manifest.object["metadata"].as_object()?;
+    let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();
     let namespaced =
         |group: &str, plural: &str| Some(format!("{group}/namespaces/{namespace}/{plural}/{}", manifest.name()));
-    match manifest.kind() {
-        "Subscription" => namespaced(GROUP, "subscriptions"),
-        "BillingProvider" => namespaced(GROUP, "billingproviders"),
-        "UpgradeApproval" => namespaced(GROUP, "upgradeapprovals"),
-        "Secret" => namespaced("/api/v1", "secrets"),
-        "ServiceAccount" => namespaced("/api/v1", "serviceaccounts"),
-        "Namespace" => Some(format!("/api/v1/namespaces/{}", manifest.name())),
+    match (manifest.object["apiVersion"].as_str()?, manifest.kind()) {
+        (VERSION, "Subscription") => namespaced(GROUP, "subscriptions"),
+        (VERSION, "BillingProvider") => namespaced(GROUP, "billingproviders"),
+        (VERSION, "UpgradeApproval") => namespaced(GROUP, "upgradeapprovals"),
+        ("v1", "Secret") => namespaced("/api/v1", "secrets"),
+        ("v1", "ServiceAccount") => namespaced("/api/v1", "serviceaccounts"),
+        ("v1", "Namespace") => Some(format!("/api/v1/namespaces/{}", manifest.name())),
         _ => None,
     }
 }
 
 /// `stringData` of a Secret becomes `data`, as in the API server.
 fn encode(secret: &mut Value) {
-    let plain = secret["stringData"].take();
-    for (key, value) in plain.as_object().into_iter().flatten() {
+    let Some(plain) = secret["stringData"].as_object().cloned() else { return };
+    if !secret["data"].is_object() {
+        secret["data"] = json!({});
+    }
+    for (key, value) in plain {
         secret["data"][key] = json!(BASE64_STANDARD.encode(value.as_str().unwrap_or_default()));
     }
 }
@@ -197,4 +202,37 @@ fn shipped_policies() -> Vec<Value> {
 fn not_found(path: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,
         "message": format!("{path} is in no manifest"), "metadata": {}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn served(object: &Value) -> Vec<String> {
+        let manifest = Manifest { place: "a.yaml".to_owned(), object: object.clone() };
+        let server = Manifests::new(&[manifest], Timestamp::UNIX_EPOCH);
+        let objects = server.objects();
+        objects.keys().filter(|path| !path.contains("admissionregistration")).cloned().collect()
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_served() {
+        let of = |version: &str, kind: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": "team-a"}});
+        let path = format!("{GROUP}/namespaces/team-a/subscriptions/x");
+        assert_eq!(served(&of(VERSION, "Subscription")), [path]);
+        assert_eq!(served(&of("operators.coreos.com/v1alpha1", "Subscription")), Vec::<String>::new());
+        assert_eq!(served(&of("v1", "ConfigMap")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn odd_secrets_break_nothing() {
+        for odd in [
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": "x"}),
+            json!({"apiVersion": "v1", "kind": "Secret"}),
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": "y", "stringData": {"z": 1}}),
+            json!({"apiVersion": 1, "kind": "Secret", "metadata": {"name": []}, "stringData": []}),
+        ] {
+            served(&odd);
+        }
+    }
 }

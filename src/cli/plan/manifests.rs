@@ -79,8 +79,12 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
 }
 
 fn parse(place: &str, text: &str, manifests: &mut Vec<Manifest>) -> Result<(), Error> {
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| format!("{place} is not YAML: {error}"))?;
+    // No more of the error than where it is: it quotes the text, which may be that of a Secret.
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
+        let place_in_it =
+            error.location().map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
+        format!("{place} is not YAML{place_in_it}: look at quotes, brackets, indentation and keys that are there twice")
+    })?;
     for (number, document) in (1..).zip(documents) {
         let place = format!("{place} (document {number})");
         match document {
@@ -96,4 +100,38 @@ fn parse(place: &str, text: &str, manifests: &mut Vec<Manifest>) -> Result<(), E
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(text: &str) -> String {
+        parse("a.yaml", text, &mut Vec::new()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_placed_and_not_shown() {
+        for text in [
+            "stringData:\n  clientSecret: \"s3cr3t-value\n  other: y\n",
+            "metadata: {name: x\nstringData:\n  clientSecret: s3cr3t-value: x\n",
+            "stringData:\n  clientSecret: *s3cr3t-value\n",
+            "s3cr3t-value: 1\ns3cr3t-value: 2\n",
+            "stringData:\n  clientSecret: !s3cr3t-value {\n",
+        ] {
+            let problem = problem(text);
+            assert!(problem.starts_with("a.yaml is not YAML"), "{problem}");
+            assert!(!problem.contains("s3cr3t-value"), "{problem}");
+        }
+        assert!(problem("a: 1\nb: \"\n").contains("at line "), "{}", problem("a: 1\nb: \"\n"));
+    }
+
+    #[test]
+    fn lists_and_empty_documents_are_taken_apart() {
+        let mut manifests = Vec::new();
+        let text = "---\n---\nkind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\n";
+        parse("a.yaml", text, &mut manifests).unwrap();
+        assert_eq!(manifests.iter().map(Manifest::kind).collect::<Vec<_>>(), ["A", "B", "C"]);
+        assert!(problem("- 1\n").contains("is not an object"));
+    }
 }
