@@ -133,10 +133,13 @@ fn record(known: &Known) -> Vec<String> {
 fn of_record(record: &UpgradeRecord) -> String {
     let name = record.metadata.name.as_deref().unwrap_or_default();
     let status = record.status.clone().unwrap_or_default();
-    let attempts = status.attempts.len().max(1);
+    let attempts = match status.attempts.len() {
+        0 | 1 => "one attempt".to_owned(),
+        several => format!("{several} attempts"),
+    };
     let state = status.state.as_deref().unwrap_or("perhaps sent, without an outcome").to_owned();
     let outcome = status.outcome.as_deref().map_or_else(String::new, |outcome| format!(": {outcome}"));
-    format!("UpgradeRecord {name}, {attempts} attempts: {state}{outcome}")
+    format!("UpgradeRecord {name}, {attempts}: {state}{outcome}")
 }
 
 fn wanted(known: &Known) -> Vec<String> {
