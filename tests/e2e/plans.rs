@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 use crate::people::{PAYG, stderr, stdout};
-use crate::world::{World, automatic, provider, subscription};
+use crate::world::{TENANT, World, automatic, provider, subscription};
 
 /// A repository of manifests, and a pipeline over it.
 struct Pipeline<'a> {
@@ -184,4 +184,45 @@ async fn manifests_are_checked_without_a_look_at_anything() {
     let told = wrong(&|spec| spec["upgrade"]["when"] = json!("BeforeExhaustion"));
     assert!(told.contains("beforeExhaustion"), "a rule of the kind: {told}");
     assert_eq!(world.requests(&account).await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_signs_in_to_aws_with_a_key_and_to_azure_with_its_own_token() {
+    let world = World::new().await;
+    let id = world.aws_account(json!({})).await;
+    let key = format!("AKIA{id}");
+    let user = json!({"accountId": id, "accessKeyId": key, "secretAccessKey": "s3cr3t-value", "allow": ["*"]});
+    world.stack.simulator.post("clients", &user).await.unwrap();
+    let aws = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": "aws"},
+        "spec": {"aws": {"credentials": {"secret": {"name": "aws-credentials"}}}}});
+    let mut wish = subscription("free-plan", &id, json!({"when": "Immediately", "approval": "Manual"}));
+    wish["spec"]["providerName"] = json!("aws");
+    wish["spec"]["account"] = json!({"aws": {"accountId": id}});
+    let pipeline = Pipeline::new(&world, &[aws, wish]);
+    let dir = pipeline.dir.display().to_string();
+    let mut command = pipeline.command(&["-f", &dir]);
+    let told = command.env("AWS_ACCESS_KEY_ID", &key).env("AWS_SECRET_ACCESS_KEY", "s3cr3t-value").output().unwrap();
+    assert!(stdout(&told).contains("would       upgrade after approval"), "{}{}", stdout(&told), stderr(&told));
+
+    let account = world.account(json!({})).await;
+    let read = |path: &str| serde_json::from_str::<Value>(&world.kubectl(&["get", "--raw", path]).unwrap()).unwrap();
+    let issuer = read("/.well-known/openid-configuration")["issuer"].clone();
+    let subject = format!("system:serviceaccount:{}:pipeline", world.namespace);
+    let federated = json!({"issuer": issuer, "subject": subject, "audience": "api://AzureADTokenExchange",
+        "jwks": read("/openid/v1/jwks")});
+    let client = format!("{:08x}-0000-4a00-9000-0000000a9911", world.number);
+    let application = json!({"tenantId": TENANT, "clientId": client, "subscriptions": "*", "federated": [federated]});
+    world.stack.simulator.post("clients", &application).await.unwrap();
+    world.kubectl(&["create", "serviceaccount", "pipeline"]).unwrap();
+    let token = world.kubectl(&["create", "token", "pipeline", "--audience", "api://AzureADTokenExchange"]).unwrap();
+    let file = pipeline.dir.join("token");
+    std::fs::write(&file, token).unwrap();
+    let mut azure = provider("azure", "Broker");
+    azure["spec"]["azure"]["credentials"] =
+        json!({"workloadIdentity": {"clientId": client, "serviceAccountName": "payg-billing"}});
+    let wish = subscription("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
+    Pipeline::new(&world, &[azure, wish]);
+    let mut command = pipeline.command(&["-f", &dir]);
+    let told = command.env("AZURE_FEDERATED_TOKEN_FILE", &file).output().unwrap();
+    assert!(stdout(&told).contains("would       upgrade after approval"), "{}{}", stdout(&told), stderr(&told));
 }

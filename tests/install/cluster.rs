@@ -2,11 +2,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use payg_test_support::ControlPlane;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
 
 use crate::tools::{run, tool};
 
@@ -47,16 +45,4 @@ impl Cluster {
 
 pub(crate) fn helm(kubeconfig: &Path, arguments: &[&str]) -> Result<String, String> {
     run(tool("helm").arg("--kubeconfig").arg(kubeconfig).args(arguments))
-}
-
-/// Polls until `look` finds something.
-pub(crate) async fn eventually<T>(waited_for: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {waited_for}");
-        sleep(Duration::from_millis(50)).await;
-    }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::cluster::{Cluster, eventually};
+use payg_test_support::eventually;
+
+use crate::cluster::Cluster;
 use crate::schemas;
 use crate::tools::{IMAGE, file, run, service_monitor, template, tool};
 

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, eventually};
+use payg_test_support::eventually;
+
+use crate::cluster::Cluster;
 use crate::tools::{IMAGE, file, service_monitor};
 
 const NAMESPACE: &str = "billing";

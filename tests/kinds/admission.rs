@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use payg_test_support::eventually;
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::{ADMIN, Cluster, eventually, file, merged, object},
+    cluster::{ADMIN, Cluster, file, merged, object},
     records,
 };
 

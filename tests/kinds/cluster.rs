@@ -4,7 +4,6 @@ use std::{
     path::Path,
     process::{Command, Output},
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
 };
 
 use kube::{
@@ -15,10 +14,7 @@ use kube::{
 use payg_operator::api::{GROUP, VERSION};
 use payg_test_support::ControlPlane;
 use serde_json::{Value, json};
-use tokio::{
-    sync::OnceCell,
-    time::{Instant, sleep},
-};
+use tokio::sync::OnceCell;
 
 /// The user name of the administrator's client.
 pub(crate) const ADMIN: &str = "admin";
@@ -132,18 +128,6 @@ pub(crate) fn merged(mut target: Value, patch: &Value) -> Value {
         }
     }
     target
-}
-
-/// Polls until `look` finds something.
-pub(crate) async fn eventually<T>(waited_for: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {waited_for}");
-        sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// A file of this repository.

@@ -18,6 +18,7 @@ mod certs;
 mod control_plane;
 mod error;
 mod etcd;
+mod eventually;
 #[cfg(feature = "fake-api")]
 pub mod fake_api;
 mod kubeconfig;
@@ -31,6 +32,7 @@ mod work_dir;
 
 pub use control_plane::ControlPlane;
 pub use error::Error;
+pub use eventually::eventually;
 pub use kubeconfig::client;
 pub use process::Process;
 #[cfg(feature = "rsa")]
