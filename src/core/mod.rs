@@ -16,7 +16,7 @@ pub mod provider;
 pub mod record;
 pub mod schedule;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod transition;
 pub mod trigger;
 pub mod verdict;

@@ -17,6 +17,8 @@ mod render;
 mod report;
 mod run;
 mod subscription;
+#[cfg(test)]
+pub(crate) mod tests;
 mod watches;
 
 use std::fmt;

@@ -85,7 +85,7 @@ fn hint(operator: &Operator, key: &ObjectKey, accounts: Option<Vec<Sighting>>) {
 
 /// Says whether the credentials work, and what there is to say of them. What may pass by itself, and what one commit may still
 /// bring, is no reason to give up.
-fn say(conditions: &mut Vec<Condition>, works: &Result<String, ProviderError>, generation: i64, now: Timestamp) {
+pub fn say(conditions: &mut Vec<Condition>, works: &Result<String, ProviderError>, generation: i64, now: Timestamp) {
     let error = match works {
         Err(error) => error,
         Ok(message) => {

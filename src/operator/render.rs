@@ -131,9 +131,21 @@ fn progress(
 
 const LOOKED: &str = "The last look at the account succeeded.";
 
+/// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
+/// stay.
+fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64) -> (Ready, Progress) {
+    let is_current = status.observed_generation == Some(generation);
+    match (verdict.ready(), conditions::find(&status.conditions, "Ready")) {
+        (Ready::Unchanged, Some(_)) if is_current => (Ready::Unchanged, Progress::Unchanged),
+        (Ready::Unchanged, _) => (Ready::Unknown, Progress::Reconciling),
+        (ready, _) => (ready, verdict.progress()),
+    }
+}
+
 fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {
     let verdict = &decision.verdict;
     let message = verdict.to_string();
+    let (ready, progress) = standing(verdict, status, context.generation);
     // A pass that learnt nothing must not vouch for a generation that it could not judge.
     let generation = match (verdict.ready(), status.observed_generation) {
         (Ready::Unchanged, Some(before)) if before >= 0 => before,
@@ -162,7 +174,7 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
             }
         }
     }
-    match verdict.ready() {
+    match ready {
         Ready::True => say("Ready", Status::True, verdict.reason(), &message),
         Ready::False => say("Ready", Status::False, verdict.reason(), &message),
         Ready::Unknown => say("Ready", Status::Unknown, verdict.reason(), &message),
@@ -173,7 +185,7 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
         say("UpgradeAvailable", verdict.upgrade_available().into(), verdict.reason(), &message);
         say("Upgraded", verdict.upgraded().map_or(Status::Unknown, Into::into), verdict.reason(), &message);
     }
-    let (holds, not) = match verdict.progress() {
+    let (holds, not) = match progress {
         Progress::Settled => (None, &["Reconciling", "Stalled"][..]),
         Progress::Reconciling => (Some("Reconciling"), &["Stalled"][..]),
         Progress::Stalled => (Some("Stalled"), &["Reconciling"][..]),

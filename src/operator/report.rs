@@ -1,5 +1,6 @@
 //! What people get to see of a pass: status, events. Written only when it changes.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, Patch, PatchParams, ValidationDirective};
@@ -10,7 +11,7 @@ use tracing::{debug, info};
 
 use crate::api;
 use crate::api::conditions::{self, Statement, Status};
-use crate::clock;
+use crate::clock::{self, BillingClock};
 use crate::core::decide::Decision;
 use crate::core::record::Record;
 use crate::core::schedule;
@@ -31,11 +32,6 @@ pub async fn subscription(
 ) -> kube::Result<Next> {
     let clock = operator.settings.clock;
     let wall = clock::wall();
-    let next_check = match decision.next {
-        schedule::Next::At(time) => Some(time),
-        schedule::Next::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
-        schedule::Next::Backoff(_) | schedule::Next::OnChange => None,
-    };
     let before = subscription.status.clone().unwrap_or_default();
     let asks = parse::asks(subscription);
     let context = Context {
@@ -43,7 +39,7 @@ pub async fn subscription(
         asks: asks.as_ref(),
         generation: subscription.metadata.generation.unwrap_or_default(),
         record,
-        next_check,
+        next_check: next_check(decision.next, wall, clock),
         billing: clock.now(),
         wall,
     };
@@ -57,6 +53,15 @@ pub async fn subscription(
         schedule::Next::Backoff(at_least) => Next::Retry { at_least: at_least.unwrap_or_default() },
         schedule::Next::OnChange => Next::OnChange,
     })
+}
+
+/// When the next look is due, where one is (billing clock).
+pub fn next_check(next: schedule::Next, wall: Timestamp, clock: BillingClock) -> Option<Timestamp> {
+    match next {
+        schedule::Next::At(time) => Some(time),
+        schedule::Next::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
+        schedule::Next::Backoff(_) | schedule::Next::OnChange => None,
+    }
 }
 
 /// An Event for a change of verdict; none for a verdict that stays.
@@ -101,7 +106,7 @@ fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectReference {
 
 /// Says on an object that cannot be understood why it is left alone, so far as its schema lets anything be written to it.
 pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta, problem: &str) -> kube::Result<()> {
-    let message = format!("This Subscription cannot be read and is left alone: {problem}. Correct it, or delete it.");
+    let message = invalid_message(problem);
     info!(subscription = %key, problem, "a Subscription cannot be read");
     let resource = ApiResource::erase::<api::Subscription>(&());
     let api: Api<DynamicObject> =
@@ -118,11 +123,6 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
     operator.events.publish(&reference, note).await;
     let Some(object) = api.get_opt(&key.name).await? else { return Ok(()) };
     let generation = metadata.generation.unwrap_or_default();
-    let mut said = Vec::new();
-    for (type_, status) in [("Ready", Status::False), ("Stalled", Status::True)] {
-        let statement = Statement { type_, status, reason: INVALID, message: &message };
-        conditions::set(&mut said, statement, generation, clock::wall());
-    }
     let is_said = |condition: &Value| {
         condition["type"] == "Stalled"
             && condition["message"] == message.as_str()
@@ -131,7 +131,7 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
     if object.data["status"]["conditions"].as_array().is_some_and(|there| there.iter().any(is_said)) {
         return Ok(());
     }
-    let patch = json!({"status": {"observedGeneration": generation, "conditions": said}});
+    let patch = json!({"status": status_of_invalid(&message, generation, clock::wall())});
     match api.patch_status(&key.name, &params(), &Patch::Merge(patch)).await {
         // The API server may refuse any write to an object that breaks its schema; the Event has told.
         Err(kube::Error::Api(status)) if status.is_invalid() || status.is_forbidden() => {
@@ -140,6 +140,21 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
         }
         other => other.map(|_| ()),
     }
+}
+
+/// What is said of an object that cannot be understood.
+pub fn invalid_message(problem: &str) -> String {
+    format!("This Subscription cannot be read and is left alone: {problem}. Correct it, or delete it.")
+}
+
+/// What can be written to the status of an object that cannot be understood.
+pub fn status_of_invalid(message: &str, generation: i64, now: Timestamp) -> Value {
+    let mut said = Vec::new();
+    for (type_, status) in [("Ready", Status::False), ("Stalled", Status::True)] {
+        let statement = Statement { type_, status, reason: INVALID, message };
+        conditions::set(&mut said, statement, generation, now);
+    }
+    json!({"observedGeneration": generation, "conditions": said})
 }
 
 const INVALID: &str = "InvalidSpec";

@@ -15,25 +15,25 @@ use crate::core::record::{Attempt, Outcome, Record, RecordState};
 use crate::core::transition::Transition;
 use crate::core::trigger::PastLook;
 
-pub(super) const ENDPOINT: &str = "https://broker.example";
+pub(crate) const ENDPOINT: &str = "https://broker.example";
 
-pub(super) fn time(text: &str) -> Timestamp {
+pub(crate) fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(super) fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     time("2026-03-01T12:00:00Z")
 }
 
-pub(super) fn ago(hours: i64) -> Timestamp {
+pub(crate) fn ago(hours: i64) -> Timestamp {
     now() - SignedDuration::from_hours(hours)
 }
 
-pub(super) fn money(amount: &str) -> Money {
+pub(crate) fn money(amount: &str) -> Money {
     Money::parse(amount, "USD").unwrap()
 }
 
-pub(super) fn credit(left: &str) -> Benefit {
+pub(crate) fn credit(left: &str) -> Benefit {
     let left = money(left);
     Benefit {
         state: if left.amount.is_zero() { BenefitState::Exhausted } else { BenefitState::Active },
@@ -43,7 +43,7 @@ pub(super) fn credit(left: &str) -> Benefit {
     }
 }
 
-pub(super) fn period(end: Timestamp) -> Benefit {
+pub(crate) fn period(end: Timestamp) -> Benefit {
     Benefit {
         state: if end <= now() { BenefitState::Exhausted } else { BenefitState::Active },
         end: Some(end),
@@ -51,15 +51,15 @@ pub(super) fn period(end: Timestamp) -> Benefit {
     }
 }
 
-pub(super) fn free_trial() -> Offer {
+pub(crate) fn free_trial() -> Offer {
     Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() }
 }
 
-pub(super) fn pay_as_you_go() -> Offer {
+pub(crate) fn pay_as_you_go() -> Offer {
     Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo_2014-09-01".to_owned() }
 }
 
-pub(super) fn spent() -> Observation {
+pub(crate) fn spent() -> Observation {
     Observation {
         lifecycle: Lifecycle::Restricted,
         offer: free_trial(),
@@ -81,7 +81,7 @@ pub(super) fn spent() -> Observation {
 }
 
 /// An automatic upgrade through a broker of a trial whose credit is spent, seen twice: all clear.
-pub(super) fn due() -> Inputs {
+pub(crate) fn due() -> Inputs {
     let subject = Claimant {
         namespace: "team-a".to_owned(),
         name: "sandbox".to_owned(),
@@ -121,7 +121,7 @@ pub(super) fn due() -> Inputs {
 }
 
 /// All admission policies as they are shipped, for long.
-pub(super) fn in_force() -> Guard {
+pub(crate) fn in_force() -> Guard {
     Guard {
         flaws: Vec::new(),
         since: ago(1000),
@@ -131,28 +131,28 @@ pub(super) fn in_force() -> Guard {
 }
 
 /// The binding of one of them is missing.
-pub(super) fn broken() -> Guard {
+pub(crate) fn broken() -> Guard {
     let object = "ValidatingAdmissionPolicyBinding/x".to_owned();
     Guard { flaws: vec![Flaw { object, is_missing: true }], ..in_force() }
 }
 
 impl Inputs {
     /// The look of this pass.
-    pub(super) fn seen(&mut self) -> &mut Observation {
+    pub(crate) fn seen(&mut self) -> &mut Observation {
         match &mut self.look {
             Some(Ok(seen)) => seen,
             other => panic!("no look: {other:?}"),
         }
     }
 
-    pub(super) fn hash(&self) -> String {
+    pub(crate) fn hash(&self) -> String {
         let Some(Ok(seen)) = &self.look else { panic!("no look") };
         let Ok(Capabilities { method, .. }) = &self.provider else { panic!("no provider") };
         Transition::new(&self.desired.account, &seen.offer, *method, &self.desired.when).hash
     }
 }
 
-pub(super) fn said(inputs: &Inputs, decision: Said) -> Approval {
+pub(crate) fn said(inputs: &Inputs, decision: Said) -> Approval {
     Approval {
         expires: (decision != Said::Deny).then(|| now() + SignedDuration::from_hours(1)),
         created: ago(1),
@@ -166,7 +166,7 @@ pub(super) fn said(inputs: &Inputs, decision: Said) -> Approval {
 }
 
 /// A record with one attempt that ended `hours` ago.
-pub(super) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record {
+pub(crate) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record {
     Record {
         name: AccountId::Azure(Uuid::from_u128(1)).upgrade_key().record_name(),
         state,

@@ -1,9 +1,9 @@
 //! The decision, tested from outside: a table with a case for each row, and properties over arbitrary inputs.
 
-mod given;
+pub(crate) mod given;
 mod less;
 mod messages;
 mod operations;
-mod properties;
+pub(crate) mod properties;
 mod remembered;
 mod table;

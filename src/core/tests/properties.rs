@@ -154,7 +154,7 @@ fn any_claimant() -> impl Strategy<Value = Claimant> {
 }
 
 prop_compose! {
-    fn any_inputs()(
+    pub(crate) fn any_inputs()(
         when in any_when(),
         manual in any::<bool>(),
         declared in option::of(-50_i64..50),

@@ -1,0 +1,162 @@
+//! The statuses that the operator writes, as other tools read them: a file for each verdict in `tests/gitops/statuses/`, which
+//! kstatus and Flux themselves judge there, and Flux's rules over all that can be decided.
+
+pub(crate) mod flux;
+mod providers;
+mod verdicts;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use self::verdicts::{NAMES, situation};
+use super::render::{self, Context};
+use super::report;
+use crate::api;
+use crate::clock::BillingClock;
+use crate::core::account::AccountId;
+use crate::core::decide::{Decision, decide};
+use crate::core::desired::ApprovalMode;
+use crate::core::inputs::Inputs;
+use crate::core::tests::given::now;
+use crate::core::tests::properties::any_inputs;
+
+/// The generation of the examples' specs. The one before is what an operator has seen that is behind.
+const GENERATION: i64 = 2;
+/// Where the examples are stored.
+const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gitops/statuses");
+
+/// The status after `decision`, as the pass writes it.
+fn after(
+    before: &api::SubscriptionStatus,
+    generation: i64,
+    inputs: &Inputs,
+    decision: &Decision,
+) -> api::SubscriptionStatus {
+    let wall = inputs.now.wall;
+    let next_check = report::next_check(decision.next, wall, BillingClock::real());
+    let record = inputs.record.as_ref();
+    render::status(decision, Context { before, generation, record, next_check, billing: inputs.now.billing, wall })
+}
+
+/// As the API server stores what has no status yet.
+fn fresh() -> api::SubscriptionStatus {
+    api::SubscriptionStatus { observed_generation: Some(-1), ..Default::default() }
+}
+
+/// The status of a trial that waited, an hour before the situations of `verdicts`.
+fn waiting(generation: i64) -> api::SubscriptionStatus {
+    let (mut inputs, decision) = situation("waiting-for-exhaustion");
+    inputs.now.wall -= SignedDuration::from_hours(1);
+    inputs.now.billing -= SignedDuration::from_hours(1);
+    after(&fresh(), generation, &inputs, &decision)
+}
+
+/// The Subscription that leads to `inputs`, with `status`.
+fn subscription(inputs: &Inputs, status: impl serde::Serialize) -> Value {
+    let AccountId::Azure(id) = inputs.desired.account else { panic!("not of Azure") };
+    let approval = if inputs.desired.approval == ApprovalMode::Manual { "Manual" } else { "Automatic" };
+    let mut object = json!({
+        "apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription",
+        "metadata": {"name": "sandbox", "namespace": "team-a", "uid": "7f1d8a52-0000-4a00-9000-0000000000d1",
+            "creationTimestamp": "2026-01-18T20:00:00Z", "generation": GENERATION},
+        "spec": {"providerName": "azure", "account": {"azure": {"subscriptionId": id.to_string()}}, "offer": "PayAsYouGo",
+            "upgrade": {"when": inputs.desired.when.name(), "approval": approval}},
+        "status": status,
+    });
+    if inputs.desired.suspend {
+        object["spec"]["suspend"] = json!(true);
+    }
+    object
+}
+
+/// The examples of Subscriptions by name.
+fn subscriptions() -> BTreeMap<String, Value> {
+    let mut examples: BTreeMap<_, _> = NAMES
+        .iter()
+        .map(|name| {
+            let (inputs, decision) = situation(name);
+            let before = if *name == "pending" { fresh() } else { waiting(GENERATION) };
+            ((*name).to_owned(), subscription(&inputs, after(&before, GENERATION, &inputs, &decision)))
+        })
+        .collect();
+    let (inputs, _) = situation("waiting-for-exhaustion");
+    let (unseen, decision) = situation("not-observed-lately");
+    let mut without = subscription(&inputs, ());
+    without.as_object_mut().unwrap().remove("status");
+    let message = report::invalid_message("`spec.account.azure.subscriptionId` must be a GUID");
+    for (name, example) in [
+        ("fresh", subscription(&inputs, fresh())),
+        ("no-status", without),
+        ("changed-since", subscription(&inputs, waiting(GENERATION - 1))),
+        (
+            "changed-and-not-observed",
+            subscription(&unseen, after(&waiting(GENERATION - 1), GENERATION, &unseen, &decision)),
+        ),
+        ("invalid-spec", subscription(&inputs, report::status_of_invalid(&message, GENERATION, now()))),
+    ] {
+        examples.insert(name.to_owned(), example);
+    }
+    examples
+}
+
+/// `text` is what is in the file, which is written with `BLESS=1`.
+fn check(file: &Path, text: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    let stored = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(stored, text, "{} is not what the operator writes: run `make testdata`", file.display());
+}
+
+/// The files of `kind` are the examples, and no others.
+fn check_all(kind: &str, examples: &BTreeMap<String, Value>) {
+    let dir = Path::new(FILES).join(kind);
+    for (name, example) in examples {
+        check(&dir.join(format!("{name}.yaml")), &serde_saphyr::to_string(example).unwrap());
+    }
+    let stored = std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path());
+    let mut stored: Vec<_> = stored.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    stored.sort();
+    assert!(stored.iter().eq(examples.keys()), "files that no example is of, in {}: {stored:?}", dir.display());
+}
+
+#[test]
+fn the_files_of_subscriptions_are_what_the_operator_writes() {
+    check_all("Subscription", &subscriptions());
+}
+
+#[test]
+fn the_files_of_billing_providers_are_what_the_operator_writes() {
+    check_all("BillingProvider", &providers::examples());
+}
+
+#[test]
+fn the_examples_keep_the_rules_of_flux() {
+    let all = subscriptions().into_iter().chain(providers::examples());
+    for (name, example) in all.filter(|(name, _)| !["fresh", "no-status", "changed-since"].contains(&&**name)) {
+        assert_eq!(flux::broken(&example), [""; 0], "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// Whatever is decided after whatever, of the same spec or of another.
+    #[test]
+    fn whatever_is_decided_keeps_the_rules_of_flux(
+        passes in prop::collection::vec((any_inputs(), prop::bool::weighted(0.3)), 1..4),
+    ) {
+        let (mut status, mut generation) = (fresh(), 1);
+        for (inputs, spec_changes) in passes {
+            generation += i64::from(spec_changes);
+            status = after(&status, generation, &inputs, &decide(&inputs));
+            let object = json!({"metadata": {"generation": generation}, "status": &status});
+            prop_assert_eq!(flux::broken(&object), [""; 0], "{:#}", object);
+        }
+    }
+}

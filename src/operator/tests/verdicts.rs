@@ -1,0 +1,154 @@
+//! A situation for each verdict, and for each kind of one that tools read differently.
+
+use crate::core::approval::Unguarded;
+use crate::core::approval::{Decision as Said, Guard};
+use crate::core::decide::{Decision, decide};
+use crate::core::desired::{ApprovalMode, Claimant, When};
+use crate::core::inputs::Inputs;
+use crate::core::observation::{Acceptance, Lifecycle};
+use crate::core::offer::{Offer, OfferClass};
+use crate::core::provider::{Capabilities, Method, ProviderError};
+use crate::core::record::{Outcome, RecordState};
+use crate::core::tests::given::*;
+use crate::core::trigger::NotYet;
+use crate::core::verdict::{Held, NotEligible, Unobserved, Verdict};
+
+/// Names what of verdicts differs for tools. The compiler asks for a line for each new variant, and `NAMES` for a situation.
+macro_rules! names {
+    ($($pattern:pat => $name:literal,)+) => {
+        pub(super) const NAMES: &[&str] = &[$($name),+];
+
+        pub(super) fn name(verdict: &Verdict) -> &'static str {
+            match verdict { $($pattern => $name,)+ }
+        }
+    };
+}
+
+names! {
+    Verdict::Suspended => "suspended",
+    Verdict::ProviderNotReady { stalled: false, .. } => "provider-not-ready",
+    Verdict::ProviderNotReady { stalled: true, .. } => "provider-not-ready-for-long",
+    Verdict::WrongAccount { .. } => "wrong-account",
+    Verdict::AccountConflict(_) => "account-conflict",
+    Verdict::Unobserved { since: Unobserved::Always, .. } => "pending",
+    Verdict::Unobserved { since: Unobserved::Lately, .. } => "not-observed-lately",
+    Verdict::Unobserved { since: Unobserved::TooLong, .. } => "observation-stale",
+    Verdict::AccountClosed => "account-closed",
+    Verdict::OfferInPlace(_) => "offer-in-place",
+    Verdict::UpgradeAccepted { .. } => "upgrade-accepted",
+    Verdict::ConversionOverdue { .. } => "conversion-overdue",
+    Verdict::VerifyingUpgrade { .. } => "verifying-upgrade",
+    Verdict::UpgradeUnresolved { .. } => "upgrade-unresolved",
+    Verdict::RetryHeld { .. } => "retry-held",
+    Verdict::UpgradeContradicted { .. } => "upgrade-contradicted",
+    Verdict::Observing => "observing",
+    Verdict::NotEligible { why: NotEligible::UnknownOffer(_), .. } => "unknown-offer",
+    Verdict::NotEligible { why: NotEligible::Offer(_), .. } => "offer-not-eligible",
+    Verdict::NotEligible { why: NotEligible::UnknownState(_), .. } => "unknown-state",
+    Verdict::NotEligible { why: NotEligible::UnclearAcceptance(_), .. } => "unclear-acceptance",
+    Verdict::UpgradeDenied(_) => "upgrade-denied",
+    Verdict::BenefitsUnknown { .. } => "benefits-unknown",
+    Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => "waiting-for-exhaustion",
+    Verdict::WaitingForExhaustion { not_yet: NotYet::SecondLook(_) | NotYet::TooSoon(_), .. } => "waiting-for-second-look",
+    Verdict::WaitingForExhaustion { not_yet: NotYet::WentBack | NotYet::ClocksDiffer, .. } => "waiting-for-clocks",
+    Verdict::AwaitingApproval { .. } => "awaiting-approval",
+    Verdict::ApprovalPolicyMissing(Unguarded::Flaws(_)) => "approval-policy-missing",
+    Verdict::ApprovalPolicyMissing(Unguarded::Older { .. }) => "approval-older-than-policy",
+    Verdict::AwaitingPortalUpgrade { restricted: false, .. } => "awaiting-portal-upgrade",
+    Verdict::AwaitingPortalUpgrade { restricted: true, .. } => "awaiting-portal-upgrade-restricted",
+    Verdict::UpgradeRejected { .. } => "upgrade-rejected",
+    Verdict::UpgradeHeld(Held::DryRun) => "upgrade-held-dry-run",
+    Verdict::UpgradeHeld(Held::Cap(_)) => "upgrade-held-cap",
+    Verdict::Upgrading => "upgrading",
+    Verdict::LedgerUnavailable { .. } => "ledger-unavailable",
+}
+
+/// What is known when the verdict called `name` follows, and the decision.
+pub(super) fn situation(name: &str) -> (Inputs, Decision) {
+    let mut inputs = due();
+    change(&mut inputs, name);
+    let mut decision = decide(&inputs);
+    if name == "ledger-unavailable" {
+        // Found out when the record is to be written: by `subscription::pass`.
+        decision.verdict = Verdict::LedgerUnavailable { detail: "upgraderecords is forbidden".to_owned() };
+    }
+    assert_eq!(self::name(&decision.verdict), name, "another verdict: {:?}", decision.verdict);
+    (inputs, decision)
+}
+
+fn change(on: &mut Inputs, name: &str) {
+    match name {
+        "suspended" => on.desired.suspend = true,
+        "wrong-account" => on.look = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() })),
+        "account-conflict" => {
+            on.claimants = vec![Claimant { uid: "uid-a".to_owned(), name: "first".to_owned(), ..due().subject }];
+        }
+        "account-closed" => on.seen().lifecycle = Lifecycle::Closed,
+        "offer-in-place" => {
+            on.seen().offer = pay_as_you_go();
+            on.record = Some(record(RecordState::Accepted, Outcome::Accepted, 1));
+        }
+        "observing" => on.desired.when = When::Never,
+        "unknown-offer" => on.seen().offer = offer(OfferClass::Unknown),
+        "offer-not-eligible" => on.seen().offer = offer(OfferClass::Commitment),
+        "unknown-state" => on.seen().lifecycle = Lifecycle::Unknown("Odd".to_owned()),
+        "unclear-acceptance" => on.seen().acceptance = Acceptance::Unclear("CurrentPeriodOff".to_owned()),
+        "upgrade-denied" => on.approvals = vec![said(on, Said::Deny)],
+        "benefits-unknown" => on.seen().benefits.clear(),
+        "waiting-for-exhaustion" => on.seen().benefits = vec![credit("150"), period(ago(-240))],
+        "waiting-for-second-look" => on.previous.look = None,
+        "waiting-for-clocks" => on.seen().benefits[0].as_of = ago(2),
+        "awaiting-approval" => on.desired.approval = ApprovalMode::Manual,
+        "approval-policy-missing" => on.guard = Guard { automatic_needs_approve: true, ..broken() },
+        "approval-older-than-policy" => {
+            on.desired.approval = ApprovalMode::Manual;
+            on.approvals = vec![said(on, Said::Approve)];
+            on.guard.since = now();
+        }
+        "awaiting-portal-upgrade" | "awaiting-portal-upgrade-restricted" => {
+            on.provider = Ok(Capabilities { method: Method::Portal, endpoint: String::new() });
+            on.seen().lifecycle =
+                if name == "awaiting-portal-upgrade" { Lifecycle::Active } else { Lifecycle::Restricted };
+        }
+        "upgrade-held-dry-run" => on.allowance.dry_run = true,
+        "upgrade-held-cap" => on.allowance.last_hour = 10,
+        "upgrading" | "ledger-unavailable" => {}
+        _ => change_what_was(on, name),
+    }
+}
+
+/// The same, where what went before makes the difference.
+fn change_what_was(on: &mut Inputs, name: &str) {
+    let down = || Some(Err(ProviderError::Transient { detail: "connection refused".to_owned() }));
+    match name {
+        "provider-not-ready" | "provider-not-ready-for-long" => {
+            on.look = None;
+            on.provider = Err(ProviderError::Config { detail: "there is no Secret azure-credentials".to_owned() });
+            on.previous.not_ready_since = (name == "provider-not-ready-for-long").then(|| ago(1));
+        }
+        "pending" => (on.look, on.previous.look) = (down(), None),
+        "not-observed-lately" => on.look = down(),
+        "observation-stale" => (on.look, on.previous.unobserved_since) = (down(), Some(ago(2))),
+        "upgrade-accepted" | "conversion-overdue" => {
+            let hours = if name == "upgrade-accepted" { 1 } else { 100 };
+            on.seen().acceptance = Acceptance::Accepted;
+            on.seen().benefits = vec![period(ago(hours))];
+            on.previous.accepted_since = Some(ago(hours));
+            on.record = Some(record(RecordState::Accepted, Outcome::Accepted, hours));
+        }
+        "verifying-upgrade" => on.record = Some(record(RecordState::Unknown, Outcome::Unknown, 0)),
+        "upgrade-unresolved" => on.record = Some(record(RecordState::Unresolved, Outcome::Unknown, 9)),
+        "retry-held" => {
+            on.record = Some(record(RecordState::Unresolved, Outcome::Unknown, 9));
+            on.approvals = vec![said(on, Said::Retry(1))];
+            on.allowance.last_hour = 10;
+        }
+        "upgrade-contradicted" => on.record = Some(record(RecordState::Confirmed, Outcome::Accepted, 9)),
+        "upgrade-rejected" => on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 0)),
+        _ => panic!("no situation is called {name}"),
+    }
+}
+
+fn offer(class: OfferClass) -> Offer {
+    Offer { class, native: "Foo_2031-01-01".to_owned() }
+}
