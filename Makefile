@@ -13,10 +13,14 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 	@cargo run --locked -- demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: control-plane tools ## run all tests, those against a real API server too
+test: control-plane tools gitops-programs ## run all tests, those against a real API server too
 	cargo test --locked --workspace
 	@$(MAKE) sdk-azure
 	@$(MAKE) sdk-aws
+
+.PHONY: gitops
+gitops: control-plane gitops-programs ## have Flux's controller work on a real API server with the operator, and kstatus judge every status
+	cargo test --locked --test gitops
 
 .PHONY: kills
 kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
@@ -62,6 +66,14 @@ control-plane: ## build etcd, kube-apiserver, kube-controller-manager and kubect
 .PHONY: tools
 tools: ## build Helm, kustomize, kubeconform and kube-score, once, for the tests of what is installed
 	@dir=$$(tests/tools/build.sh) && echo "Tools: $$dir"
+
+.PHONY: gitops-programs
+gitops-programs: ## build Flux's controller and kstatus, once, for the tests
+	@dir=$$(tests/gitops/programs/build.sh) && echo "Programs for GitOps: $$dir"
+
+.PHONY: testdata
+testdata: ## write the examples of statuses in tests/gitops/statuses anew
+	BLESS=1 cargo test --locked --lib operator::tests::the_files
 
 .PHONY: crds
 crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, from src/api/

@@ -5,7 +5,7 @@
 #
 # NAME is what the messages and the cache call them, WAYS_OUT what to do without Go. It prints the directory that holds the
 # programs, and nothing else on stdout. With --print-dir nothing is built: it is where they are, or would be.
-# What they are built from is all in the key of the cache: the scripts, each go.mod and go.sum, and the Go version.
+# What they are built from is all in the key of the cache: the scripts, what is written in Go, each go.mod and go.sum, and the Go version.
 set -euo pipefail
 
 say() { echo "$name: $*" >&2; }
@@ -45,7 +45,7 @@ provide() { # name, ways out
     [[ $go_version =~ go1\.([0-9]+) && ${BASH_REMATCH[1]} -ge 26 ]] ||
         fail "the Go that is installed is too old ($go_version). $ways_out"
 
-    key=$({ find . -name go.mod -o -name go.sum | LC_ALL=C sort | xargs cat "$library" build.sh; echo "$go_version"; } |
+    key=$({ find . -name '*.go' -o -name go.mod -o -name go.sum | LC_ALL=C sort | xargs cat "$library" build.sh; echo "$go_version"; } |
         sha256sum | cut -c1-16)
     dir=${XDG_CACHE_HOME:-$HOME/.cache}/payg-operator/$name/$key
     if $print_dir || [ -d "$dir" ]; then
