@@ -1,8 +1,15 @@
-//! At home in GitOps: what kstatus and Flux's rules make of every status.
+//! At home in GitOps: what kstatus and Flux's rules make of every status, and Flux's own controller on a real API server with
+//! the operator at work.
 //!
 //! The programs are built by `tests/gitops/programs/build.sh`.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
 mod examples;
+mod flux;
 mod programs;
+mod repository;
 mod statuses;
+mod tenants;
+#[path = "../e2e/world.rs"]
+#[allow(dead_code, reason = "the end-to-end tests need more of it")]
+mod world;

@@ -1,0 +1,188 @@
+//! Flux without a Git server: the example of `deploy/flux` as a repository of a test's own, each push of which is announced in
+//! the status of its GitRepository, and the real kustomize-controller that applies it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::StatusCode;
+use axum::routing::get;
+use jiff::Timestamp;
+use payg_test_support::Process;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
+
+use crate::programs;
+use crate::world::{World, condition, provider};
+
+static CONTROLLER: OnceCell<Process> = OnceCell::const_new();
+
+/// The kinds of Flux, and its controller.
+async fn start(world: &World) -> Process {
+    let crds = programs::DIRECTORY.join("crds");
+    world.stack.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).unwrap();
+    world.stack.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).unwrap();
+    let dir = world.stack.control_plane.dir();
+    let mut command = Command::new(programs::DIRECTORY.join("kustomize-controller"));
+    command.args(["--metrics-addr=127.0.0.1:0", "--health-addr=127.0.0.1:0", "--requeue-dependency=1s"]);
+    command.arg("--concurrent=40"); // one that waits keeps a worker busy
+    command.env("KUBECONFIG", world.stack.control_plane.admin_kubeconfig()).env("RUNTIME_NAMESPACE", "default");
+    command.env("HOME", dir);
+    Process::spawn("kustomize-controller", &command, &dir.join("logs/kustomize-controller.log")).unwrap()
+}
+
+type Served = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+
+/// The repository of the team whose namespace is that of `world`.
+pub(crate) struct Repository<'a> {
+    world: &'a World,
+    /// The files by path.
+    pub(crate) files: BTreeMap<String, String>,
+    served: Served,
+    url: String,
+    /// The last revision that was pushed.
+    revision: String,
+    pushes: usize,
+}
+
+impl<'a> Repository<'a> {
+    /// The example, with `accounts` in place of those of the example, and with the BillingProvider of this test. The platform
+    /// has applied its own part.
+    pub(crate) async fn new(world: &'a World, accounts: &[&str]) -> Self {
+        CONTROLLER.get_or_init(|| start(world)).await;
+        let mut files = BTreeMap::new();
+        for dir in ["team-a", "team-a-paid"] {
+            for file in fs::read_dir(example(dir)).unwrap().map(|entry| entry.unwrap().path()) {
+                let path = format!("{dir}/{}", file.file_name().unwrap().to_str().unwrap());
+                let mut text = fs::read_to_string(&file).unwrap();
+                for (number, account) in (1..).zip(accounts) {
+                    text = text.replace(&format!("6f1a3c1e-0000-4a00-9000-{number:012}"), account);
+                }
+                files.insert(path, text);
+            }
+        }
+        files.insert("team-a/billing-provider.yaml".to_owned(), provider("azure", "Broker").to_string());
+        let served = Served::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = Router::new().route("/{revision}", get(serve)).with_state(Arc::clone(&served));
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let repository = Self { world, files, served, url, revision: String::new(), pushes: 0 };
+        repository.platform("cluster/team-a.yaml");
+        repository
+    }
+
+    /// Applies a file of the example in the namespace of this test.
+    pub(crate) fn platform(&self, file: &str) {
+        let text = fs::read_to_string(example(file)).unwrap();
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        for mut object in objects.into_iter().filter(|object| object["kind"] != "Namespace") {
+            object["metadata"]["namespace"] = json!(self.world.namespace);
+            if object["kind"] == "Kustomization" {
+                object["spec"]["targetNamespace"] = json!(self.world.namespace);
+            }
+            if let Some(subjects) = object["subjects"].as_array_mut() {
+                subjects[0]["namespace"] = json!(self.world.namespace);
+            }
+            self.world.apply(&object);
+        }
+    }
+
+    /// Changes a file.
+    pub(crate) fn edit(&mut self, file: &str, from: &str, to: &str) {
+        let text = self.files.get_mut(file).unwrap();
+        assert!(text.contains(from), "{file} has no {from}");
+        *text = text.replace(from, to);
+    }
+
+    /// Announces what is in the files as a new revision.
+    pub(crate) fn push(&mut self) {
+        self.pushes += 1;
+        let dir = tempfile::tempdir().unwrap();
+        for (path, text) in &self.files {
+            let file = dir.path().join(path);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let packed = Command::new("tar").args(["-czf", "-", "-C"]).arg(dir.path()).arg(".").output().unwrap();
+        assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
+        let digest: String = Sha256::digest(&packed.stdout).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.revision = format!("main@sha1:{:040}", self.pushes);
+        let path = format!("{}.tgz", self.pushes);
+        self.served.lock().unwrap().insert(path.clone(), packed.stdout);
+        let generation =
+            &self.world.get("gitrepositories.source.toolkit.fluxcd.io", "accounts")["metadata"]["generation"];
+        let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap().to_string();
+        let status = json!({"status": {"observedGeneration": generation,
+            "conditions": [{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "stored",
+                "lastTransitionTime": now, "observedGeneration": generation}],
+            "artifact": {"url": format!("{}/{path}", self.url), "path": path, "revision": self.revision,
+                "digest": format!("sha256:{digest}"), "lastUpdateTime": now}}});
+        let patch = [
+            "patch",
+            "gitrepositories.source.toolkit.fluxcd.io",
+            "accounts",
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+        ];
+        self.world.kubectl(&[&patch[..], &[&status.to_string()]].concat()).unwrap();
+    }
+
+    /// The Kustomization called `name`.
+    pub(crate) fn kustomization(&self, name: &str) -> Value {
+        self.world.get("kustomizations.kustomize.toolkit.fluxcd.io", name)
+    }
+
+    /// Whether the Kustomization is ready, and with the last revision.
+    pub(crate) fn is_ready(&self, kustomization: &Value) -> bool {
+        let ready = condition(kustomization, "Ready");
+        ready["status"] == "True" && kustomization["status"]["lastAppliedRevision"] == self.revision.as_str()
+    }
+
+    /// Waits until the Kustomization called `name` is ready with the last revision.
+    pub(crate) async fn until_ready(&self, name: &str) -> Value {
+        self.until(name, "ready", |kustomization| self.is_ready(kustomization)).await
+    }
+
+    /// Waits until the Kustomization called `name` has failed with the last revision, and returns what it says.
+    pub(crate) async fn until_failed(&self, name: &str) -> String {
+        let failed = |kustomization: &Value| {
+            let attempted = kustomization["status"]["lastAttemptedRevision"] == self.revision.as_str();
+            attempted && condition(kustomization, "Ready")["status"] == "False"
+        };
+        let failed = self.until(name, "failed", failed).await;
+        condition(&failed, "Ready")["message"].as_str().unwrap().to_owned()
+    }
+
+    async fn until(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let found = async || Some(self.kustomization(name)).filter(|kustomization| is_so(kustomization));
+        let found = self.world.eventually(100, found).await;
+        found.unwrap_or_else(|| {
+            let log = CONTROLLER.get().unwrap().log_tail(20);
+            panic!("{name} is never {what} with {}: {:#}\n{log}", self.revision, self.kustomization(name)["status"])
+        })
+    }
+}
+
+/// The controller would bring back what `World` deletes.
+impl Drop for Repository<'_> {
+    fn drop(&mut self) {
+        let all = ["delete", "kustomizations.kustomize.toolkit.fluxcd.io", "--all", "--wait=false"];
+        let _ = self.world.kubectl(&all);
+    }
+}
+
+fn example(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/flux").join(path)
+}
+
+async fn serve(State(served): State<Served>, UrlPath(path): UrlPath<String>) -> Result<Vec<u8>, StatusCode> {
+    served.lock().unwrap().get(&path).cloned().ok_or(StatusCode::NOT_FOUND)
+}
