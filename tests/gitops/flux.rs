@@ -61,9 +61,9 @@ async fn what_a_person_says_survives_reconciliation() {
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "payg-approver"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]}),
     );
-    let mut word = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": "stop"},
+    let mut decision = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": "stop"},
         "spec": {"subscriptionName": "sandbox", "transitionHash": hash, "decision": "Deny", "approver": "jane", "reason": "wait"}});
-    world.create_as("jane", &word).unwrap();
+    world.create_as("jane", &decision).unwrap();
     world.until("sandbox", "UpgradeDenied").await;
 
     // What is pushed is applied anew, and so is what is the same.
@@ -75,10 +75,10 @@ async fn what_a_person_says_survives_reconciliation() {
     assert_eq!(world.get("upgradeapprovals.payg-operator.io", "stop")["spec"]["decision"], "Deny");
 
     world.kubectl(&["delete", "upgradeapprovals.payg-operator.io", "stop"]).unwrap();
-    word["metadata"]["name"] = json!("go");
-    word["spec"]["decision"] = json!("Approve");
-    word["spec"]["expireTime"] = json!((Timestamp::now() + SignedDuration::from_hours(1)).to_string());
-    world.create_as("jane", &word).unwrap();
+    decision["metadata"]["name"] = json!("go");
+    decision["spec"]["decision"] = json!("Approve");
+    decision["spec"]["expireTime"] = json!((Timestamp::now() + SignedDuration::from_hours(1)).to_string());
+    world.create_as("jane", &decision).unwrap();
     world.until("sandbox", "UpgradeAccepted").await;
     assert_eq!(world.ledger(&account).await.len(), 1);
 }

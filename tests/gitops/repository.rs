@@ -24,7 +24,7 @@ use crate::world::{World, condition, provider};
 static CONTROLLER: OnceCell<Process> = OnceCell::const_new();
 
 /// The kinds of Flux, and its controller.
-async fn start(world: &World) -> Process {
+fn start(world: &World) -> Process {
     let crds = programs::DIRECTORY.join("crds");
     world.stack.kubectl(&["apply", "--server-side", "-f", crds.to_str().unwrap()]).unwrap();
     world.stack.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).unwrap();
@@ -55,7 +55,7 @@ impl<'a> Repository<'a> {
     /// The example, with `accounts` in place of those of the example, and with the BillingProvider of this test. The platform
     /// has applied its own part.
     pub(crate) async fn new(world: &'a World, accounts: &[&str]) -> Self {
-        CONTROLLER.get_or_init(|| start(world)).await;
+        CONTROLLER.get_or_init(async || start(world)).await;
         let mut files = BTreeMap::new();
         for dir in ["team-a", "team-a-paid"] {
             for file in fs::read_dir(example(dir)).unwrap().map(|entry| entry.unwrap().path()) {
@@ -112,7 +112,9 @@ impl<'a> Repository<'a> {
         }
         let packed = Command::new("tar").args(["-czf", "-", "-C"]).arg(dir.path()).arg(".").output().unwrap();
         assert!(packed.status.success(), "{}", String::from_utf8_lossy(&packed.stderr));
-        let digest: String = Sha256::digest(&packed.stdout).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = Sha256::digest(&packed.stdout)
+            .iter()
+            .fold("sha256:".to_owned(), |digest, byte| format!("{digest}{byte:02x}"));
         self.revision = format!("main@sha1:{:040}", self.pushes);
         let path = format!("{}.tgz", self.pushes);
         self.served.lock().unwrap().insert(path.clone(), packed.stdout);
@@ -123,8 +125,8 @@ impl<'a> Repository<'a> {
             "conditions": [{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "stored",
                 "lastTransitionTime": now, "observedGeneration": generation}],
             "artifact": {"url": format!("{}/{path}", self.url), "path": path, "revision": self.revision,
-                "digest": format!("sha256:{digest}"), "lastUpdateTime": now}}});
-        let patch = [
+                "digest": digest, "lastUpdateTime": now}}});
+        let announce = [
             "patch",
             "gitrepositories.source.toolkit.fluxcd.io",
             "accounts",
@@ -132,7 +134,7 @@ impl<'a> Repository<'a> {
             "--type=merge",
             "-p",
         ];
-        self.world.kubectl(&[&patch[..], &[&status.to_string()]].concat()).unwrap();
+        self.world.kubectl(&[&announce[..], &[&status.to_string()]].concat()).unwrap();
     }
 
     /// The Kustomization called `name`.

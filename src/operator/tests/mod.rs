@@ -39,7 +39,8 @@ fn after(
     let wall = inputs.now.wall;
     let next_check = report::next_check(decision.next, wall, BillingClock::real());
     let record = inputs.record.as_ref();
-    render::status(decision, Context { before, generation, record, next_check, billing: inputs.now.billing, wall })
+    let billing = inputs.now.billing;
+    render::status(decision, Context { before, generation, record, asks: None, next_check, billing, wall })
 }
 
 /// As the API server stores what has no status yet.
