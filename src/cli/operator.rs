@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::operator::{self, Config, Settings};
+use crate::operator::{self, Config, Hooks, Settings};
 use crate::providers::{aws, azure};
 
 use super::Error;
@@ -26,6 +26,12 @@ pub struct Args {
     /// Where /healthz, /readyz and /metrics are served
     #[arg(long, default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+    /// Where budget alerts and events of the clouds are taken (docs/hooks.md); nowhere unless given
+    #[arg(long, requires = "hooks_token_file")]
+    hooks_listen: Option<SocketAddr>,
+    /// A file with what whoever sends them must know
+    #[arg(long, requires = "hooks_listen")]
+    hooks_token_file: Option<PathBuf>,
     /// How many accounts are looked at at once
     #[arg(long, default_value_t = 8)]
     workers: usize,
@@ -77,6 +83,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         namespace: args.namespace,
         pod_name: args.pod_name,
         listen: args.listen,
+        hooks: args.hooks_listen.zip(args.hooks_token_file).map(|(listen, token_file)| Hooks { listen, token_file }),
         workers: args.workers,
         settings: Settings {
             dry_run: args.dry_run,

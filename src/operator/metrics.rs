@@ -26,6 +26,7 @@ pub struct Metrics {
     reads: Family<ByReason, Counter>,
     surveys: Family<ByReason, Counter>,
     attempts: Family<ByOutcome, Counter>,
+    deliveries: Family<ByOutcome, Counter>,
     unwatched: Gauge,
     unwatched_names: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -45,6 +46,11 @@ impl Metrics {
         registry.register("account_reads", "Looks at accounts, by what came of them", metrics.reads.clone());
         registry.register("surveys", "Checks of credentials, by what came of them", metrics.surveys.clone());
         registry.register("upgrade_attempts", "Upgrades that were requested, by outcome", metrics.attempts.clone());
+        registry.register(
+            "hook_deliveries",
+            "What clouds sent to the webhooks, by what came of it",
+            metrics.deliveries.clone(),
+        );
         registry.register(
             "unwatched_records",
             "Upgrade records without a known outcome whose account nobody can see",
@@ -71,6 +77,11 @@ impl Metrics {
     /// Counts a request for an upgrade.
     pub fn attempt(&self, outcome: &'static str) {
         self.attempts.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// Counts what was sent to a webhook.
+    pub fn delivery(&self, outcome: &'static str) {
+        self.deliveries.get_or_create(&ByOutcome { outcome }).inc();
     }
 
     /// Remembers whether nobody can see the account of the record called `name`.

@@ -3,6 +3,7 @@
 
 mod credentials;
 pub mod entry;
+mod hooks;
 mod index;
 mod ledger;
 mod metrics;
@@ -34,6 +35,7 @@ use crate::runtime::ObjectKey;
 use crate::runtime::events::Events;
 use crate::runtime::queue::{Next, Queue};
 
+pub use self::hooks::Endpoint as Hooks;
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::run::{Config, Error, run};

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use super::index::Index;
 use super::ledger::Ledger;
 use super::metrics::Metrics;
 use super::providers::Providers;
-use super::{Operator, Settings, watches};
+use super::{Operator, Settings, hooks, watches};
 
 /// How the process is to run.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Config {
     pub pod_name: String,
     /// Where health and metrics are served.
     pub listen: SocketAddr,
+    /// Where clouds may send what they notice, if anywhere.
+    pub hooks: Option<hooks::Endpoint>,
     /// How many passes run at once.
     pub workers: usize,
     /// How to work.
@@ -56,9 +59,12 @@ pub enum Error {
     /// The cluster cannot be reached.
     #[error(transparent)]
     Client(#[from] client::Error),
-    /// Health and metrics cannot be served.
+    /// Health and metrics, or webhooks, cannot be served.
     #[error(transparent)]
     Http(#[from] http::Error),
+    /// Webhooks would be open to everybody.
+    #[error(transparent)]
+    Hooks(#[from] hooks::TokenError),
     /// Signals cannot be heard.
     #[error(transparent)]
     Signal(#[from] SignalError),
@@ -133,6 +139,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let user_agent = concat!("payg-operator/", env!("CARGO_PKG_VERSION"));
     let client = client::connect(config.kubeconfig.as_deref(), user_agent).await?;
     let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
+    let aws = clouds.1.clone();
     let mut registry = Registry::with_prefix("payg_operator");
     let Parts { operator, watched, metrics: engine_metrics } =
         assemble(&client, clouds, config.ambient_identity_namespaces, config.settings, &config.pod_name, &mut registry);
@@ -141,7 +148,13 @@ pub async fn run(config: Config) -> Result<(), Error> {
     watches::start(&operator, &watched, &mut tasks, Ok);
     let listener = http::bind(config.listen).await?;
     let probes = http::Probes { registry: Arc::new(registry), watches: watched.clone(), pulse: pulse.clone() };
-    tasks.spawn("http", http::serve(listener, probes));
+    tasks.spawn("http", http::serve(listener, http::probes(probes)));
+    let leads = Arc::new(AtomicBool::new(false));
+    if let Some(endpoint) = config.hooks {
+        let listener = http::bind(endpoint.listen).await?;
+        let taking = hooks::Hooks::new(Arc::clone(&operator), aws, endpoint.token_file, Arc::clone(&leads)).await?;
+        tasks.spawn("hooks", http::serve(listener, hooks::router(taking)));
+    }
     info!(version = env!("CARGO_PKG_VERSION"), dry_run = config.settings.dry_run, "started");
 
     let candidate = Candidate::new(client, &config.namespace, NAME, &config.pod_name, &engine_metrics);
@@ -154,6 +167,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         ended = tasks.next_ended() => return Err(unexpected(ended)),
         () = shutdown.cancelled() => return Ok(()),
     };
+    leads.store(true, Ordering::Relaxed); // if it ends, so does this process
     let pass = move |work| {
         let operator = Arc::clone(&operator);
         async move { operator.pass(work).await }

@@ -77,7 +77,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
 }
 
 /// Somebody asks for a look at the account of the Subscription at `key`.
-fn bring_forward(operator: &Operator, key: ObjectKey) {
+pub(super) fn bring_forward(operator: &Operator, key: ObjectKey) {
     let pause = operator.index().bring_forward(&key, clock::wall());
     let work = Work::Subscription(key);
     if pause.is_zero() {

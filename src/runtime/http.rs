@@ -1,4 +1,4 @@
-//! What the kubelet and Prometheus ask: is it alive, is it ready, what are its numbers.
+//! What is served over HTTP, and what the kubelet and Prometheus ask: is it alive, is it ready, what are its numbers.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -16,11 +16,11 @@ use super::{watch::Watches, workers::Pulse};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Why the probes are not served.
+/// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
-    #[error("cannot serve health and metrics on {address}: {source}; choose another address or port")]
+    #[error("cannot listen on {address}: {source}; choose another address or port")]
     Bind {
         /// The address.
         address: SocketAddr,
@@ -28,7 +28,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server ended.
-    #[error("serving health and metrics failed: {0}")]
+    #[error("serving HTTP failed: {0}")]
     Serve(io::Error),
 }
 
@@ -49,12 +49,13 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics` for ever.
-pub async fn serve(listener: TcpListener, probes: Probes) -> Result<(), Error> {
-    axum::serve(listener, router(probes)).await.map_err(Error::Serve)
+/// Serves what the router has, for ever.
+pub async fn serve(listener: TcpListener, router: Router) -> Result<(), Error> {
+    axum::serve(listener, router).await.map_err(Error::Serve)
 }
 
-fn router(probes: Probes) -> Router {
+/// `/healthz`, `/readyz` and `/metrics`.
+pub fn probes(probes: Probes) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -108,7 +109,7 @@ mod tests {
         watch::Event,
     };
 
-    fn probes() -> Probes {
+    fn empty() -> Probes {
         let mut registry = Registry::with_prefix("test");
         let metrics = Metrics::register(&mut registry);
         let queue = Arc::new(Queue::new(Duration::ZERO));
@@ -121,7 +122,7 @@ mod tests {
 
     async fn ask(probes: &Probes, path: &str) -> (u16, String) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = router(probes.clone()).oneshot(request).await.unwrap();
+        let response = super::probes(probes.clone()).oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -129,7 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn is_ready_when_nothing_is_missing() {
-        let probes = probes();
+        let probes = empty();
         assert_eq!(ask(&probes, "/readyz").await, (200, "ok\n".to_owned()));
         let api = Api::all(Client::new(Router::new(), "default"));
         drop(probes.watches.watch("configmaps", api, |_: Event<ConfigMap>| ()));
@@ -140,7 +141,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_metrics_are_open_metrics() {
-        let probes = probes();
+        let probes = empty();
         let api = Api::all(Client::new(Router::new(), "default"));
         drop(probes.watches.watch("configmaps", api, |_: Event<ConfigMap>| ()));
         tokio::time::advance(Duration::from_secs(3)).await;

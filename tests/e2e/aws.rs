@@ -22,7 +22,7 @@ pub(crate) struct Account<'a> {
 
 impl<'a> Account<'a> {
     /// One on the Free plan that differs from the default by `settings`; its key may do what is in `allow`.
-    async fn new(world: &'a World, name: &'static str, settings: Value, allow: &[&str]) -> Self {
+    pub(crate) async fn new(world: &'a World, name: &'static str, settings: Value, allow: &[&str]) -> Self {
         let id = world.aws_account(settings).await;
         let account = Self { world, id, name };
         account.allow(allow).await;
@@ -44,7 +44,7 @@ impl<'a> Account<'a> {
         self.world.stack.simulator.post("clients", &user).await.unwrap();
     }
 
-    fn subscribe(&self, upgrade: Value) {
+    pub(crate) fn subscribe(&self, upgrade: Value) {
         self.world.apply(&self.subscription(upgrade));
     }
 
@@ -53,7 +53,7 @@ impl<'a> Account<'a> {
             "spec": {"providerName": self.name, "account": {"aws": {"accountId": self.id}}, "offer": "PayAsYouGo", "upgrade": upgrade}})
     }
 
-    async fn until(&self, reason: &str) -> Value {
+    pub(crate) async fn until(&self, reason: &str) -> Value {
         self.world.until(self.name, reason).await
     }
 

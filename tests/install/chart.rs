@@ -24,6 +24,10 @@ const FLAGS: [(&str, &str); 11] = [
 /// By values elsewhere.
 const LOG: (&str, &str) = ("operator.logFormat=text", "--log-format=text");
 const ANCHOR: (&str, &str) = ("trustAnchor.configMapName=anchors", "--trust-anchor=/etc/payg-operator/trust/ca.crt");
+const HOOKS: [(&str, &str); 2] = [
+    ("hooks.listen=[::]:9091", "--hooks-listen=[::]:9091"),
+    ("hooks.secretName=hooks", "--hooks-token-file=/etc/payg-operator/hooks/token"),
+];
 /// What no value sets: the pod has no kubeconfig, its namespace and name come from Kubernetes, and the billing clock is in
 /// builds with the simulator only.
 const ELSEWHERE: [&str; 6] =
@@ -40,12 +44,13 @@ fn args(container: &Value) -> Vec<String> {
 
 #[test]
 fn every_flag_is_a_value_and_the_program_takes_it() {
-    let (values, flags): (Vec<_>, Vec<_>) = FLAGS.into_iter().chain([LOG, ANCHOR]).unzip();
+    let (values, flags): (Vec<_>, Vec<_>) = FLAGS.into_iter().chain([LOG, ANCHOR]).chain(HOOKS).unzip();
     let container = container(&values);
     let rendered = args(&container);
     let wanted: BTreeSet<_> = flags.into_iter().chain(["operator"]).map(str::to_owned).collect();
     assert_eq!(rendered.iter().cloned().collect::<BTreeSet<_>>(), wanted);
-    assert_eq!(container["ports"][0]["containerPort"], 9090);
+    let ports: Vec<_> = container["ports"].as_array().unwrap().iter().map(|port| &port["containerPort"]).collect();
+    assert_eq!(ports, [9090, 9091]);
 
     // All that `--help` lists, but for what is set elsewhere.
     let payg = env!("CARGO_BIN_EXE_payg");
@@ -113,6 +118,8 @@ fn bad_values_are_refused() {
         ("networkPolicy.enabled=1", "want boolean"),
         ("serviceMonitor.interval=often", "does not match pattern"),
         ("trustAnchor.key=../ca.crt", "does not match pattern"),
+        ("hooks.token=s3cr3t", "'token' not allowed"),
+        ("hooks.listen=8081", "want string"),
     ] {
         let refusal = template(&[IMAGE, value]).expect_err(value);
         assert!(refusal.contains("don't meet the specifications of the schema"), "{value}: {refusal}");
@@ -156,6 +163,23 @@ fn the_definitions_are_those_of_the_kinds_and_are_kept() {
     let without = objects(&template(&[IMAGE, "crds.install=false"]).unwrap());
     assert!(without.iter().all(|object| object["kind"] != "CustomResourceDefinition"));
     assert_eq!(without.len() + generated.len(), rendered.len());
+}
+
+/// Without the Secret nothing is taken, and nothing leads there.
+#[test]
+fn webhooks_are_open_only_where_there_is_a_token() {
+    let rendered = |values: &[&str]| objects(&template(&[&[IMAGE], values].concat()).unwrap());
+    let closed = rendered(&["networkPolicy.hooksFrom[0].podSelector.matchLabels.app=ingress"]);
+    assert!(!serde_json::to_string(&closed).unwrap().contains("hooks"), "{closed:#?}");
+
+    let open = rendered(&["hooks.secretName=hooks", "networkPolicy.hooksFrom[0].podSelector.matchLabels.app=ingress"]);
+    let pod = &only(&open, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["volumes"][0]["secret"]["secretName"], "hooks");
+    assert_eq!(pod["containers"][0]["volumeMounts"][0]["readOnly"], true);
+    assert_eq!(only(&open, "Service")["spec"]["ports"][1]["targetPort"], "hooks");
+    let ingress = &only(&open, "NetworkPolicy")["spec"]["ingress"];
+    assert_eq!(ingress[1]["from"][0]["podSelector"]["matchLabels"]["app"], "ingress");
+    assert!(ingress[0]["from"].is_null());
 }
 
 /// Where nobody may use the machine's identity, the network does not lead to it.

@@ -34,6 +34,14 @@ app.kubernetes.io/name: payg-operator
 {{- if .Values.trustAnchor.configMapName }}
 - {{ printf "--trust-anchor=/etc/payg-operator/trust/%s" .Values.trustAnchor.key | quote }}
 {{- end }}
+{{- if .Values.hooks.secretName }}
+- {{ printf "--hooks-listen=%s" .Values.hooks.listen | quote }}
+- --hooks-token-file=/etc/payg-operator/hooks/token
+{{- end }}
+{{- end }}
+
+{{- define "payg.hooksPort" -}}
+{{- regexFind "[0-9]+$" .Values.hooks.listen -}}
 {{- end }}
 
 {{- define "payg.port" -}}

@@ -3,6 +3,7 @@
 
 mod connector;
 mod failure;
+pub mod hook;
 mod interpret;
 mod keys;
 mod look;

@@ -45,9 +45,9 @@ pub struct Settings {
 /// The settings and the HTTP clients that are made of them: one per purpose, built once, shared by all accounts.
 #[derive(Clone, Debug)]
 pub struct Connections {
-    endpoint: Option<Url>,
+    pub(super) endpoint: Option<Url>,
     /// For credentials and reads.
-    reads: reqwest::Client,
+    pub(super) reads: reqwest::Client,
     /// For the agent of EKS on the operator's own machine, which speaks plain HTTP.
     agent: reqwest::Client,
     /// For upgrades.

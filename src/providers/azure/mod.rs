@@ -7,6 +7,7 @@ mod assertion;
 mod broker;
 mod certificate;
 mod credit;
+pub mod hook;
 mod http;
 mod imds;
 mod interpret;

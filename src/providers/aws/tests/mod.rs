@@ -1,5 +1,6 @@
 //! The provider against a server of its own that answers byte by byte what a test tells it to.
 
+mod hooks;
 mod identity;
 mod interpret;
 mod properties;
@@ -87,9 +88,13 @@ async fn upgrading(answer: Reply) -> Server {
     server(move |_, called| (called == "UpgradeAccountPlan").then(|| answer.clone())).await
 }
 
-fn aws(server: &Server, credential: Credential) -> Aws {
+fn connections(server: &Server) -> Connections {
     let trust_anchor_pem = Some(server.certificate.clone().into_bytes());
-    Aws::new(&Connections::new(Settings { endpoint: Some(server.url("/")), trust_anchor_pem }).unwrap(), credential)
+    Connections::new(Settings { endpoint: Some(server.url("/")), trust_anchor_pem }).unwrap()
+}
+
+fn aws(server: &Server, credential: Credential) -> Aws {
+    Aws::new(&connections(server), credential)
 }
 
 fn by_key() -> Credential {

@@ -1,0 +1,148 @@
+//! What Azure sends to a webhook: alerts of a budget, by an action group, in the common schema or in the one before it; and
+//! events of Event Grid, in its own schema or as CloudEvents. None of it proves anything: amounts are localized texts, come
+//! hours late and leave credits out, so nothing but whose they are is read.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::core::account::AccountId;
+
+/// What was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Something may have happened to these accounts.
+    Hint(Vec<AccountId>),
+    /// Event Grid sends its events only to who gives this code back.
+    /// <https://learn.microsoft.com/en-us/azure/event-grid/end-point-validation-event-grid-events-schema>
+    Validation(String),
+}
+
+/// The schemas of an action group's webhook.
+/// <https://learn.microsoft.com/en-us/azure/azure-monitor/alerts/alerts-payload-samples>
+const COMMON: &str = "azureMonitorCommonAlertSchema";
+const BUDGET: &str = "AIP Budget Notification";
+const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
+
+/// What `body` says, if it is one of these.
+pub fn read(body: &[u8]) -> Option<Delivery> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    if let Value::Array(events) = &body {
+        return of_event_grid(events);
+    }
+    let data = &body["data"];
+    match body["schemaId"].as_str() {
+        Some(BUDGET) => Some(hint([&data["SubscriptionId"]])),
+        Some(COMMON) if data["essentials"]["monitoringService"] == "CostAlerts" => {
+            let alert = &data["alertContext"]["AlertData"];
+            Some(hint([&alert["BudgetId"], &alert["Scope"]]))
+        }
+        None if body["specversion"].is_string() => Some(hint(named_in(&body))),
+        _ => None,
+    }
+}
+
+fn of_event_grid(events: &[Value]) -> Option<Delivery> {
+    let is_event = |event: &Value| event["eventType"].is_string();
+    if events.is_empty() || !events.iter().all(is_event) {
+        return None;
+    }
+    match events.iter().find(|event| event["eventType"] == VALIDATION) {
+        Some(event) => event["data"]["validationCode"].as_str().map(|code| Delivery::Validation(code.to_owned())),
+        None => Some(hint(events.iter().flat_map(named_in))),
+    }
+}
+
+/// Where an event names its Azure subscription.
+fn named_in(event: &Value) -> [&Value; 4] {
+    [&event["topic"], &event["source"], &event["subject"], &event["data"]["subscriptionId"]]
+}
+
+fn hint<'a>(named: impl IntoIterator<Item = &'a Value>) -> Delivery {
+    let mut accounts: Vec<_> = named.into_iter().filter_map(account).collect();
+    accounts.sort();
+    accounts.dedup();
+    Delivery::Hint(accounts)
+}
+
+/// The Azure subscription that an id, or the path of a resource, names.
+fn account(value: &Value) -> Option<AccountId> {
+    const PREFIX: &str = "/subscriptions/";
+    let text = value.as_str()?;
+    let path =
+        text.get(..PREFIX.len()).filter(|start| start.eq_ignore_ascii_case(PREFIX)).and(text.get(PREFIX.len()..));
+    let id = path.unwrap_or(text).split('/').next()?;
+    Uuid::try_parse(id).ok().map(AccountId::Azure)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "6f1a0000-0000-4a00-9000-000000000001";
+
+    fn told(body: &Value) -> Option<Delivery> {
+        read(body.to_string().as_bytes())
+    }
+
+    fn of_account() -> Delivery {
+        Delivery::Hint(vec![AccountId::Azure(ID.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_budget_alert_names_its_account_in_both_schemas() {
+        let data = json!({"SubscriptionName": "Free Trial", "SubscriptionId": ID, "SpendingAmount": "180,50",
+            "Budget": "200", "Unit": "EUR", "BudgetName": "trial-credit", "NotificationThresholdAmount": "180"});
+        assert_eq!(told(&json!({"schemaId": "AIP Budget Notification", "data": data})), Some(of_account()));
+
+        let essentials = json!({"monitoringService": "CostAlerts", "firedDateTime": "2026-01-28T08:14:32Z",
+            "alertRule": null, "severity": null, "configurationItems": ["budgets"]});
+        let budget = format!("/subscriptions/{}/providers/Microsoft.Consumption/budgets/trial", ID.to_uppercase());
+        let alert = json!({"Scope": format!("/subscriptions/{ID}/"), "BudgetId": budget, "SpentAmount": "180,50 €"});
+        let context = json!({"AlertCategory": "budgets", "AlertData": alert});
+        let data = json!({"essentials": essentials, "alertContext": context});
+        assert_eq!(told(&json!({"schemaId": "azureMonitorCommonAlertSchema", "data": data})), Some(of_account()));
+    }
+
+    #[test]
+    fn an_event_names_its_account_in_both_schemas() {
+        let data = json!({"operationName": "Microsoft.Subscription/enable/action", "subscriptionId": ID});
+        let path = format!("/subscriptions/{ID}");
+        let event = json!({"eventType": "Microsoft.Resources.ResourceActionSuccess", "topic": path, "data": data});
+        assert_eq!(told(&json!([event, event])), Some(of_account()));
+        let event = json!({"specversion": "1.0", "type": "Microsoft.Resources.ResourceActionSuccess", "source": path});
+        assert_eq!(told(&event), Some(of_account()));
+    }
+
+    #[test]
+    fn event_grid_is_given_its_code() {
+        let data =
+            json!({"validationCode": "512d38b6-c7b8-40c8-89fe-f46f9e9622b6", "validationUrl": "https://x.example"});
+        let event = json!({"eventType": VALIDATION, "topic": format!("/subscriptions/{ID}"), "data": data});
+        let code = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6".to_owned();
+        assert_eq!(told(&json!([event])), Some(Delivery::Validation(code)));
+        assert_eq!(told(&json!([{"eventType": VALIDATION, "data": {}}])), None);
+    }
+
+    #[test]
+    fn what_names_no_account_is_a_hint_at_none() {
+        let nobody = Some(Delivery::Hint(Vec::new()));
+        for id in ["", "trial", "/subscriptions/", "/subscriptions/trial/x", "/sübscriptions/"] {
+            let data = json!({"SubscriptionId": id});
+            assert_eq!(told(&json!({"schemaId": "AIP Budget Notification", "data": data})), nobody, "{id}");
+        }
+        assert_eq!(told(&json!([{"eventType": "New", "data": [1]}])), nobody);
+    }
+
+    #[test]
+    fn nothing_else_is_understood() {
+        let metric = json!({"schemaId": "azureMonitorCommonAlertSchema",
+            "data": {"essentials": {"monitoringService": "Platform", "alertTargetIDs": [format!("/subscriptions/{ID}")]}}});
+        for body in [json!(null), json!([]), json!([1]), json!({}), json!({"data": {"SubscriptionId": ID}}), metric] {
+            assert_eq!(told(&body), None, "{body}");
+        }
+        assert_eq!(read(b""), None);
+        assert_eq!(read(&b"[".repeat(100_000)), None);
+    }
+}
