@@ -7,6 +7,7 @@ mod aws;
 mod aws_identities;
 mod bad_input;
 mod commands;
+mod drift;
 mod hooks;
 mod identities;
 mod lives;
