@@ -138,7 +138,7 @@ async fn deliver(world: &World, request: &Request<Vec<u8>>) -> Response<FakeBody
     }
     let answer = unskewed(async { world.api.handle(request) }).await;
     if is_write {
-        witness::is_done(world, request);
+        witness::is_done(world, request, &answer);
     }
     answer
 }

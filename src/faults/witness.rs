@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use jiff::Timestamp;
+use payg_test_support::fake_api::Body as FakeBody;
 use serde_json::Value;
 
 use super::workload::{Begin, Cloud, NAME, OTHER_TEAM, SECRET, Workload};
 use super::world::{Life, World};
 use crate::clock;
+use crate::operator::tests::flux;
 use crate::providers::wire::Lost;
 
 /// By how much the clocks of two replicas differ in a run.
@@ -266,8 +268,17 @@ pub(super) fn sets_out(world: &World, life: Life, request: &Request<Vec<u8>>) {
     }
 }
 
-/// A write has been done: no attempt may be missing now.
-pub(super) fn is_done(world: &World, request: &Request<Vec<u8>>) {
+/// A write has been done: no attempt may be missing now, and no status may say what tools read wrong.
+pub(super) fn is_done(world: &World, request: &Request<Vec<u8>>, answer: &Response<FakeBody>) {
+    if let Some(body) = answer.body().whole().filter(|_| answer.status().is_success())
+        && let Ok(written) = serde_json::from_slice::<Value>(body)
+        && ["Subscription", "BillingProvider"].iter().any(|kind| written["kind"] == *kind)
+    {
+        for rule in flux::broken(&written) {
+            let status = &written["status"];
+            world.state().witness.violation(format!("a status breaks Flux's rule {rule}: {status}"));
+        }
+    }
     if request.uri().path().contains("/upgraderecords") {
         let record = world.workload.record(&world.api).unwrap_or_default();
         let now = intents(&record);

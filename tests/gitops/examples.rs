@@ -1,12 +1,17 @@
-//! The statuses in `statuses/`: one for each verdict, as the operator writes it.
+//! The statuses in `deploy/argocd`: one for each verdict, as the operator writes it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-/// What a file must be to kstatus.
-pub(crate) type Expected = BTreeMap<String, BTreeMap<String, String>>;
+/// `deploy/argocd`.
+pub(crate) fn argocd() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/argocd"))
+}
+
+/// What a file must be to kstatus and to Argo CD.
+pub(crate) type Expected = BTreeMap<String, BTreeMap<String, [String; 2]>>;
 
 pub(crate) fn expected() -> Expected {
     serde_saphyr::from_str(include_str!("expected.yaml")).unwrap()
@@ -16,7 +21,7 @@ pub(crate) fn expected() -> Expected {
 pub(crate) fn examples() -> BTreeMap<(String, String), Value> {
     let mut examples = BTreeMap::new();
     for kind in expected().into_keys() {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gitops/statuses").join(&kind);
+        let dir = argocd().join("resource_customizations/payg-operator.io").join(&kind).join("testdata");
         for file in std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
             let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
             let example = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();

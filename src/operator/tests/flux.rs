@@ -1,5 +1,5 @@
 //! Flux's rules for conditions, FAIL0001 to FAIL0011 of `fluxcd/pkg/runtime/conditions/check`, in a form that runs millions of
-//! times. Flux's own run over the files of `tests/gitops/statuses/`.
+//! times. Flux's own run over the files of `deploy/argocd` in `tests/gitops/`.
 
 use serde_json::Value;
 

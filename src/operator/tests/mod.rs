@@ -1,5 +1,5 @@
-//! The statuses that the operator writes, as other tools read them: a file for each verdict in `tests/gitops/statuses/`, which
-//! kstatus and Flux themselves judge there, and Flux's rules over all that can be decided.
+//! The statuses that the operator writes, as other tools read them: a file for each verdict in `deploy/argocd`, which kstatus,
+//! Flux and Argo CD themselves judge in `tests/gitops/`, and Flux's rules over all that can be decided.
 
 pub(crate) mod flux;
 mod providers;
@@ -26,8 +26,10 @@ use crate::core::tests::properties::any_inputs;
 
 /// The generation of the examples' specs. The one before is what an operator has seen that is behind.
 const GENERATION: i64 = 2;
-/// Where the examples are stored.
-const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gitops/statuses");
+/// Where Argo CD's own repository would have the files.
+const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/argocd/resource_customizations/payg-operator.io");
+/// What tools must make of them.
+const EXPECTED: &str = include_str!("../../../tests/gitops/expected.yaml");
 
 /// The status after `decision`, as the pass writes it.
 fn after(
@@ -114,21 +116,51 @@ fn check(file: &Path, text: &str) {
     assert_eq!(stored, text, "{} is not what the operator writes: run `make testdata`", file.display());
 }
 
-/// The files of `kind` are the examples, and no others.
+fn yaml(value: &Value) -> String {
+    serde_saphyr::to_string(value).unwrap()
+}
+
+/// The files of `kind` are the examples, and no others. The health that Argo CD is to tell is the one expected, with a message.
 fn check_all(kind: &str, examples: &BTreeMap<String, Value>) {
     let dir = Path::new(FILES).join(kind);
+    let expected: BTreeMap<String, BTreeMap<String, [String; 2]>> = serde_saphyr::from_str(EXPECTED).unwrap();
+    let mut tests = Vec::new();
     for (name, example) in examples {
-        check(&dir.join(format!("{name}.yaml")), &serde_saphyr::to_string(example).unwrap());
+        let path = format!("testdata/{name}.yaml");
+        check(&dir.join(&path), &yaml(example));
+        let Some([_, health]) = expected[kind].get(name) else { panic!("nothing is expected of {name}") };
+        let health = json!({"status": health, "message": health_message(kind, example)});
+        tests.push(json!({"inputPath": path, "healthStatus": health}));
     }
-    let stored = std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().path());
+    check(&dir.join("health_test.yaml"), &yaml(&json!({"tests": tests})));
+    let stored = std::fs::read_dir(dir.join("testdata")).unwrap().map(|file| file.unwrap().path());
     let mut stored: Vec<_> = stored.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     stored.sort();
     assert!(stored.iter().eq(examples.keys()), "files that no example is of, in {}: {stored:?}", dir.display());
 }
 
+fn health_message(kind: &str, example: &Value) -> String {
+    let status = &example["status"];
+    if kind == "BillingProvider" && status["observedGeneration"] != GENERATION {
+        return "Waiting for payg-operator to try the credentials".to_owned();
+    }
+    if !status["conditions"].is_array() {
+        return "Waiting for payg-operator to look at the Subscription".to_owned();
+    }
+    if status["observedGeneration"] != GENERATION {
+        return "Waiting for payg-operator to look at the Subscription as it is now".to_owned();
+    }
+    let ready = status["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == "Ready");
+    ready.unwrap()["message"].as_str().unwrap().to_owned()
+}
+
 #[test]
 fn the_files_of_subscriptions_are_what_the_operator_writes() {
-    check_all("Subscription", &subscriptions());
+    let examples = subscriptions();
+    check_all("Subscription", &examples);
+    let mut reconciled = examples["waiting-for-exhaustion"].clone();
+    reconciled["metadata"]["annotations"] = json!({"payg-operator.io/requested-at": "0001-01-01T00:00:00Z"});
+    check(&Path::new(FILES).join("Subscription/actions/testdata/reconciled.yaml"), &yaml(&reconciled));
 }
 
 #[test]

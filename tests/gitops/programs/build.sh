@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Provides Flux's kustomize-controller and flux-status, and prints the directory that holds them and, in crds/, the kinds of
-# Flux.
+# Provides Flux's kustomize-controller, flux-status and argocd-lua, and prints the directory that holds them and, in crds/, the
+# kinds of Flux.
 #
 #   build.sh              build them, once, into the user's cache directory
 #   build.sh --print-dir  only print where they are, or would be
@@ -17,12 +17,13 @@ crds() { # module, its directory here
 }
 
 build_all() {
-    say "building Flux's controller from source, once; expect some minutes on two cores"
+    say "building Flux's controller and Argo CD's Lua engine from source, once; expect ten minutes or more on two cores"
     mkdir "$partial/crds"
     crds github.com/fluxcd/kustomize-controller flux
     crds github.com/fluxcd/source-controller source-controller
     build kustomize-controller github.com/fluxcd/kustomize-controller flux
     build flux-status . flux
+    build argocd-lua . argocd
 }
 
 provide gitops "Install Go 1.26 or later: https://go.dev/dl"
