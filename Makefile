@@ -68,12 +68,17 @@ tools: ## build Helm, kustomize, kubeconform and kube-score, once, for the tests
 	@dir=$$(tests/tools/build.sh) && echo "Tools: $$dir"
 
 .PHONY: gitops-programs
-gitops-programs: ## build Flux's controller and kstatus, once, for the tests
+gitops-programs: ## build Flux's controller, kstatus and Argo CD's Lua engine, once, for the tests
 	@dir=$$(tests/gitops/programs/build.sh) && echo "Programs for GitOps: $$dir"
 
 .PHONY: testdata
-testdata: ## write the examples of statuses in tests/gitops/statuses anew
+testdata: ## write the statuses that deploy/argocd is tested with, and its argocd-cm, anew
 	BLESS=1 cargo test --locked --lib operator::tests::the_files
+	BLESS=1 cargo test --locked --test gitops the_config_map
+
+.PHONY: reference
+reference: ## write docs/reference.md anew, from the kinds
+	BLESS=1 cargo test --locked --test docs the_reference
 
 .PHONY: crds
 crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, from src/api/

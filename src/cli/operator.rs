@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::operator::{self, Config, Hooks, Settings};
+use crate::operator::{self, Config, HooksEndpoint, Settings};
 use crate::providers::{aws, azure};
 
 use super::Error;
@@ -83,7 +83,10 @@ pub async fn run(args: Args) -> Result<(), Error> {
         namespace: args.namespace,
         pod_name: args.pod_name,
         listen: args.listen,
-        hooks: args.hooks_listen.zip(args.hooks_token_file).map(|(listen, token_file)| Hooks { listen, token_file }),
+        hooks: args
+            .hooks_listen
+            .zip(args.hooks_token_file)
+            .map(|(listen, token_file)| HooksEndpoint { listen, token_file }),
         workers: args.workers,
         settings: Settings {
             dry_run: args.dry_run,

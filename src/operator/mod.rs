@@ -35,7 +35,7 @@ use crate::runtime::ObjectKey;
 use crate::runtime::events::Events;
 use crate::runtime::queue::{Next, Queue};
 
-pub use self::hooks::Endpoint as Hooks;
+pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::run::{Config, Error, run};
