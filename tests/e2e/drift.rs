@@ -50,7 +50,7 @@ async fn assert_nothing_drifts(world: &World, manifest: &Value, arguments: &[&st
     let ours: Vec<_> = managers.iter().filter(|entry| entry["manager"] == "payg-operator").collect();
     assert!(!ours.is_empty(), "{managers:#?}");
     for entry in ours {
-        let fields: Vec<_> = entry["fieldsV1"].as_object().unwrap().keys().collect();
+        let fields: Vec<_> = entry["fieldsV1"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((&entry["subresource"], fields), (&json!("status"), vec!["f:status"]));
     }
     assert_eq!((&object["spec"], &object["metadata"]["labels"]), (&manifest["spec"], &manifest["metadata"]["labels"]));
