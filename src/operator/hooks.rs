@@ -167,7 +167,7 @@ async fn from_azure(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
 
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
-/// A minute.
+/// How many deliveries a minute it may send.
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 
 /// What Event Grid asks before it sends CloudEvents.
