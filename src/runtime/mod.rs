@@ -24,7 +24,7 @@
 //! let mut tasks: Tasks<Result<(), http::Error>> = Tasks::new();
 //! let listener = http::bind("0.0.0.0:8080".parse()?).await?;
 //! let probes = http::Probes { registry: Arc::new(registry), watches: watches.clone(), pulse: pulse.clone() };
-//! tasks.spawn("http", http::serve(listener, probes));
+//! tasks.spawn("http", http::serve(listener, http::probes(probes)));
 //!
 //! let changed = queue.clone();
 //! let watch = watches.watch("configmaps", Api::all(client.clone()), move |event: Event<ConfigMap>| match event {
