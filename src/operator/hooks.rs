@@ -1,6 +1,7 @@
 //! Webhooks: what the clouds notice and send by themselves, such as that a budget is spent. A delivery is a hint. It brings the
 //! next look at an account forward, once a minute at most, and the look alone says what is true.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl Hooks {
     }
 
     /// Brings the next look at the `accounts` forward. Who sends is not told whether there are such accounts.
-    fn hint(&self, accounts: &[AccountId]) -> Response {
+    fn hint(&self, accounts: &BTreeSet<AccountId>) -> Response {
         if !self.leads.load(Ordering::Relaxed) {
             let answer = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, SEND_AGAIN)], "another replica works\n");
             return self.answer("not_leader", answer);

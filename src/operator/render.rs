@@ -134,11 +134,11 @@ const LOOKED: &str = "The last look at the account succeeded.";
 /// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
 /// stay.
 fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64) -> (Ready, Progress) {
+    let is_told = conditions::find(&status.conditions, "Ready").is_some();
     let is_current = status.observed_generation == Some(generation);
-    match (verdict.ready(), conditions::find(&status.conditions, "Ready")) {
-        (Ready::Unchanged, Some(_)) if is_current => (Ready::Unchanged, Progress::Unchanged),
-        (Ready::Unchanged, _) => (Ready::Unknown, Progress::Reconciling),
-        (ready, _) => (ready, verdict.progress()),
+    match verdict.ready() {
+        Ready::Unchanged if !is_told || !is_current => (Ready::Unknown, Progress::Reconciling),
+        ready => (ready, verdict.progress()),
     }
 }
 

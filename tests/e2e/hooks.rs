@@ -18,15 +18,15 @@ use crate::world::{World, automatic};
 const TOKEN: &str = "a-token-that-nobody-guesses";
 
 /// Two operators, of which the first one works, and where each takes deliveries.
-struct Hooked {
-    stack: Stack,
+pub(crate) struct Hooked {
+    pub(crate) stack: Stack,
     _operators: [Process; 2],
     addresses: [String; 2],
 }
 
 static HOOKED: OnceCell<Hooked> = OnceCell::const_new();
 
-async fn hooked() -> &'static Hooked {
+pub(crate) async fn hooked() -> &'static Hooked {
     HOOKED.get_or_init(start).await
 }
 
@@ -66,13 +66,14 @@ async fn try_deliver(address: &str, cloud: &str, token: &str, body: &Value) -> r
     Ok(Client::new().post(url).body(body.to_string()).send().await?.status())
 }
 
-/// A Subscription called `sandbox` of a new account, at which nobody will look for minutes.
-async fn quiet(world: &World) -> String {
+/// A Subscription called `sandbox` of a new account, at which nobody will look for minutes, and how many requests about it
+/// there have been.
+async fn quiet(world: &World) -> (String, usize) {
     let account = world.account(json!({"credit": {"amount": "200", "currency": "USD"}, "periodDays": 30})).await;
     world.subscribe("sandbox", &account, automatic("BenefitsExhausted"));
     world.until("sandbox", "WaitingForExhaustion").await;
-    settled(world, &account).await;
-    account
+    let before = settled(world, &account).await;
+    (account, before)
 }
 
 /// How many requests about `account` there were by the time that there are no more.
@@ -95,8 +96,7 @@ async fn looked(world: &World, account: &str, before: usize) -> bool {
 async fn an_alert_brings_the_next_look_forward_and_replayed_it_does_no_more() {
     let hooked = hooked().await;
     let world = World::on(&hooked.stack).await;
-    let account = quiet(&world).await;
-    let before = settled(&world, &account).await;
+    let (account, before) = quiet(&world).await;
     assert_eq!(deliver(&hooked.addresses[0], "azure", TOKEN, &budget_alert(&account)).await, StatusCode::ACCEPTED);
     assert!(looked(&world, &account, before).await, "the alert is followed by a look");
     let one_look = settled(&world, &account).await - before;
@@ -112,8 +112,7 @@ async fn an_alert_brings_the_next_look_forward_and_replayed_it_does_no_more() {
 async fn what_is_forged_or_huge_or_odd_does_nothing() {
     let hooked = hooked().await;
     let world = World::on(&hooked.stack).await;
-    let account = quiet(&world).await;
-    let before = settled(&world, &account).await;
+    let (account, before) = quiet(&world).await;
     let alert = budget_alert(&account);
     let address = &hooked.addresses[0];
     for token in ["", "wrong", "a-token-that-nobody-guesse"] {

@@ -222,6 +222,18 @@ impl World {
         self.stack.simulator.get(&format!("requests?account={account}")).await.unwrap().as_array().unwrap().clone()
     }
 
+    /// That nothing is asked about `account`, whose Subscription has gone, and that nothing but looks ever was.
+    pub(crate) async fn assert_left_alone(&self, account: &str) {
+        sleep(Duration::from_secs(2)).await; // a look that was under way is over
+        let before = self.requests(account).await;
+        sleep(Duration::from_secs(5)).await; // some days: each has a look, as long as there is a Subscription
+        let after = self.requests(account).await;
+        assert_eq!(before.len(), after.len(), "{after:#?}");
+        assert!(!after.is_empty() && after.iter().all(|request| request["method"] == "GET"), "{after:#?}");
+        assert_eq!((self.ledger(account).await, self.records(account)), (vec![], vec![]));
+        assert_eq!(self.account_now(account).await["state"], "Enabled");
+    }
+
     /// What the operator said in Events about the object called `name`.
     pub(crate) fn events(&self, name: &str) -> Vec<String> {
         let list: Value =

@@ -1,6 +1,7 @@
 //! What AWS sends to a webhook: messages of SNS, such as those of a budget, and events of EventBridge. None of it proves
 //! anything, so nothing but whose they are is read.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,7 +17,7 @@ use crate::providers::within;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Something may have happened to these accounts.
-    Hint(Vec<AccountId>),
+    Hint(BTreeSet<AccountId>),
     /// SNS sends its messages only to who confirms that it wants them.
     Confirmation(Confirmation),
 }
@@ -46,7 +47,7 @@ pub fn read(body: &[u8]) -> Option<Delivery> {
             Confirmation::of(field("TopicArn")?, field("Token")?).map(Delivery::Confirmation)
         }
         // Nobody is asked anything.
-        Some("UnsubscribeConfirmation") => Some(Delivery::Hint(Vec::new())),
+        Some("UnsubscribeConfirmation") => Some(Delivery::Hint(BTreeSet::new())),
         // An event of EventBridge.
         None if message["detail-type"].is_string() => Some(hint([field("account")?])),
         _ => None,
@@ -56,10 +57,7 @@ pub fn read(body: &[u8]) -> Option<Delivery> {
 /// The accounts in texts for people: whatever stands alone and has twelve digits. One too many does no harm.
 fn hint<'a>(texts: impl IntoIterator<Item = &'a str>) -> Delivery {
     let numbers = texts.into_iter().flat_map(|text| text.split(|letter: char| !letter.is_ascii_alphanumeric()));
-    let mut accounts: Vec<_> = numbers.filter_map(AwsAccountId::parse).map(AccountId::Aws).collect();
-    accounts.sort();
-    accounts.dedup();
-    Delivery::Hint(accounts)
+    Delivery::Hint(numbers.filter_map(AwsAccountId::parse).map(AccountId::Aws).collect())
 }
 
 impl Confirmation {

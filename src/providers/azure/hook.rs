@@ -2,6 +2,8 @@
 //! events of Event Grid, in its own schema or as CloudEvents. None of it proves anything: amounts are localized texts, come
 //! hours late and leave credits out, so nothing but whose they are is read.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ use crate::core::account::AccountId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Something may have happened to these accounts.
-    Hint(Vec<AccountId>),
+    Hint(BTreeSet<AccountId>),
     /// Event Grid sends its events only to who gives this code back.
     /// <https://learn.microsoft.com/en-us/azure/event-grid/end-point-validation-event-grid-events-schema>
     Validation(String),
@@ -58,10 +60,7 @@ fn named_in(event: &Value) -> [&Value; 4] {
 }
 
 fn hint<'a>(named: impl IntoIterator<Item = &'a Value>) -> Delivery {
-    let mut accounts: Vec<_> = named.into_iter().filter_map(account).collect();
-    accounts.sort();
-    accounts.dedup();
-    Delivery::Hint(accounts)
+    Delivery::Hint(named.into_iter().filter_map(account).collect())
 }
 
 /// The Azure subscription that an id, or the path of a resource, names.
@@ -87,7 +86,7 @@ mod tests {
     }
 
     fn of_account() -> Delivery {
-        Delivery::Hint(vec![AccountId::Azure(ID.parse().unwrap())])
+        Delivery::Hint(BTreeSet::from([AccountId::Azure(ID.parse().unwrap())]))
     }
 
     #[test]
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_names_no_account_is_a_hint_at_none() {
-        let nobody = Some(Delivery::Hint(Vec::new()));
+        let nobody = Some(Delivery::Hint(BTreeSet::new()));
         for id in ["", "trial", "/subscriptions/", "/subscriptions/trial/x", "/sübscriptions/"] {
             let data = json!({"SubscriptionId": id});
             assert_eq!(told(&json!({"schemaId": "AIP Budget Notification", "data": data})), nobody, "{id}");
