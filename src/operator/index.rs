@@ -33,7 +33,7 @@ pub enum Change {
     Asks,
     /// It is new, or its spec has changed.
     Spec,
-    /// It was deleted and made again unseen, for another account than this one.
+    /// It has taken the place of another one, unseen, that was for this account.
     Replaced(AccountId),
 }
 
@@ -67,7 +67,8 @@ impl Index {
                 return if asks { Change::Asks } else { Change::None };
             }
         }
-        let former = self.remove(key).map(|former| former.account).filter(|former| *former != entry.account);
+        let is_another = |former: &Entry| former.version.0 != entry.version.0 || former.account != entry.account;
+        let former = self.remove(key).filter(is_another).map(|former| former.account);
         self.by_account.entry(entry.account.clone()).or_default().insert(key.clone());
         self.by_provider.entry(entry.provider.clone()).or_default().insert(key.clone());
         self.subscriptions.insert(key.clone(), entry);
@@ -214,6 +215,15 @@ mod tests {
         assert_eq!(index.put(&key, asking(1, "again")), Change::Asks);
         assert_eq!(index.put(&key, entry(1, 1)), Change::None, "who takes it back asks for nothing");
         assert_eq!(index.put(&key, asking(2, "again")), Change::Spec);
+    }
+
+    #[test]
+    fn one_that_took_the_place_of_another_unseen_is_told_apart() {
+        let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
+        index.put(&key, entry(1, 1));
+        let younger = Entry { version: ("another uid".to_owned(), 1), ..entry(1, 1) };
+        let former = entry(1, 1).account;
+        assert_eq!(index.put(&key, younger), Change::Replaced(former), "who waited for the former one is to look");
     }
 
     #[test]
