@@ -88,7 +88,7 @@ async fn it_is_explained_why_an_account_is_not_upgraded() {
     );
     for part in [
         "WaitingForExhaustion: ",
-        " 2 ✓ Its BillingProvider works\n       BillingProvider azure: CredentialsAccepted",
+        " 2 ✓ Nothing is missing or wrong with its BillingProvider\n       BillingProvider azure: CredentialsAccepted",
         "16 ✗ It is time: the trigger is met, in two looks\n       when: BenefitsExhausted",
         "Credit: Active, 200",
         "17 · Whoever must approve has approved",

@@ -44,7 +44,7 @@ pub fn of(reason: &str) -> Option<usize> {
 /// The rows in their order.
 pub const ALL: [Row; 21] = [
     Row { holds: "It is not suspended, nor being deleted", evidence: suspended },
-    Row { holds: "Its BillingProvider works", evidence: provider },
+    Row { holds: "Nothing is missing or wrong with its BillingProvider", evidence: provider },
     Row { holds: "The credentials are for this account", evidence: nothing },
     Row { holds: "No older Subscription has the account", evidence: nothing },
     Row { holds: "The account can be read", evidence: observed },
