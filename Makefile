@@ -64,7 +64,7 @@ control-plane: ## build etcd, kube-apiserver, kube-controller-manager and kubect
 	@dir=$$(tests/control-plane/build.sh) && echo "Control plane: $$dir"
 
 .PHONY: tools
-tools: ## build Helm, kustomize, kubeconform and kube-score, once, for the tests of what is installed
+tools: ## build Helm, kustomize, kubeconform, kube-score and actionlint, once, for the tests of what is installed
 	@dir=$$(tests/tools/build.sh) && echo "Tools: $$dir"
 
 .PHONY: gitops-programs
@@ -88,6 +88,18 @@ crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, fro
 .PHONY: manifests
 manifests: tools ## render deploy/kustomize anew, from deploy/chart
 	deploy/manifests.sh
+
+CONTAINER_TOOL ?= podman
+.PHONY: image
+image: ## build the image IMAGE=REGISTRY/NAME:TAG by podman, or CONTAINER_TOOL=docker; ARCH=arm64 or amd64 for another machine
+	@test -n "$(IMAGE)" || { echo 'Say what it is to be called: make image IMAGE=REGISTRY/NAME:TAG' >&2; exit 2; }
+	arch=$$(deploy/image/program.sh $(ARCH)) && \
+		$(CONTAINER_TOOL) build --platform "linux/$$arch" --tag "$(IMAGE)" --file deploy/image/Containerfile target/image
+
+.PHONY: image-test
+image-test: control-plane tools ## build the image, look into it and have it upgrade an account; needs podman
+	@$(MAKE) image IMAGE=localhost/payg-operator:test CONTAINER_TOOL=podman
+	cargo test --locked --test image -- --include-ignored --nocapture --test-threads 1
 
 .PHONY: release-manifest
 release-manifest: tools ## write all that is installed for IMAGE=REGISTRY/NAME:TAG into one file, target/payg-operator.yaml

@@ -133,3 +133,30 @@ fn helm_finds_nothing() {
     let lint = run(tool("helm").args(["lint", "--strict", "--set", IMAGE, &file("deploy/chart")])).unwrap();
     assert!(lint.contains("0 chart(s) failed"), "{lint}");
 }
+
+/// What actionlint complains about in a workflow of GitHub Actions.
+fn action_lint(workflow: &Path) -> Result<String, String> {
+    run(tool("actionlint").args(["-shellcheck=", "-pyflakes="]).arg(workflow))
+}
+
+#[test]
+fn actionlint_finds_nothing() {
+    for workflow in [".github/workflows/release.yaml", "deploy/pipelines/github.yaml"] {
+        assert_eq!(action_lint(file(workflow).as_ref()).err(), None);
+    }
+
+    // It would find something.
+    let workflow = fs::read_to_string(file(".github/workflows/release.yaml")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    for (is, wrong, complaint) in [
+        ("needs: image", "needs: images", "which does not exist in this workflow"),
+        ("steps.push.outputs.digest", "steps.pushed.outputs.digest", "property \"pushed\" is not defined"),
+        ("${{ matrix.machine }}", "${{ matrix.computer }}", "property \"computer\" is not defined"),
+    ] {
+        assert!(workflow.contains(is), "{is}");
+        let broken = dir.path().join("release.yaml");
+        fs::write(&broken, workflow.replace(is, wrong)).unwrap();
+        let refusal = action_lint(&broken).unwrap_err();
+        assert!(refusal.contains(complaint), "{refusal}");
+    }
+}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Provides helm, kustomize, kubeconform and kube-score, and prints the directory that holds them. Beside them is
+# Provides helm, kustomize, kubeconform, kube-score and actionlint, and prints the directory that holds them. Beside them is
 # servicemonitor.yaml, the definition of the Prometheus operator's kind.
 #
 #   build.sh              build them, once, into the user's cache directory
@@ -15,10 +15,11 @@ copy() { # name, module directory, module, file in it
 }
 
 build_all() {
-    say "building Helm, kustomize and two linters from source, once; expect a few minutes on two cores"
+    say "building Helm, kustomize and three linters from source, once; expect a few minutes on two cores"
     build helm helm.sh/helm/v4/cmd/helm
     build kustomize sigs.k8s.io/kustomize/kustomize/v5
     build kubeconform github.com/yannh/kubeconform/cmd/kubeconform
+    build actionlint github.com/rhysd/actionlint/cmd/actionlint
     build kube-score github.com/zegl/kube-score/cmd/kube-score kube-score
     copy servicemonitor.yaml prometheus-operator github.com/prometheus-operator/prometheus-operator \
         example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml
