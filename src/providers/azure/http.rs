@@ -65,7 +65,8 @@ impl Answer {
         struct Envelope {
             error: ArmError,
         }
-        self.json::<Envelope>().ok().map(|envelope| envelope.error).filter(|error| !error.code.is_empty())
+        let error = self.json::<Envelope>().ok()?.error;
+        (!error.code.is_empty()).then(|| ArmError { code: excerpt(&error.code), ..error })
     }
 
     /// How long the server asks to wait. Capped. In milliseconds as Microsoft's own clients read it
