@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 dir=${1:-kustomize}
-helm=$(../tests/tools/build.sh --print-dir)/helm
+helm=$(../tests/tools/build.sh)/helm
 
 render() { # file in DIR, template of the chart
     mkdir -p "$(dirname "$dir/$1")"

@@ -7,7 +7,7 @@ set -euo pipefail
     { echo "Usage: release-chart.sh REGISTRY/NAME@sha256:DIGEST DIRECTORY" >&2; exit 2; }
 repository=${BASH_REMATCH[1]} digest=${BASH_REMATCH[2]}
 deploy=$(dirname "${BASH_SOURCE[0]}")
-helm=$("$deploy/../tests/tools/build.sh" --print-dir)/helm
+helm=$("$deploy/../tests/tools/build.sh")/helm
 
 chart=$(mktemp -d)
 trap 'rm -rf "$chart"' EXIT

@@ -4,7 +4,7 @@
 #   release-manifest.sh IMAGE FILE
 set -euo pipefail
 [ $# = 2 ] && [ -n "$1" ] && [ -n "$2" ] || { echo "Usage: release-manifest.sh REGISTRY/NAME:TAG FILE" >&2; exit 2; }
-kustomize=$("$(dirname "${BASH_SOURCE[0]}")/../tests/tools/build.sh" --print-dir)/kustomize
+kustomize=$("$(dirname "${BASH_SOURCE[0]}")/../tests/tools/build.sh")/kustomize
 default=$(realpath "$(dirname "${BASH_SOURCE[0]}")/kustomize/default")
 
 overlay=$(mktemp -d)

@@ -17,7 +17,7 @@ fail() { say "$@"; exit 1; }
 case ${1:-$(uname -m)} in
 amd64 | x86_64) arch=amd64 machine=x86_64 ;;
 arm64 | aarch64) arch=arm64 machine=aarch64 ;;
-*) fail "there is no image for the architecture $1. Usage: program.sh [amd64 | arm64]" ;;
+*) fail "there is no image for the architecture ${1:-$(uname -m)}. Usage: program.sh [amd64 | arm64]" ;;
 esac
 target=$machine-unknown-linux-musl
 out=target/image/$arch

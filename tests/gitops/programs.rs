@@ -1,4 +1,4 @@
-//! The programs that `tests/gitops/programs/build.sh` has built.
+//! The programs that `tests/gitops/programs/build.sh` builds.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,18 +7,12 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// Where they are, and the kinds of Flux.
+/// Where they are, and the kinds of Flux. Waits while they are being built.
 pub(crate) static DIRECTORY: LazyLock<PathBuf> = LazyLock::new(|| {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/gitops/programs/build.sh");
-    let output = Command::new(script).arg("--print-dir").output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let directory = PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end());
-    assert!(
-        directory.is_dir(),
-        "{} is missing. Build the programs once with `make gitops-programs`",
-        directory.display()
-    );
-    directory
+    let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{script}: see above");
+    PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
 });
 
 /// What the program called `name` makes of `input`, or what it complains of.

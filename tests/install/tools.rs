@@ -1,7 +1,7 @@
 //! The programs that `tests/tools/build.sh` builds.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
 use payg_test_support::REPOSITORY;
@@ -10,12 +10,10 @@ use serde_json::Value;
 /// An image that is nowhere: there is no kubelet to pull it.
 pub(crate) const IMAGE: &str = "image.repository=registry.example/payg-operator";
 
+/// Where they are. Waits while they are being built.
 static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
-    let script = file("tests/tools/build.sh");
-    let dir = run(Command::new(&script).arg("--print-dir")).unwrap();
-    let dir = PathBuf::from(dir.trim_end());
-    assert!(dir.is_dir(), "{} is missing: build the tools once with `make tools`", dir.display());
-    dir
+    let dir = run(Command::new(file("tests/tools/build.sh")).stderr(Stdio::inherit())).unwrap();
+    PathBuf::from(dir.trim_end())
 });
 
 /// A file of this repository.
