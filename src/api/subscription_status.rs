@@ -129,6 +129,9 @@ pub struct Forecast {
     /// How much credit is used per day at present, in whole units of the credit's currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub burn_per_day: Option<Amount>,
+    /// When `when` is expected to ask for the upgrade.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub due_time: Option<Time>,
 }
 
 /// What an upgrade would do.

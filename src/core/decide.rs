@@ -40,7 +40,7 @@ pub struct Decision {
     pub effect: Option<Effect>,
     /// What an upgrade would do, as soon as that is known.
     pub transition: Option<Transition>,
-    /// When the benefits are expected to be used up.
+    /// When the benefits are expected to be used up, and the trigger to be met.
     pub forecast: Option<Forecast>,
     /// When to look again.
     pub next: Next,
@@ -150,7 +150,8 @@ pub fn decide(inputs: &Inputs) -> Decision {
         }
     };
     let transition = seen.as_ref().and_then(|seen| transition(inputs, seen));
-    let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen));
+    let waits_for = transition.as_ref().map(|_| &inputs.desired.when);
+    let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen, waits_for));
     let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
     let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
     Decision { verdict, seen, effect, transition, forecast, next }
@@ -485,7 +486,7 @@ fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>, now: Timestam
         Verdict::WaitingForExhaustion { not_yet, closes, .. } => Verdict::WaitingForExhaustion {
             closes,
             not_yet,
-            expected: forecast.and_then(|forecast| forecast.exhaustion).filter(|at| *at > now),
+            expected: forecast.and_then(|forecast| forecast.due).filter(|at| *at > now),
         },
         other => other,
     }

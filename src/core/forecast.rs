@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+use super::desired::When;
 use super::inputs::Previous;
 use super::observation::Observation;
 use super::offer::BenefitKind;
@@ -15,16 +16,32 @@ pub struct Forecast {
     pub exhaustion: Option<Timestamp>,
     /// How much credit a day is used up, in the credit's currency.
     pub burn_per_day: Option<Decimal>,
+    /// When the trigger is expected to be met (billing clock).
+    pub due: Option<Timestamp>,
 }
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// The forecast by what was seen, and what was seen before.
-pub fn forecast(previous: &Previous, seen: &Observation) -> Option<Forecast> {
+/// The forecast by what was seen, and what was seen before, for who waits for the trigger `when`.
+pub fn forecast(previous: &Previous, seen: &Observation, when: Option<&When>) -> Option<Forecast> {
     let burn_per_day = burn(previous, seen).map(|burn| burn.round_dp(4));
-    let spent = burn_per_day.and_then(|burn| spent_at(seen, burn));
+    let spent = burn_per_day.and_then(|burn| spent_at(seen, Decimal::ZERO, burn));
     let exhaustion = seen.period_end().into_iter().chain(spent).min();
-    (exhaustion.is_some() || burn_per_day.is_some()).then_some(Forecast { exhaustion, burn_per_day })
+    let due = when.and_then(|when| due(when, seen, exhaustion, burn_per_day));
+    (exhaustion.is_some() || burn_per_day.is_some()).then_some(Forecast { exhaustion, burn_per_day, due })
+}
+
+fn due(when: &When, seen: &Observation, exhaustion: Option<Timestamp>, burn: Option<Decimal>) -> Option<Timestamp> {
+    let limits = match when {
+        When::BenefitsExhausted => return exhaustion,
+        When::BeforeExhaustion(limits) => limits,
+        When::Immediately | When::Never => return None,
+    };
+    let by_time = limits.time_left.zip(seen.period_end()).and_then(|(left, end)| end.checked_sub(left).ok());
+    let left = seen.benefit(BenefitKind::Credit).and_then(|credit| credit.remaining);
+    let limit = limits.credit_below.filter(|limit| left.is_some_and(|left| left.currency == limit.currency));
+    let by_credit = limit.zip(burn).and_then(|(limit, burn)| spent_at(seen, limit.amount, burn));
+    [exhaustion, by_time, by_credit].into_iter().flatten().min()
 }
 
 /// The credit used up a day between the two looks, averaged with the former estimate.
@@ -46,8 +63,10 @@ fn burn(previous: &Previous, seen: &Observation) -> Option<Decimal> {
     }
 }
 
-fn spent_at(seen: &Observation, burn: Decimal) -> Option<Timestamp> {
+/// When no more than `limit` of the credit is left.
+fn spent_at(seen: &Observation, limit: Decimal, burn: Decimal) -> Option<Timestamp> {
     let credit = seen.benefit(BenefitKind::Credit)?;
-    let seconds = credit.remaining?.amount.checked_mul(Decimal::from(SECONDS_PER_DAY))?.checked_div(burn)?.to_i64()?;
+    let above = credit.remaining?.amount.checked_sub(limit)?;
+    let seconds = above.checked_mul(Decimal::from(SECONDS_PER_DAY))?.checked_div(burn)?.to_i64()?;
     credit.as_of.checked_add(SignedDuration::from_secs(seconds.max(0))).ok()
 }

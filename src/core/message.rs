@@ -165,8 +165,8 @@ const CLOSES: &str = " Then the provider closes the account, and what runs in it
 fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
     match not_yet {
         NotYet::Left => match expected {
-            Some(expected) => write!(f, "The benefits are expected to last until {}.", minute(expected)),
-            None => f.write_str("The benefits are not used up."),
+            Some(expected) => write!(f, "The upgrade is expected to be due at {}.", minute(expected)),
+            None => f.write_str("The upgrade is not due yet."),
         },
         NotYet::SecondLook(cause) => write!(f, "It shows for the first time that {cause}; a second look must confirm it."),
         NotYet::TooSoon(cause) => {

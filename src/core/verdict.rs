@@ -105,7 +105,7 @@ pub enum Verdict {
     WaitingForExhaustion {
         /// Why it is not time.
         not_yet: NotYet,
-        /// When the benefits end or are expected to be used up, where known.
+        /// When the trigger is expected to be met, where known.
         expected: Option<Timestamp>,
         /// Whether the provider closes the account before the upgrade, as the manifest asks for it.
         closes: bool,

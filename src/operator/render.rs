@@ -48,7 +48,14 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
         status.forecast = decision.forecast.map(|forecast| api::Forecast {
             exhaustion_time: forecast.exhaustion.map(Into::into),
             burn_per_day: forecast.burn_per_day.map(Into::into),
+            due_time: forecast.due.map(Into::into),
         });
+    } else if status.observed_generation != Some(context.generation) {
+        // They are of another spec, and nobody must approve for this one what they say.
+        status.transition = None;
+        if let Some(forecast) = &mut status.forecast {
+            forecast.due_time = None;
+        }
     }
     // Who has not seen the account learns nothing of its record.
     let context = Context { record: context.record.filter(|_| decision.seen.is_some()), ..context };
@@ -142,6 +149,14 @@ fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64
     }
 }
 
+/// Whether the verdict is about another attempt, while nobody knows what the one before it did.
+fn leaves_in_doubt(verdict: &Verdict, record: Option<&Record>) -> bool {
+    matches!(
+        verdict,
+        Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) | Verdict::WaitingForExhaustion { .. }
+    ) && record.is_some_and(|record| record.is_open() || record.is_unresolved())
+}
+
 fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {
     let verdict = &decision.verdict;
     let message = verdict.to_string();
@@ -183,7 +198,8 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     // Who has not looked does not take back what was seen.
     if decision.seen.is_some() {
         say("UpgradeAvailable", verdict.upgrade_available().into(), verdict.reason(), &message);
-        say("Upgraded", verdict.upgraded().map_or(Status::Unknown, Into::into), verdict.reason(), &message);
+        let upgraded = verdict.upgraded().filter(|_| !leaves_in_doubt(verdict, context.record));
+        say("Upgraded", upgraded.map_or(Status::Unknown, Into::into), verdict.reason(), &message);
     }
     let (holds, not) = match progress {
         Progress::Settled => (None, &["Reconciling", "Stalled"][..]),

@@ -131,7 +131,9 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
     if object.data["status"]["conditions"].as_array().is_some_and(|there| there.iter().any(is_said)) {
         return Ok(());
     }
-    let patch = json!({"status": status_of_invalid(&message, generation, clock::wall())});
+    let mut patch = json!({"status": status_of_invalid(&message, generation, clock::wall())});
+    // It is of a spec that could be read.
+    patch["status"]["transition"] = Value::Null;
     match api.patch_status(&key.name, &params(), &Patch::Merge(patch)).await {
         // The API server may refuse any write to an object that breaks its schema; the Event has told.
         Err(kube::Error::Api(status)) if status.is_invalid() || status.is_forbidden() => {

@@ -235,7 +235,9 @@ async fn an_object_that_does_not_decode_is_told_of_and_stops_nobody() {
     let unhurt = bystander(&world).await;
     let mut broken = subscription("broken", "not-a-guid", json!({"when": "Sometimes", "approval": "Automatic"}));
     broken["metadata"] = json!({"name": "broken", "namespace": world.namespace, "uid": "11111111-2222-4333-8444-555555555555",
-        "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 1});
+        "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 2});
+    broken["status"] = json!({"observedGeneration": 1, "transition": {"hash": "0123456789abcdef0123456789abcdef",
+        "from": {"class": "FreeTrial"}, "to": {"class": "PayAsYouGo"}}});
     let key = format!("/registry/payg-operator.io/subscriptions/{}/broken", world.namespace);
     world.stack.control_plane.etcd_put(&key, broken.to_string().as_bytes()).await.unwrap();
     let told = world
@@ -249,6 +251,7 @@ async fn an_object_that_does_not_decode_is_told_of_and_stops_nobody() {
     assert_unhurt(&world, &unhurt).await;
     let broken = world.subscription("broken");
     assert_eq!(condition(&broken, "Ready")["reason"], "InvalidSpec", "{:#}", broken["status"]);
+    assert!(broken["status"]["transition"].is_null(), "one of a former spec is not there to be approved");
     world.kubectl(&["delete", "subscriptions.payg-operator.io", "broken"]).unwrap();
 }
 

@@ -67,6 +67,20 @@ async fn without_a_terminal_an_approve_takes_the_hash() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transition_of_a_former_spec_is_not_there_to_be_approved() {
+    let world = World::new().await;
+    let (account, asking) = asking(&world).await;
+    let jane = user(&world, "jane", &[APPROVER]).await;
+    let change = json!({"spec": {"suspend": true, "upgrade": {"when": "BenefitsExhausted"}}}).to_string();
+    world.kubectl(&["patch", "subscriptions.payg-operator.io", "asks", "--type=merge", "-p", &change]).unwrap();
+    let suspended = world.until("asks", "Suspended").await;
+    assert_eq!(suspended["status"]["observedGeneration"], suspended["metadata"]["generation"]);
+    let told = refused(&jane.payg(&[&APPROVE[..], &["--confirm", hash(&asking)]].concat()));
+    assert!(told.contains("there is no transition: Suspended"), "{told}");
+    assert_eq!((approvals(&world), world.ledger(&account).await.len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_an_approve_takes_the_beginning_of_the_hash() {
     let world = World::new().await;
     let (account, asking) = asking(&world).await;

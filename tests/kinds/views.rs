@@ -78,6 +78,7 @@ fn subscription_status() -> SubscriptionStatus {
         forecast: Some(Forecast {
             exhaustion_time: Some(time("2026-12-01T00:00:00Z")),
             burn_per_day: Some(amount("7.31")),
+            due_time: Some(time("2026-11-30T00:00:00Z")),
         }),
         transition: Some(Transition {
             hash: HASH.into(),

@@ -16,12 +16,14 @@ use self::verdicts::{NAMES, situation};
 use super::render::{self, Context};
 use super::report;
 use crate::api;
+use crate::api::conditions;
 use crate::clock::BillingClock;
 use crate::core::account::AccountId;
 use crate::core::decide::{Decision, decide};
 use crate::core::desired::ApprovalMode;
 use crate::core::inputs::Inputs;
-use crate::core::tests::given::now;
+use crate::core::record::{Outcome, RecordState};
+use crate::core::tests::given::{ago, now, period, record};
 use crate::core::tests::properties::any_inputs;
 
 /// The generation of the examples' specs. The one before is what an operator has seen that is behind.
@@ -176,20 +178,47 @@ fn the_examples_keep_the_rules_of_flux() {
     }
 }
 
+#[test]
+fn while_another_attempt_is_held_nobody_knows_of_the_one_before() {
+    for held in ["upgrade-held-cap", "upgrade-held-dry-run", "approval-policy-missing", "waiting-for-clocks"] {
+        let (mut inputs, _) = situation(held);
+        inputs.record = Some(record(RecordState::Unknown, Outcome::Unknown, 9));
+        if held == "waiting-for-clocks" {
+            inputs.seen().benefits = vec![period(ago(2))];
+            inputs.previous.look.as_mut().unwrap().benefits = vec![period(ago(3))];
+            inputs.seen().provider_time = Some(ago(3));
+        }
+        let decision = decide(&inputs);
+        assert_eq!(verdicts::name(&decision.verdict), held, "{:?}", decision.verdict);
+        let status = after(&waiting(GENERATION), GENERATION, &inputs, &decision);
+        assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "Unknown", "{held}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
-    /// Whatever is decided after whatever, of the same spec or of another.
+    /// Whatever is decided after whatever, of the same spec or of another: nobody is shown a transition of a former spec as
+    /// one of the spec that status is about.
     #[test]
-    fn whatever_is_decided_keeps_the_rules_of_flux(
+    fn whatever_is_decided_keeps_the_rules_of_flux_and_shows_no_transition_of_a_former_spec(
         passes in prop::collection::vec((any_inputs(), prop::bool::weighted(0.3)), 1..4),
     ) {
-        let (mut status, mut generation) = (fresh(), 1);
+        let (mut status, mut generation, mut looked) = (fresh(), 1, None);
         for (inputs, spec_changes) in passes {
-            generation += i64::from(spec_changes);
-            status = after(&status, generation, &inputs, &decide(&inputs));
+            if spec_changes {
+                (generation, looked) = (generation + 1, None);
+            }
+            let decision = decide(&inputs);
+            if decision.seen.is_some() {
+                looked = decision.transition.as_ref().map(|transition| transition.hash.clone());
+            }
+            status = after(&status, generation, &inputs, &decision);
             let object = json!({"metadata": {"generation": generation}, "status": &status});
             prop_assert_eq!(flux::broken(&object), [""; 0], "{:#}", object);
+            if status.observed_generation == Some(generation) {
+                prop_assert_eq!(status.transition.as_ref().map(|transition| &transition.hash), looked.as_ref());
+            }
         }
     }
 }

@@ -1,0 +1,59 @@
+//! When the trigger is expected to be met.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::given::*;
+use crate::core::decide::decide;
+use crate::core::desired::{Limits, When};
+use crate::core::inputs::Inputs;
+
+/// 100 are left, 10 an hour are used, and the period ends in 20 hours.
+fn waiting(when: When) -> Inputs {
+    let mut inputs = due();
+    inputs.desired.when = when;
+    inputs.seen().benefits = vec![credit("100"), period(ago(-20))];
+    inputs.previous.look.as_mut().unwrap().benefits[0].remaining = Some(money("110"));
+    inputs
+}
+
+fn before(credit_below: Option<&str>, hours_left: Option<i64>) -> When {
+    let time_left = hours_left.map(SignedDuration::from_hours);
+    When::BeforeExhaustion(Limits { credit_below: credit_below.map(money), time_left })
+}
+
+fn expected(inputs: &Inputs) -> Option<Timestamp> {
+    decide(inputs).forecast.unwrap().due
+}
+
+#[test]
+fn it_is_due_by_whatever_comes_first() {
+    assert_eq!(
+        expected(&waiting(When::BenefitsExhausted)),
+        Some(ago(-10)),
+        "the credit is spent before the period ends"
+    );
+    assert_eq!(expected(&waiting(before(Some("30"), None))), Some(ago(-7)));
+    assert_eq!(expected(&waiting(before(None, Some(15)))), Some(ago(-5)));
+    assert_eq!(expected(&waiting(before(Some("30"), Some(15)))), Some(ago(-5)));
+    assert_eq!(expected(&waiting(before(None, Some(2)))), Some(ago(-10)), "what is used up counts as well");
+    let mut others = waiting(before(Some("30"), None));
+    others.desired.when =
+        When::BeforeExhaustion(Limits { credit_below: crate::core::money::Money::parse("30", "EUR"), time_left: None });
+    assert_eq!(expected(&others), Some(ago(-10)), "another currency tells nothing");
+}
+
+#[test]
+fn nothing_is_due_where_nothing_is_waited_for() {
+    assert_eq!(expected(&waiting(When::Immediately)), None);
+    assert_eq!(expected(&waiting(When::Never)), None);
+    let mut paid = waiting(When::BenefitsExhausted);
+    paid.seen().offer = pay_as_you_go();
+    assert_eq!(expected(&paid), None);
+}
+
+#[test]
+fn the_message_tells_when() {
+    let told = decide(&waiting(before(None, Some(15)))).verdict.to_string();
+    let time = ago(-5).strftime("%Y-%m-%d %H:%M UTC").to_string();
+    assert!(told.contains(&format!("The upgrade is expected to be due at {time}.")), "{told}");
+}
