@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::api::conditions::{self, Condition};
 use crate::api::{
-    Amount, ApprovalMode, Benefit, Decision, Offer, Subscription, SubscriptionStatus, Transition, UpgradeApproval, When,
+    Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Time, Transition,
+    UpgradeApproval, When,
 };
 use crate::operator::parse;
 
@@ -57,9 +58,13 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
     let status = subscription.status.clone().unwrap_or_default();
     text += &row("account", &account(subscription));
     text += &row("asks for", &wish(subscription));
-    match &status.transition {
-        Some(transition) => text += &terms(transition, &status),
-        None => text += &row("upgrade", "not known"),
+    let now = status.offer.as_ref().map_or_else(|| "not seen".to_owned(), |seen| offer(&seen.offer));
+    text += &row("offer", &format!("{now}; wanted: {}", wanted(subscription)));
+    for left in &status.benefits {
+        text += &row("benefit", &benefit(left));
+    }
+    if let Some(transition) = &status.transition {
+        text += &terms(transition, &status);
     }
     text += &row("now", &ready(subscription));
     let looked = status.last_observed_time.map_or_else(|| "never".to_owned(), |time| format!("{time:.0}"));
@@ -73,6 +78,13 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
         text += &row("hash", &transition.hash);
     }
     text
+}
+
+/// The offer that the manifest wants.
+pub fn wanted(subscription: &Subscription) -> &'static str {
+    match subscription.spec.offer {
+        DesiredOffer::PayAsYouGo => "PayAsYouGo",
+    }
 }
 
 /// When an account is to be upgraded, and by whose leave.
@@ -98,25 +110,36 @@ pub fn wish(subscription: &Subscription) -> String {
 
 fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
     let mut text = row("upgrade", &format!("{} -> {}", offer(&transition.from), offer(&transition.to)));
-    for left in &status.benefits {
-        text += &row("benefit", &benefit(left));
-    }
     if let Some(credit) = &transition.credit_after {
         text += &row("credit", &format!("what is left is afterwards: {credit}"));
     }
-    let forecast = status.forecast.as_ref().and_then(|forecast| forecast.exhaustion_time);
-    let forecast = forecast.map_or_else(|| "not known".to_owned(), |end| end.to_string());
-    text += &row("exhausted", &format!("by the forecast: {forecast}"));
+    let forecast = status.forecast.clone().unwrap_or_default();
+    let time = |time: Option<Time>| time.map_or_else(|| "not known".to_owned(), |time| time.to_string());
+    text += &row("exhausted", &format!("by the forecast: {}", time(forecast.exhaustion_time)));
+    if let Some(due) = forecast.due_time {
+        text += &row("due", &format!("by the forecast: {due}"));
+    }
     if let Some(deadline) = transition.deadline_time {
         text += &row("too late", &format!("after {deadline}"));
     }
     if let Some(cost) = &transition.cost_note {
         text += &row("cost", cost);
     }
+    text += &row("use", &used(status));
     if transition.reversible != Some(true) {
         text += &row("undo", "impossible: an upgrade is IRREVERSIBLE");
     }
     text
+}
+
+/// How fast the credit is used up, which is what would be charged for without it.
+fn used(status: &SubscriptionStatus) -> String {
+    let burn = status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day);
+    let currency = status.benefits.iter().find_map(|benefit| benefit.currency.as_deref());
+    burn.map_or_else(
+        || "how much a day is not known; readings of the credit at different times would tell".to_owned(),
+        |burn| format!("{} of credit a day at present", money(burn, currency)),
+    )
 }
 
 /// An offer by its class and the name that the provider has for it.

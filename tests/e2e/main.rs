@@ -18,5 +18,6 @@ mod operations;
 mod people;
 mod plans;
 mod reads;
+mod shells;
 mod stories;
 mod world;

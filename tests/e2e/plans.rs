@@ -58,7 +58,8 @@ fn code(output: &Output) -> i32 {
 async fn a_plan_says_what_would_happen_and_nothing_does() {
     let world = World::new().await;
     let over = world.account(json!({"periodDays": 1, "graceDays": 3000})).await;
-    let waits = world.account(json!({"agreement": "MCA", "periodDays": 3000})).await;
+    let credit = json!({"amount": "200", "currency": "USD"});
+    let waits = world.account(json!({"agreement": "MCA", "periodDays": 3000, "credit": credit})).await;
     let asks = world.account(json!({"graceDays": 3000})).await;
     let paid = world.account(json!({"offer": "PayAsYouGo", "agreement": "MOSP"})).await;
     let ended = json!({"endTime": "2020-01-01T00:00:00Z"});
@@ -89,25 +90,75 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
     let told = pipeline.run(&["--summary", &summary]);
     assert_eq!(code(&told), 0, "{}", stderr(&told));
     let text = stdout(&told);
-    for part in ["Subscription waits in namespace team-a", "would       upgrade later", "costs nothing", "IRREVERSIBLE"]
-    {
+    let hash = format!("hash        {}", items[1]["transitionHash"].as_str().unwrap());
+    for part in [
+        "Subscription waits in namespace team-a",
+        "would       upgrade later",
+        "offer       FreeTrial",
+        "benefit     Credit: Active, 200 USD left, of 200 USD",
+        "exhausted   by the forecast: 20",
+        "due         by the forecast: 20",
+        "costs nothing",
+        "use         how much a day is not known",
+        "IRREVERSIBLE",
+        &hash,
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
+    let paid = text.split("Subscription paid").nth(1).unwrap();
+    assert!(paid.contains("offer       PayAsYouGo") && paid.contains("wanted: PayAsYouGo"), "{paid}");
+    assert!(!paid.contains("cost "), "it costs nothing that is not paid already: {paid}");
     let sentence = "Plan: 1 upgrade now, 1 upgrade later, 1 upgrade after approval, 1 leave as it is.";
     assert!(text.ends_with(&format!("{sentence}\n")), "{text}");
     let markdown = std::fs::read_to_string(&summary).unwrap();
     assert!(markdown.contains(sentence) && markdown.contains("| team-a/over | azure"), "{markdown}");
+    assert!(markdown.contains("**upgrade now** | now |") && markdown.contains("costs nothing"), "{markdown}");
+    let yaml: Value = serde_saphyr::from_str(&stdout(&pipeline.run(&["-o", "yaml"]))).unwrap();
+    assert_eq!((&yaml["kind"], &yaml["items"][1]["action"]), (&json!("Plan"), &json!("UpgradeLater")));
+    assert_eq!(yaml["items"][1]["transitionHash"], items[1]["transitionHash"]);
     for told in [&text, &stderr(&told), &markdown] {
         assert!(!told.contains("s3cr3t-value"), "a secret is told");
     }
-    assert_eq!(code(&pipeline.run(&["--exit-code"])), 1);
-    assert_eq!(code(&pipeline.run(&["--detailed-exitcode"])), 2);
 
     for account in [&over, &waits, &asks] {
         let requests = world.requests(account).await;
         assert!(requests.iter().all(|request| request["operation"] != "upgrade"), "{requests:#?}");
         assert_eq!(world.ledger(account).await, Vec::<Value>::new());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_code_tells_what_is_to_come() {
+    let world = World::new().await;
+    let account = world.account(json!({"periodDays": 3000})).await;
+    let paid = world.account(json!({"offer": "PayAsYouGo", "agreement": "MOSP"})).await;
+    let codes = |wish: Value| {
+        let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), wish]);
+        [&[][..], &["--exit-code"], &["--detailed-exitcode"]].map(|arguments| code(&pipeline.run(arguments)))
+    };
+    assert_eq!(codes(subscription("sandbox", &paid, automatic("Immediately"))), [0, 0, 0], "no upgrade to come");
+    assert_eq!(codes(subscription("sandbox", &account, automatic("Immediately"))), [0, 1, 2], "one is to come");
+    let unknown = subscription("sandbox", "6f1a0000-0000-4a00-9000-00000000ffff", automatic("Immediately"));
+    assert_eq!(codes(unknown), [1, 2, 1], "nobody can see the account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_when_and_by_whom() {
+    let world = World::new().await;
+    let account = world.account(json!({"periodDays": 3000})).await;
+    let limits =
+        json!({"when": "BeforeExhaustion", "approval": "Automatic", "beforeExhaustion": {"timeLeftSeconds": 86_400}});
+    let before = subscription("before", &account, limits);
+    let forecast = Pipeline::new(&world, &[provider("azure", "Broker"), before]).items()[0]["forecast"].clone();
+    let time = |name: &str| forecast[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(time("exhaustionTime").duration_since(time("dueTime")).as_secs(), 86_400);
+
+    let asks = subscription("asks", &account, automatic("Immediately"));
+    let portal = Pipeline::new(&world, &[provider("azure", "PortalHandoff"), asks]);
+    let item = portal.items().remove(0);
+    assert_eq!((&item["action"], &item["reason"]), (&json!("AskPerson"), &json!("AwaitingPortalUpgrade")));
+    assert!(item["message"].as_str().unwrap().contains("https://portal.azure.com/"), "{item:#}");
+    assert!(stdout(&portal.run(&[])).contains("would       ask a person to upgrade"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,6 +230,9 @@ async fn manifests_are_checked_without_a_look_at_anything() {
     };
     let told = wrong(&|spec| spec["upgrade"]["when"] = json!("Sometime"));
     assert!(told.contains("Subscription `sandbox`: `spec.upgrade.when`"), "{told}");
+    let mut misnamed = right.clone();
+    misnamed["metadata"]["name"] = json!("My_Sandbox");
+    assert!(stderr(&check(&misnamed)).contains("`metadata.name` must be"), "{}", stderr(&check(&misnamed)));
     let told = wrong(&|spec| spec["upgrde"] = json!({}));
     assert!(told.contains("upgrde"), "{told}");
     let told = wrong(&|spec| spec["upgrade"]["when"] = json!("BeforeExhaustion"));

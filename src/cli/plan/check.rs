@@ -54,8 +54,12 @@ impl Kinds {
         if object["apiVersion"] != kind.version {
             return vec![format!("`apiVersion` must be {}", kind.version)];
         }
-        if object["metadata"]["name"].as_str().is_none_or(str::is_empty) {
-            return vec!["`metadata.name` is missing".to_owned()];
+        match object["metadata"]["name"].as_str() {
+            None | Some("") => return vec!["`metadata.name` is missing".to_owned()],
+            Some(name) if !is_name(name) => {
+                return vec!["`metadata.name` must be of small letters, digits, `-` and `.`, begin and end with a letter or a digit, and have 253 characters at most".to_owned()];
+            }
+            Some(_) => {}
         }
         let mut object = without_nulls(object);
         // A create takes none.
@@ -69,6 +73,19 @@ impl Kinds {
         rules(&kind.schema, &object, "", &mut problems);
         problems
     }
+}
+
+/// A name as the API server takes it, a subdomain of RFC 1123:
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>.
+fn is_name(name: &str) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let is_label = |label: &str| {
+        let bytes = label.as_bytes();
+        bytes.iter().all(|byte| letter(byte) || *byte == b'-')
+            && bytes.first().is_some_and(letter)
+            && bytes.last().is_some_and(letter)
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// What is wrong with the structure, at the field that it is wrong with.

@@ -1,5 +1,6 @@
 //! What a Subscription would come to.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Write};
 
 use serde::Serialize;
@@ -108,13 +109,27 @@ impl Outcome {
             reason: ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.reason.clone()),
             message: ready.map_or_else(String::new, |ready| ready.message.clone()),
             offer: status.offer.as_ref().map(|seen| show::offer(&seen.offer)),
-            wanted_offer: "PayAsYouGo",
+            wanted_offer: show::wanted(subscription),
             upgrade: show::wish(subscription),
             benefits: status.benefits,
             forecast: status.forecast,
             cost: status.transition.as_ref().and_then(|transition| transition.cost_note.as_deref().map(str::to_owned)),
             deadline_time: status.transition.as_ref().and_then(|transition| transition.deadline_time),
             transition_hash: status.transition.map(|transition| transition.hash),
+        }
+    }
+}
+
+impl Outcome {
+    /// When the upgrade would be requested, as far as that can be told.
+    fn when(&self) -> String {
+        let due = self.forecast.as_ref().and_then(|forecast| forecast.due_time);
+        match (self.action, due) {
+            (Action::Upgrade, _) => "now".to_owned(),
+            (Action::UpgradeLater, Some(due)) => format!("{due}, by the forecast"),
+            (Action::UpgradeLater, None) => "not known".to_owned(),
+            (Action::UpgradeAfterApproval | Action::AskPerson, _) => "once a person has acted".to_owned(),
+            (Action::Nothing | Action::Blocked, _) => String::new(),
         }
     }
 }
@@ -135,23 +150,27 @@ pub fn sentence(outcomes: &[Outcome]) -> String {
 pub fn markdown(outcomes: &[Outcome]) -> String {
     let cell = |text: &str| show::printable(&text.replace('\n', " ")).replace('|', "\\|").replace('<', "&lt;");
     let mut text = format!("### {}\n\n", sentence(outcomes));
-    text += "| Subscription | Account | Offer now | What would happen | Why | Benefits | Hash to approve |\n";
-    text += "| --- | --- | --- | --- | --- | --- | --- |\n";
+    text += "| Subscription | Account | Offer now | Offer wanted | What would happen | When | Why | Benefits | Hash to approve |\n";
+    text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
     for outcome in outcomes {
         let benefits: Vec<_> = outcome.benefits.iter().map(show::benefit).collect();
         let cells = [
             format!("{}/{}", outcome.namespace, outcome.name),
             outcome.account.clone(),
             outcome.offer.clone().unwrap_or_else(|| "not seen".to_owned()),
+            outcome.wanted_offer.to_owned(),
             format!("**{}**", outcome.action),
+            outcome.when(),
             format!("{}: {}", outcome.reason, outcome.message),
             benefits.join("; "),
             outcome.transition_hash.clone().unwrap_or_default(),
         ];
         let _ = writeln!(text, "| {} |", cells.map(|text| cell(&text)).join(" | "));
     }
-    if outcomes.iter().any(|outcome| outcome.action.is_change()) {
-        text += "\nAn upgrade cannot be undone, and what is used beyond the benefits is charged from then on.\n";
+    let costs: BTreeSet<_> =
+        outcomes.iter().filter(|outcome| outcome.action.is_change()).filter_map(|one| one.cost.as_deref()).collect();
+    for cost in costs {
+        let _ = writeln!(text, "\n{}", cell(cost));
     }
     text + "\n"
 }
