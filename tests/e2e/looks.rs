@@ -53,6 +53,12 @@ async fn subscriptions_are_listed_as_the_portal_lists_accounts() {
 
     let absent = victor.payg(&["get", "nobody"]);
     assert!(stderr(&absent).contains("there is no Subscription `nobody`"), "{}", stderr(&absent));
+    let admin = world.stack.control_plane.admin_kubeconfig();
+    let everywhere = Command::new(PAYG).args(["get", "-A"]).env("KUBECONFIG", admin).output().unwrap();
+    let table = stdout(&everywhere);
+    assert!(table.starts_with("NAMESPACE"), "{table}");
+    let is_ours = |line: &str| line.split_whitespace().take(2).eq([world.namespace.as_str(), "waits"]);
+    assert!(table.lines().any(is_ours), "{table}");
     let everywhere = Command::new(PAYG).args(["get", "-A"]).env("KUBECONFIG", &victor.kubeconfig).output().unwrap();
     assert_eq!(everywhere.status.code(), Some(1));
     assert!(stderr(&everywhere).contains("ClusterRole payg-viewer"), "{}", stderr(&everywhere));
@@ -89,7 +95,7 @@ async fn it_is_explained_why_an_account_is_not_upgraded() {
     for part in [
         "WaitingForExhaustion: ",
         " 2 ✓ Nothing is missing or wrong with its BillingProvider\n       BillingProvider azure: CredentialsAccepted",
-        "16 ✗ It is time: the trigger is met, in two looks\n       when: BenefitsExhausted",
+        "16 ✗ It is time: the trigger is met, beyond doubt\n       when: BenefitsExhausted",
         "Credit: Active, 200",
         "17 · Whoever must approve has approved",
         // Records are of the whole cluster, and not for this user.

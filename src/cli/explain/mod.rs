@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::cmp::Ordering;
 use std::process::ExitCode;
 
 use kube::{Api, Client};
@@ -70,15 +71,23 @@ fn unreadable(error: &kube::Error) -> String {
     }
 }
 
-/// How the row stands by the last decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Passed,
-    /// The decision ended here.
-    Here,
-    /// It was not come to.
-    Ahead,
+/// The mark of row `number` and how it is painted, where the decision ended at row `end`.
+fn mark(number: usize, end: usize, known: &Known) -> (&'static str, Style) {
+    match number.cmp(&end) {
+        // The request of the last row is made by a decision that knew of none.
+        Ordering::Less | Ordering::Equal if end == rows::ALL.len() => HOLDS,
+        Ordering::Less => match rows::holds(number, known) {
+            Some(true) => HOLDS,
+            Some(false) => FAILS,
+            None => ("?", Style::Bold),
+        },
+        Ordering::Equal => FAILS,
+        Ordering::Greater => ("·", Style::Dim),
+    }
 }
+
+const HOLDS: (&str, Style) = ("✓", Style::Good);
+const FAILS: (&str, Style) = ("✗", Style::Bold);
 
 fn text(known: &Known, paint: Paint) -> String {
     let Known { subscription, .. } = known;
@@ -104,17 +113,7 @@ fn text(known: &Known, paint: Paint) -> String {
     let Some(row) = row else { return text };
     text += "\n";
     for (number, one) in (1..).zip(rows::ALL) {
-        let standing = match row.cmp(&number) {
-            std::cmp::Ordering::Greater => Standing::Passed,
-            std::cmp::Ordering::Equal => Standing::Here,
-            std::cmp::Ordering::Less => Standing::Ahead,
-        };
-        let (mark, style) = match standing {
-            Standing::Passed => ("✓", Style::Good),
-            Standing::Here if row == rows::ALL.len() => ("✓", Style::Good),
-            Standing::Here => ("✗", Style::Bold),
-            Standing::Ahead => ("·", Style::Dim),
-        };
+        let (mark, style) = mark(number, row, known);
         text += &paint.paint(style, &format!("{number:>2} {mark} {}", one.holds));
         text += "\n";
         for line in (one.evidence)(known) {
@@ -122,7 +121,11 @@ fn text(known: &Known, paint: Paint) -> String {
             text += "\n";
         }
     }
-    text += "\n✓ held at the last look   ✗ what it stands at   · what comes after that\n";
+    text += "\n✓ it holds   ✗ it does not   · it was not come to";
+    if (1..=rows::ALL.len()).any(|number| mark(number, row, known).0 == "?") {
+        text += "   ? you may not read what would tell";
+    }
+    text += "\n";
     text
 }
 
@@ -168,6 +171,42 @@ mod tests {
         assert_eq!(marked(&lines, '✓'), (1..16).collect::<Vec<_>>());
         assert_eq!(marked(&lines, '·'), (17..=21).collect::<Vec<_>>());
         assert_eq!(marked(&told("Upgrading", "False"), '✓'), (1..=21).collect::<Vec<_>>());
+    }
+
+    /// The account's record, in this state.
+    fn record(state: &str) -> UpgradeRecord {
+        let time = "2026-03-01T12:00:00Z";
+        let record = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeRecord", "metadata": {"name": "up-1"},
+            "spec": {"key": "1", "account": {"cloud": "azure", "id": "6f1a3c1e-0000-4a00-9000-00000000f7ee"},
+                "from": {"class": "FreeTrial"}, "to": {"class": "PayAsYouGo"},
+                "requester": {"namespace": "team-a", "name": "sandbox", "uid": "1"},
+                "intent": {"id": "1", "notAfterTime": time, "evidence": {"observedTime": time, "summary": "spent"}}},
+            "status": {"state": state}});
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn a_row_that_the_decision_went_past_is_not_said_to_hold() {
+        let told = |reason: &str, record: Result<Option<UpgradeRecord>, String>, suspend: bool| {
+            let condition = |type_: &str, status: &str| {
+                json!({"type": type_, "status": status, "reason": reason, "message": "The message.",
+                    "observedGeneration": 2, "lastTransitionTime": "2026-03-01T12:00:00Z"})
+            };
+            let conditions = [condition("Ready", "True"), condition("Upgraded", "Unknown")];
+            let mut known = known(&json!({"observedGeneration": 2, "conditions": conditions}));
+            known.record = record;
+            known.subscription.spec.suspend = Some(suspend);
+            text(&known, Paint { coloured: false }).lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let suspended = told("VerifyingUpgrade", Ok(Some(record("Unknown"))), true);
+        assert_eq!(marked(&suspended, '✗'), [1, 9], "it is looked at all the same");
+        let held = told("UpgradeHeld", Ok(Some(record("Unknown"))), false);
+        assert_eq!(marked(&held, '✗'), [9, 20], "another attempt is held");
+        let retry = told("ApprovalPolicyMissing", Ok(Some(record("Unresolved"))), false);
+        assert_eq!(marked(&retry, '✗'), [10, 17], "a Retry is not vouched for");
+        let unread = told("UpgradeHeld", Err("you may not read it".to_owned()), false);
+        assert_eq!((marked(&unread, '?'), marked(&unread, '✗')), (vec![9, 10], vec![20]));
+        assert!(unread.last().unwrap().contains("? you may not read"), "{unread:#?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rows of the decision table (docs/decisions.md): what holds where a decision goes past one, and what is known of it.
 
 use crate::api::{BillingProviderSpec, Decision, UpgradeRecord, conditions};
+use crate::operator::parse;
 
 use super::super::show;
 use super::Known;
@@ -45,26 +46,43 @@ pub fn of(reason: &str) -> Option<usize> {
 pub const ALL: [Row; 21] = [
     Row { holds: "It is not suspended, nor being deleted", evidence: suspended },
     Row { holds: "Nothing is missing or wrong with its BillingProvider", evidence: provider },
-    Row { holds: "The credentials are for this account", evidence: nothing },
+    Row { holds: "The credentials are for this account", evidence: owner },
     Row { holds: "No older Subscription has the account", evidence: nothing },
     Row { holds: "The account can be read", evidence: observed },
     Row { holds: "The account is not closed", evidence: lifecycle },
     Row { holds: "The account is not on pay-as-you-go yet", evidence: offer },
     Row { holds: "No upgrade has been accepted yet", evidence: accepted },
     Row { holds: "No request is on its way", evidence: record },
-    Row { holds: "No request has an outcome that nobody knows", evidence: nothing },
+    Row { holds: "No request has an outcome that nobody knows", evidence: unresolved },
     Row { holds: "No record says that the account was upgraded", evidence: nothing },
     Row { holds: "An upgrade is wanted", evidence: wanted },
     Row { holds: "There is an upgrade from this offer", evidence: transition },
     Row { holds: "Nobody has denied it", evidence: denied },
     Row { holds: "What the trigger needs is known", evidence: nothing },
-    Row { holds: "It is time: the trigger is met, in two looks", evidence: benefits },
+    Row { holds: "It is time: the trigger is met, beyond doubt", evidence: benefits },
     Row { holds: "Whoever must approve has approved", evidence: approved },
     Row { holds: "The operator can request the upgrade itself", evidence: method },
     Row { holds: "No pause after a refusal is on", evidence: refused },
     Row { holds: "The operator is neither dry nor at its cap", evidence: nothing },
     Row { holds: "All clear", evidence: nothing },
 ];
+
+/// Whether row `number` holds, which the decision has gone past. It goes past some that do not hold, to look after what may
+/// have been requested, or to tell what another attempt waits for. `None` if this user may not read what would tell.
+pub fn holds(number: usize, known: &Known) -> Option<bool> {
+    let is_in_doubt = || show::condition(&known.subscription, "Upgraded").is_some_and(|said| said.status == "Unknown");
+    let record = match &known.record {
+        Ok(record) => record.as_ref().map(parse::record),
+        Err(_) if matches!(number, 9 | 10) && is_in_doubt() => return None,
+        Err(_) => None,
+    };
+    Some(match number {
+        1 => suspended(known).is_empty(),
+        9 => !record.is_some_and(|record| record.is_open()),
+        10 => !record.is_some_and(|record| record.is_unresolved()),
+        _ => true,
+    })
+}
 
 fn nothing(_: &Known) -> Vec<String> {
     Vec::new()
@@ -90,6 +108,12 @@ fn provider(known: &Known) -> Vec<String> {
             format!("BillingProvider {name}: {said}")
         }
     }]
+}
+
+fn owner(known: &Known) -> Vec<String> {
+    let account = known.subscription.status.as_ref().and_then(|status| status.account.as_ref());
+    let owner = account.and_then(|account| account.owner_tenant_id.as_deref());
+    owner.map(|owner| format!("the account belongs to tenant {owner}")).into_iter().collect()
 }
 
 fn observed(known: &Known) -> Vec<String> {
@@ -140,6 +164,13 @@ fn of_record(record: &UpgradeRecord) -> String {
     let state = status.state.as_deref().unwrap_or("perhaps sent, without an outcome").to_owned();
     let outcome = status.outcome.as_deref().map_or_else(String::new, |outcome| format!(": {outcome}"));
     format!("UpgradeRecord {name}, {attempts}: {state}{outcome}")
+}
+
+/// What the provider or the operator said at last, where a person must decide.
+fn unresolved(known: &Known) -> Vec<String> {
+    let Ok(Some(record)) = &known.record else { return Vec::new() };
+    let last = parse::record(record).is_unresolved().then(|| of_record(record));
+    last.into_iter().collect()
 }
 
 fn wanted(known: &Known) -> Vec<String> {
