@@ -103,6 +103,8 @@ async fn an_alert_brings_the_next_look_forward_and_replayed_it_does_no_more() {
     for _ in 0..100 {
         deliver(&hooked.addresses[0], "azure", TOKEN, &budget_alert(&account)).await;
     }
+    // What is put off follows after a minute. Were each of the hundred put off, a look would follow each minute.
+    sleep(Duration::from_secs(130)).await;
     let replayed = settled(&world, &account).await - before - one_look;
     assert!(replayed <= one_look, "{replayed} requests of a hundred alerts, {one_look} of one");
     assert!(world.ledger(&account).await.is_empty(), "an alert is no reason to upgrade");
@@ -168,5 +170,26 @@ async fn an_event_of_eventbridge_brings_the_next_look_forward() {
     let before = settled(&world, &account.id).await;
     let event = json!({"version": "0", "detail-type": "Budget", "source": "aws.budgets", "account": account.id});
     assert_eq!(deliver(&hooked.addresses[0], "aws", TOKEN, &event).await, StatusCode::ACCEPTED);
+    assert!(looked(&world, &account.id, before).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_sns_brings_the_next_look_forward() {
+    let hooked = hooked().await;
+    let world = World::on(&hooked.stack).await;
+    let account = Account::new(&world, "sandbox", json!({}), &OBSERVE).await;
+    account.subscribe(json!({"when": "Never", "approval": "Manual"}));
+    account.until("Observing").await;
+    let before = settled(&world, &account.id).await;
+    let message = |kind: &str| {
+        let text = format!("AWS Budget Notification\nAWS Account {}\n", account.id);
+        json!({"Type": kind, "TopicArn": "arn:aws:sns:us-east-1:111122223333:budgets", "Token": "2336412f",
+            "Message": text, "SubscribeURL": "https://127.0.0.1:1/"})
+    };
+    // SNS is where AWS is, and that is the simulator, which has none.
+    let ask = message("SubscriptionConfirmation");
+    assert_eq!(deliver(&hooked.addresses[0], "aws", TOKEN, &ask).await, StatusCode::BAD_GATEWAY);
+    let told = message("Notification");
+    assert_eq!(deliver(&hooked.addresses[0], "aws", TOKEN, &told).await, StatusCode::ACCEPTED);
     assert!(looked(&world, &account.id, before).await);
 }

@@ -44,7 +44,8 @@ pub fn read(body: &[u8]) -> Option<Delivery> {
 }
 
 fn of_event_grid(events: &[Value]) -> Option<Delivery> {
-    let is_event = |event: &Value| event["eventType"].is_string();
+    // Batches of CloudEvents are lists, too.
+    let is_event = |event: &Value| event["eventType"].is_string() || event["specversion"].is_string();
     if events.is_empty() || !events.iter().all(is_event) {
         return None;
     }
@@ -112,6 +113,7 @@ mod tests {
         assert_eq!(told(&json!([event, event])), Some(of_account()));
         let event = json!({"specversion": "1.0", "type": "Microsoft.Resources.ResourceActionSuccess", "source": path});
         assert_eq!(told(&event), Some(of_account()));
+        assert_eq!(told(&json!([event, event])), Some(of_account()), "a batch of CloudEvents");
     }
 
     #[test]
