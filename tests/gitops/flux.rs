@@ -44,6 +44,18 @@ async fn a_healthy_trial_is_ready_at_once_and_a_pushed_change_takes_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_operator_is_installed_with_the_image_of_the_example() {
+    let world = World::new().await;
+    let mut repository = Repository::of_the_operator(&world).await;
+    repository.push();
+    repository.until_ready("payg-operator").await;
+    let path = "jsonpath={.spec.template.spec.containers[0].image}";
+    let image =
+        world.stack.kubectl(&["get", "deployment", "payg-operator", "-n", "payg-operator", "-o", path]).unwrap();
+    assert_eq!(image, concat!("registry.example/payg-operator:", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_says_survives_reconciliation() {
     let world = World::new().await;
     let account = young(&world).await;

@@ -42,6 +42,8 @@ type Served = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 /// The repository of the team whose namespace is that of `world`.
 pub(crate) struct Repository<'a> {
     world: &'a World,
+    /// That of the GitRepository.
+    name: &'static str,
     /// The files by path.
     pub(crate) files: BTreeMap<String, String>,
     served: Served,
@@ -68,14 +70,35 @@ impl<'a> Repository<'a> {
             }
         }
         files.insert("team-a/billing-provider.yaml".to_owned(), provider("azure", "Broker").to_string());
+        let repository = Self::of(world, "accounts", files).await;
+        repository.platform("cluster/team-a.yaml");
+        repository
+    }
+
+    /// The operator's own repository, so far as Flux applies it. The Deployment is not waited for: there is no kubelet here.
+    pub(crate) async fn of_the_operator(world: &'a World) -> Self {
+        CONTROLLER.get_or_init(async || start(world)).await;
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut files = BTreeMap::new();
+        for dir in ["crds", "deploy/kustomize/base", "deploy/kustomize/default"] {
+            for file in fs::read_dir(root.join(dir)).unwrap().map(|entry| entry.unwrap().path()) {
+                let path = file.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(path, fs::read_to_string(&file).unwrap());
+            }
+        }
+        let repository = Self::of(world, "payg-operator", files).await;
+        repository.platform("cluster/payg-operator.yaml");
+        repository
+    }
+
+    /// What the GitRepository called `name` has.
+    async fn of(world: &'a World, name: &'static str, files: BTreeMap<String, String>) -> Self {
         let served = Served::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().route("/{revision}", get(serve)).with_state(Arc::clone(&served));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let repository = Self { world, files, served, url, revision: String::new(), pushes: 0 };
-        repository.platform("cluster/team-a.yaml");
-        repository
+        Self { world, name, files, served, url, revision: String::new(), pushes: 0 }
     }
 
     /// Applies a file of the example in the namespace of this test.
@@ -84,8 +107,11 @@ impl<'a> Repository<'a> {
         let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         for mut object in objects.into_iter().filter(|object| object["kind"] != "Namespace") {
             object["metadata"]["namespace"] = json!(self.world.namespace);
-            if object["kind"] == "Kustomization" {
+            if object["spec"]["targetNamespace"].is_string() {
                 object["spec"]["targetNamespace"] = json!(self.world.namespace);
+            }
+            if object["metadata"]["name"] == "payg-operator" && object["kind"] == "Kustomization" {
+                object["spec"]["wait"] = json!(false);
             }
             if let Some(subjects) = object["subjects"].as_array_mut() {
                 subjects[0]["namespace"] = json!(self.world.namespace);
@@ -119,7 +145,7 @@ impl<'a> Repository<'a> {
         let path = format!("{}.tgz", self.pushes);
         self.served.lock().unwrap().insert(path.clone(), packed.stdout);
         let generation =
-            &self.world.get("gitrepositories.source.toolkit.fluxcd.io", "accounts")["metadata"]["generation"];
+            &self.world.get("gitrepositories.source.toolkit.fluxcd.io", self.name)["metadata"]["generation"];
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap().to_string();
         let status = json!({"status": {"observedGeneration": generation,
             "conditions": [{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "stored",
@@ -129,7 +155,7 @@ impl<'a> Repository<'a> {
         let announce = [
             "patch",
             "gitrepositories.source.toolkit.fluxcd.io",
-            "accounts",
+            self.name,
             "--subresource=status",
             "--type=merge",
             "-p",
