@@ -103,7 +103,8 @@ CONTAINER_TOOL ?= podman
 image: ## build the image IMAGE=REGISTRY/NAME:TAG by podman, or CONTAINER_TOOL=docker; ARCH=arm64 or amd64 for another machine
 	@test -n "$(IMAGE)" || { echo 'Say what it is to be called: make image IMAGE=REGISTRY/NAME:TAG' >&2; exit 2; }
 	arch=$$(deploy/image/program.sh $(ARCH)) && \
-		$(CONTAINER_TOOL) build --platform "linux/$$arch" --tag "$(IMAGE)" --file deploy/image/Containerfile target/image
+		$(CONTAINER_TOOL) build --platform "linux/$$arch" --build-arg "TARGETARCH=$$arch" \
+			--tag "$(IMAGE)" --file deploy/image/Containerfile target/image
 
 .PHONY: image-test
 image-test: control-plane tools ## build the image, look into it and have it upgrade an account; needs podman

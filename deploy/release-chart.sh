@@ -14,6 +14,6 @@ trap 'rm -rf "$chart"' EXIT
 cp -R "$deploy/chart/." "$chart"
 sed -i -e '/^# There is no published image/d' \
     -e "s|^  repository: \"\".*|  repository: $repository|" -e "s|^  digest: \"\".*|  digest: $digest|" "$chart/values.yaml"
-"$helm" template payg-operator "$chart" | grep -qF "image: \"$1\"" ||
+"$helm" template payg-operator "$chart" | grep -F "image: \"$1\"" >/dev/null ||
     { echo "release-chart: the chart's values.yaml has no place for the image any more" >&2; exit 1; }
 "$helm" package "$chart" --destination "$2"

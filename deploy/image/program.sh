@@ -26,8 +26,9 @@ out=target/image/$arch
 if [ "$machine" = "$(uname -m)" ]; then
     compiler=musl-gcc package=musl-tools
 else
-    compiler=$machine-linux-gnu-gcc package=gcc-${machine/_/-}-linux-gnu
-    export "CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_LINKER=$compiler"
+    compiler=$machine-linux-gnu-gcc package="gcc-${machine/_/-}-linux-gnu with libc6-dev-$arch-cross"
+    # Ubuntu's would call functions that glibc has and musl has not.
+    export "CFLAGS_${target//-/_}=-U_FORTIFY_SOURCE"
 fi
 command -v "$compiler" >/dev/null || fail "$compiler is not installed, and the program is built with it (on Debian and Ubuntu the package $package)"
 export "CC_${target//-/_}=$compiler"
@@ -62,8 +63,9 @@ program=(--offline --no-default-features --target "$target")
 
 say "building the program for $arch; the first time takes some minutes"
 (cd "$copy" && cargo auditable build "${program[@]}" --release --target-dir "$target_dir") >&2
-cp "$target_dir/$target/release/payg" "$out/payg"
-cp "$roots" target/image/ca-certificates.crt
+# Readable for the user in the image, whatever is usual on this machine.
+install -m 0755 "$target_dir/$target/release/payg" "$out/payg"
+install -m 0644 "$roots" target/image/ca-certificates.crt
 CARGO_NET_OFFLINE=true cargo cyclonedx --quiet --manifest-path "$copy/Cargo.toml" \
     "${program[@]:1}" --no-build-deps --format json --spec-version 1.5 --override-filename sbom.cdx >&2
 cp "$copy/sbom.cdx.json" "$out/sbom.cdx.json"

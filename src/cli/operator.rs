@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(long, env = "POD_NAME", default_value = "payg-operator")]
     pod_name: String,
     /// Where /healthz, /readyz and /metrics are served
-    #[arg(long, default_value = "0.0.0.0:8080")]
+    #[arg(long, default_value = "[::]:8080")]
     listen: SocketAddr,
     /// Where budget alerts and events of the clouds are taken (docs/hooks.md); nowhere unless given
     #[arg(long, requires = "hooks_token_file")]

@@ -1,6 +1,8 @@
 //! What is served over HTTP, and what the kubelet and Prometheus ask: is it alive, is it ready, what are its numbers.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -46,7 +48,14 @@ pub struct Probes {
 /// Listens on the address, which may have port 0 for any free port. Apart from [`serve`] so that a port that is taken
 /// ends the process before it has begun anything.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+    let listener = match TcpListener::bind(address).await {
+        // `[::]` is every address of both families, and without IPv6 every one that there is.
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        listener => listener,
+    };
+    listener.map_err(|source| Error::Bind { address, source })
 }
 
 /// Serves what the router has, for ever.

@@ -13,8 +13,9 @@ use crate::tools::{file, objects, only, run, tool};
 const DIGEST: &str = "steps.push.outputs.digest";
 
 /// The commands that are not run here, and why.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("Install what builds and runs images", "who runs these tests has done so"),
+    ("Compare what is rendered with the chart", "`make test` does so"),
     ("Test the image", "that is these tests"),
     ("Log in", "there is nothing to log in to"),
     ("Sign the image", "by an identity that GitHub vouches for"),

@@ -81,6 +81,17 @@ fn without_values_the_operator_has_its_own_defaults() {
 }
 
 #[test]
+fn on_openshift_the_pod_names_no_user() {
+    let user = |values: &[&str]| {
+        let rendered = objects(&template(&[&[IMAGE], values].concat()).unwrap());
+        let pod = only(&rendered, "Deployment")["spec"]["template"]["spec"]["securityContext"].clone();
+        (pod["runAsNonRoot"].clone(), pod["runAsUser"].clone(), pod["runAsGroup"].clone())
+    };
+    assert_eq!(user(&[]), (json!(true), json!(65532), json!(65532)));
+    assert_eq!(user(&["runAsUser=null"]), (json!(true), json!(null), json!(null)));
+}
+
+#[test]
 fn a_digest_goes_before_the_tag() {
     let digest = format!("sha256:{}", "0".repeat(64));
     let image = container(&["image.tag=1.2.3", &format!("image.digest={digest}")])["image"].clone();

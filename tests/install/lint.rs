@@ -12,10 +12,11 @@ use crate::schemas;
 use crate::tools::{IMAGE, file, run, service_monitor, template, tool};
 
 /// With every part of the chart in it.
-const ALL: [&str; 5] = [
+const ALL: [&str; 6] = [
     IMAGE,
     "operator.ambientIdentityNamespaces={platform}",
     "trustAnchor.configMapName=anchors",
+    "hooks.secretName=payg-hooks",
     "serviceAccount.annotations.team=billing",
     "serviceMonitor.enabled=true",
 ];

@@ -129,8 +129,10 @@ async fn a_release_is_installed_upgraded_uninstalled_and_installed_again() {
     // The definitions are upgraded too, and what was there is left as it is.
     cluster.kubectl(&["apply", "--server-side", "-f", &service_monitor()]).unwrap();
     cluster.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).unwrap();
-    let values =
-        ["--set", "operator.maxUpgradesPerHour=5,trustAnchor.configMapName=anchors,serviceMonitor.enabled=true"];
+    let values = [
+        "--set",
+        "operator.maxUpgradesPerHour=5,trustAnchor.configMapName=anchors,serviceMonitor.enabled=true,hooks.secretName=payg-hooks",
+    ];
     let notes = cluster.helm(&[&["upgrade", "payg", &chart], here.as_slice(), &values].concat()).unwrap();
     assert!(!notes.contains("dry run"), "{notes}");
     assert_eq!(cluster.flags(), ["operator", "--log-format=json", "--max-upgrades-per-hour=5", TRUST]);

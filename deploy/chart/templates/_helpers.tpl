@@ -45,5 +45,5 @@ app.kubernetes.io/name: payg-operator
 {{- end }}
 
 {{- define "payg.port" -}}
-{{- regexFind "[0-9]+$" (.Values.operator.listen | default "0.0.0.0:8080") -}}
+{{- regexFind "[0-9]+$" (.Values.operator.listen | default "[::]:8080") -}}
 {{- end }}
