@@ -113,10 +113,10 @@ pub fn main() -> ExitCode {
             Command::Approve(args) => Ok(approve::approve(*args).await),
             Command::Deny(args) => Ok(approve::deny(*args).await),
             Command::Retry(args) => Ok(approve::retry(*args).await),
-            Command::Crds(args) => crds::run(&args).map(succeeded),
-            Command::Completions(args) => completions::run(&args, Cli::command()).map(succeeded),
-            Command::Man(args) => man::run(&args, Cli::command()).map(succeeded),
-            Command::Complete(args) => completions::for_kubectl(&args, &Cli::command()).map(succeeded),
+            Command::Crds(args) => Ok(cluster::told(crds::run(&args))),
+            Command::Completions(args) => Ok(cluster::told(completions::run(&args, Cli::command()))),
+            Command::Man(args) => Ok(cluster::told(man::run(&args, Cli::command()))),
+            Command::Complete(args) => Ok(cluster::told(completions::for_kubectl(&args, &Cli::command()))),
             #[cfg(feature = "simulator")]
             Command::Simulator(args) => simulator::run(args).await.map(succeeded),
             #[cfg(feature = "demo")]

@@ -44,3 +44,10 @@ fn there_are_completions_for_each_shell_and_a_page_for_each_command() {
     }
     assert!(told(PAYG, &["man"]).contains(".TH payg 1"));
 }
+
+#[test]
+fn who_reads_only_the_beginning_is_no_failure() {
+    let script = format!("{PAYG} crds | true; echo ${{PIPESTATUS[0]}}");
+    let output = Command::new("bash").args(["--norc", "-c", &script]).output().unwrap();
+    assert_eq!((stdout(&output).trim(), stderr(&output)), ("0", String::new()));
+}
