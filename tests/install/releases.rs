@@ -135,7 +135,9 @@ async fn a_release_is_installed_upgraded_uninstalled_and_installed_again() {
     ];
     let notes = cluster.helm(&[&["upgrade", "payg", &chart], here.as_slice(), &values].concat()).unwrap();
     assert!(!notes.contains("dry run"), "{notes}");
-    assert_eq!(cluster.flags(), ["operator", "--log-format=json", "--max-upgrades-per-hour=5", TRUST]);
+    let hooks = ["--hooks-listen=[::]:8081", "--hooks-token-file=/etc/payg-operator/hooks/token"];
+    let flags = ["operator", "--log-format=json", "--max-upgrades-per-hour=5", TRUST];
+    assert_eq!(cluster.flags(), [&flags[..], &hooks].concat());
     assert!(cluster.find("servicemonitor", "payg-operator", NAMESPACE).is_some());
     assert_eq!(cluster.short_names(), json!(["prec"]));
     assert_eq!(cluster.policies(), policies, "one that is created anew would void approvals");
