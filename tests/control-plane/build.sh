@@ -28,7 +28,7 @@ build_all() {
     kubernetes=$(go list -mod=readonly -m -f '{{.Version}}' k8s.io/kubernetes)
     IFS=. read -r major minor _ <<<"${kubernetes#v}"
     ldflags="-s -w -X $version.gitVersion=$kubernetes -X $version.gitMajor=$major -X $version.gitMinor=$minor"
-    say "building Kubernetes $kubernetes from source, once; expect about five and a half minutes on two cores"
+    say "building Kubernetes $kubernetes from source, once; expect six to nine minutes on two cores"
     build etcd go.etcd.io/etcd/server/v3
     build kube-apiserver k8s.io/kubernetes/cmd/kube-apiserver
     build kube-controller-manager k8s.io/kubernetes/cmd/kube-controller-manager
