@@ -7,6 +7,7 @@ use crate::api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Time, Transition,
     UpgradeApproval, When,
 };
+use crate::core::offer::BenefitKind;
 use crate::operator::parse;
 
 /// A line of its own about `what`.
@@ -135,7 +136,8 @@ fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
 /// How fast the credit is used up, which is what would be charged for without it.
 fn used(status: &SubscriptionStatus) -> String {
     let burn = status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day);
-    let currency = status.benefits.iter().find_map(|benefit| benefit.currency.as_deref());
+    let credit = status.benefits.iter().find(|benefit| &*benefit.kind == BenefitKind::Credit.name());
+    let currency = credit.and_then(|credit| credit.currency.as_deref());
     burn.map_or_else(
         || "how much a day is not known; readings of the credit at different times would tell".to_owned(),
         |burn| format!("{} of credit a day at present", money(burn, currency)),

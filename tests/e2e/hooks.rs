@@ -76,6 +76,15 @@ async fn quiet(world: &World) -> (String, usize) {
     (account, before)
 }
 
+/// The same on AWS.
+async fn quiet_on_aws(world: &World) -> (Account<'_>, usize) {
+    let account = Account::new(world, "sandbox", json!({}), &OBSERVE).await;
+    account.subscribe(json!({"when": "Never", "approval": "Manual"}));
+    account.until("Observing").await;
+    let before = settled(world, &account.id).await;
+    (account, before)
+}
+
 /// How many requests about `account` there were by the time that there are no more.
 async fn settled(world: &World, account: &str) -> usize {
     let mut seen = 0;
@@ -164,10 +173,7 @@ async fn event_grid_is_told_that_its_events_are_wanted_by_either_replica() {
 async fn an_event_of_eventbridge_brings_the_next_look_forward() {
     let hooked = hooked().await;
     let world = World::on(&hooked.stack).await;
-    let account = Account::new(&world, "sandbox", json!({}), &OBSERVE).await;
-    account.subscribe(json!({"when": "Never", "approval": "Manual"}));
-    account.until("Observing").await;
-    let before = settled(&world, &account.id).await;
+    let (account, before) = quiet_on_aws(&world).await;
     let event = json!({"version": "0", "detail-type": "Budget", "source": "aws.budgets", "account": account.id});
     assert_eq!(deliver(&hooked.addresses[0], "aws", TOKEN, &event).await, StatusCode::ACCEPTED);
     assert!(looked(&world, &account.id, before).await);
@@ -177,10 +183,7 @@ async fn an_event_of_eventbridge_brings_the_next_look_forward() {
 async fn a_message_of_sns_brings_the_next_look_forward() {
     let hooked = hooked().await;
     let world = World::on(&hooked.stack).await;
-    let account = Account::new(&world, "sandbox", json!({}), &OBSERVE).await;
-    account.subscribe(json!({"when": "Never", "approval": "Manual"}));
-    account.until("Observing").await;
-    let before = settled(&world, &account.id).await;
+    let (account, before) = quiet_on_aws(&world).await;
     let message = |kind: &str| {
         let text = format!("AWS Budget Notification\nAWS Account {}\n", account.id);
         json!({"Type": kind, "TopicArn": "arn:aws:sns:us-east-1:111122223333:budgets", "Token": "2336412f",

@@ -118,9 +118,7 @@ impl Outcome {
             transition_hash: status.transition.map(|transition| transition.hash),
         }
     }
-}
 
-impl Outcome {
     /// When the upgrade would be requested, as far as that can be told.
     fn when(&self) -> String {
         let due = self.forecast.as_ref().and_then(|forecast| forecast.due_time);
