@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::hooks::hooked;
-use crate::world::{World, condition, subscription};
+use crate::world::{World, condition, provider, subscription};
 
 const NAME: &str = "sandbox";
 const RESOURCE: &str = "subscriptions.payg-operator.io";
@@ -32,8 +32,8 @@ async fn apply(world: &World, manifest: &Value, arguments: &[&str]) {
 
 /// What `kubectl diff` says; an error if there is a difference. It reads the object twice, and a look in between is a difference
 /// to it. So it is asked until there is none.
-async fn diff(world: &World, arguments: &[&str]) -> Result<String, String> {
-    let version = || world.subscription(NAME)["metadata"]["resourceVersion"].clone();
+async fn diff(world: &World, resource: &str, name: &str, arguments: &[&str]) -> Result<String, String> {
+    let version = || world.get(resource, name)["metadata"]["resourceVersion"].clone();
     let undisturbed = async || {
         let before = version();
         let told = world.kubectl(&[&["diff"], arguments].concat());
@@ -47,13 +47,20 @@ async fn assert_nothing_drifts(world: &World, manifest: &Value, arguments: &[&st
     let file = world.file(manifest);
     let looked_at = || world.subscription(NAME)["status"]["lastObservedTime"].clone();
     for _ in 0..3 {
-        assert_eq!(diff(world, &[&["-f", &file], arguments].concat()).await.as_deref(), Ok(""));
+        assert_eq!(diff(world, RESOURCE, NAME, &[&["-f", &file], arguments].concat()).await.as_deref(), Ok(""));
         let before = looked_at();
         world.touch("azure");
         let again = async || (looked_at() != before).then_some(());
         world.eventually(30, again).await.expect("another look");
     }
-    let object = world.kubectl(&["get", RESOURCE, NAME, "-o", "json", "--show-managed-fields"]).unwrap();
+    let object = assert_only_status_is_ours(world, RESOURCE, NAME);
+    assert_eq!((&object["spec"], &object["metadata"]["labels"]), (&manifest["spec"], &manifest["metadata"]["labels"]));
+    assert_eq!(object["metadata"].get("finalizers"), None);
+}
+
+/// That the operator has written status, and nothing else. Returns the object.
+fn assert_only_status_is_ours(world: &World, resource: &str, name: &str) -> Value {
+    let object = world.kubectl(&["get", resource, name, "-o", "json", "--show-managed-fields"]).unwrap();
     let object: Value = serde_json::from_str(&object).unwrap();
     let managers = object["metadata"]["managedFields"].as_array().unwrap();
     let ours: Vec<_> = managers.iter().filter(|entry| entry["manager"] == "payg-operator").collect();
@@ -62,8 +69,7 @@ async fn assert_nothing_drifts(world: &World, manifest: &Value, arguments: &[&st
         let fields: Vec<_> = entry["fieldsV1"].as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!((&entry["subresource"], fields), (&json!("status"), vec!["f:status"]));
     }
-    assert_eq!((&object["spec"], &object["metadata"]["labels"]), (&manifest["spec"], &manifest["metadata"]["labels"]));
-    assert_eq!(object["metadata"].get("finalizers"), None);
+    object
 }
 
 async fn account(world: &World) -> String {
@@ -98,6 +104,28 @@ async fn nothing_drifts_under_client_side_apply() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_drifts_under_server_side_apply() {
     a_life(&["--server-side"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_drifts_of_a_billing_provider() {
+    const PROVIDERS: &str = "billingproviders.payg-operator.io";
+    let world = calm().await;
+    for (name, arguments) in [("by-client", &[][..]), ("by-server", &["--server-side"][..])] {
+        for method in ["Broker", "PortalHandoff"] {
+            let manifest = provider(name, method);
+            let file = world.file(&manifest);
+            let arguments = [&["-f", &file], arguments].concat();
+            world.kubectl(&[&["apply"], &arguments[..]].concat()).unwrap();
+            let looked = async || {
+                let object = world.get(PROVIDERS, name);
+                let is_ready = condition(&object, "Ready")["status"] == "True";
+                (is_ready && object["status"]["observedGeneration"] == object["metadata"]["generation"]).then_some(())
+            };
+            world.eventually(60, looked).await.expect("credentials that work");
+            assert_eq!(diff(&world, PROVIDERS, name, &arguments).await.as_deref(), Ok(""));
+            assert_eq!(assert_only_status_is_ours(&world, PROVIDERS, name)["spec"], manifest["spec"]);
+        }
+    }
 }
 
 /// Flux takes over what a person applied: it renames the person's entries in managedFields to its own, and applies by the server.
