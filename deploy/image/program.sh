@@ -32,6 +32,9 @@ else
 fi
 command -v "$compiler" >/dev/null || fail "$compiler is not installed, and the program is built with it (on Debian and Ubuntu the package $package)"
 export "CC_${target//-/_}=$compiler"
+host=$(rustc -vV | sed -n 's/^host: //p')
+[ -x "$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" ] ||
+    fail "this Rust has no rust-lld, by which the program is linked; use Rust by rustup: https://rustup.rs"
 for roots in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt ''; do
     [ ! -f "$roots" ] || break
 done

@@ -150,7 +150,11 @@ pub fn decide(inputs: &Inputs) -> Decision {
         }
     };
     let transition = seen.as_ref().and_then(|seen| transition(inputs, seen));
-    let waits_for = transition.as_ref().map(|_| &inputs.desired.when);
+    let waits = matches!(
+        verdict,
+        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } | Verdict::BenefitsUnknown { .. }
+    );
+    let waits_for = waits.then_some(&inputs.desired.when);
     let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen, waits_for));
     let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
     let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());

@@ -21,6 +21,9 @@ pub struct Forecast {
 }
 
 const SECONDS_PER_DAY: i64 = 86_400;
+/// The least between two readings of the credit that tell how fast it is used up. In less, the last digit of an amount would
+/// make a fortune a day, or nothing.
+const LEAST_SECONDS: i64 = 5 * 60;
 
 /// The forecast by what was seen, and what was seen before, for who waits for the trigger `when`.
 pub fn forecast(previous: &Previous, seen: &Observation, when: Option<&When>) -> Option<Forecast> {
@@ -51,7 +54,7 @@ fn burn(previous: &Previous, seen: &Observation) -> Option<Decimal> {
     let former = previous.look.as_ref()?.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit)?;
     let before = former.remaining.filter(|before| before.currency == left.currency)?;
     let seconds = credit.as_of.duration_since(former.as_of).as_secs();
-    if seconds <= 0 {
+    if seconds < LEAST_SECONDS {
         return previous.burn_per_day;
     }
     let used = before.amount.checked_sub(left.amount)?;

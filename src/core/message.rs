@@ -160,7 +160,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-const CLOSES: &str = " Then the provider closes the account, and what runs in it stops before it is upgraded: `when: BeforeExhaustion` upgrades it in time.";
+const CLOSES: &str = " When the benefits end, the provider closes the account, and what runs in it stops before it is upgraded: `when: BeforeExhaustion` upgrades it in time.";
 
 fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
     match not_yet {

@@ -149,12 +149,13 @@ fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64
     }
 }
 
-/// Whether the verdict is about another attempt, while nobody knows what the one before it did.
+/// Whether nobody knows what an attempt did, whatever the verdict is about. The account itself may have told.
 fn leaves_in_doubt(verdict: &Verdict, record: Option<&Record>) -> bool {
-    matches!(
+    let has_told = matches!(
         verdict,
-        Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) | Verdict::WaitingForExhaustion { .. }
-    ) && record.is_some_and(|record| record.is_open() || record.is_unresolved())
+        Verdict::OfferInPlace(_) | Verdict::UpgradeAccepted { .. } | Verdict::ConversionOverdue { .. }
+    );
+    !has_told && record.is_some_and(|record| record.is_open() || record.is_unresolved())
 }
 
 fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {

@@ -132,8 +132,11 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
         return Ok(());
     }
     let mut patch = json!({"status": status_of_invalid(&message, generation, clock::wall())});
-    // It is of a spec that could be read.
+    // They are of a spec that could be read.
     patch["status"]["transition"] = Value::Null;
+    if object.data["status"]["forecast"].is_object() {
+        patch["status"]["forecast"] = json!({"dueTime": null});
+    }
     match api.patch_status(&key.name, &params(), &Patch::Merge(patch)).await {
         // The API server may refuse any write to an object that breaks its schema; the Event has told.
         Err(kube::Error::Api(status)) if status.is_invalid() || status.is_forbidden() => {

@@ -22,7 +22,7 @@
 //! metrics::register_watches(&mut registry, &watches);
 //!
 //! let mut tasks: Tasks<Result<(), http::Error>> = Tasks::new();
-//! let listener = http::bind("0.0.0.0:8080".parse()?).await?;
+//! let listener = http::bind("[::]:8080".parse()?).await?;
 //! let probes = http::Probes { registry: Arc::new(registry), watches: watches.clone(), pulse: pulse.clone() };
 //! tasks.spawn("http", http::serve(listener, http::probes(probes)));
 //!

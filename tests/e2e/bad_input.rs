@@ -237,7 +237,8 @@ async fn an_object_that_does_not_decode_is_told_of_and_stops_nobody() {
     broken["metadata"] = json!({"name": "broken", "namespace": world.namespace, "uid": "11111111-2222-4333-8444-555555555555",
         "creationTimestamp": "2026-01-01T00:00:00Z", "generation": 2});
     broken["status"] = json!({"observedGeneration": 1, "transition": {"hash": "0123456789abcdef0123456789abcdef",
-        "from": {"class": "FreeTrial"}, "to": {"class": "PayAsYouGo"}}});
+        "from": {"class": "FreeTrial"}, "to": {"class": "PayAsYouGo"}},
+        "forecast": {"exhaustionTime": "2026-03-01T00:00:00Z", "dueTime": "2026-02-01T00:00:00Z"}});
     let key = format!("/registry/payg-operator.io/subscriptions/{}/broken", world.namespace);
     world.stack.control_plane.etcd_put(&key, broken.to_string().as_bytes()).await.unwrap();
     let told = world
@@ -252,6 +253,7 @@ async fn an_object_that_does_not_decode_is_told_of_and_stops_nobody() {
     let broken = world.subscription("broken");
     assert_eq!(condition(&broken, "Ready")["reason"], "InvalidSpec", "{:#}", broken["status"]);
     assert!(broken["status"]["transition"].is_null(), "one of a former spec is not there to be approved");
+    assert_eq!(broken["status"]["forecast"], json!({"exhaustionTime": "2026-03-01T00:00:00Z"}));
     world.kubectl(&["delete", "subscriptions.payg-operator.io", "broken"]).unwrap();
 }
 

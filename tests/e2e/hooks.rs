@@ -184,14 +184,17 @@ async fn a_message_of_sns_brings_the_next_look_forward() {
     let hooked = hooked().await;
     let world = World::on(&hooked.stack).await;
     let (account, before) = quiet_on_aws(&world).await;
+    let named = TcpListener::bind("127.0.0.1:0").unwrap();
+    named.set_nonblocking(true).unwrap();
     let message = |kind: &str| {
         let text = format!("AWS Budget Notification\nAWS Account {}\n", account.id);
         json!({"Type": kind, "TopicArn": "arn:aws:sns:us-east-1:111122223333:budgets", "Token": "2336412f",
-            "Message": text, "SubscribeURL": "https://127.0.0.1:1/"})
+            "Message": text, "SubscribeURL": format!("https://{}/", named.local_addr().unwrap())})
     };
     // SNS is where AWS is, and that is the simulator, which has none.
     let ask = message("SubscriptionConfirmation");
     assert_eq!(deliver(&hooked.addresses[0], "aws", TOKEN, &ask).await, StatusCode::BAD_GATEWAY);
+    assert!(named.accept().is_err(), "what a message names is not visited");
     let told = message("Notification");
     assert_eq!(deliver(&hooked.addresses[0], "aws", TOKEN, &told).await, StatusCode::ACCEPTED);
     assert!(looked(&world, &account.id, before).await);

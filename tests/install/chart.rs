@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::tools::{IMAGE, file, objects, only, template};
+use crate::tools::{IMAGE, file, objects, only, run, template, tool};
 
 /// Every value of `operator`, and what it must become.
 const FLAGS: [(&str, &str); 11] = [
@@ -89,6 +89,18 @@ fn on_openshift_the_pod_names_no_user() {
     };
     assert_eq!(user(&[]), (json!(true), json!(65532), json!(65532)));
     assert_eq!(user(&["runAsUser=null"]), (json!(true), json!(null), json!(null)));
+    // Numbers in a file of values are not what they are on the command line.
+    let mut helm = tool("helm");
+    helm.args([
+        "template",
+        "payg-operator",
+        &file("deploy/chart"),
+        "--set",
+        IMAGE,
+        "--set-json",
+        "runAsUser=1000680000",
+    ]);
+    assert!(run(&mut helm).unwrap().contains("runAsUser: 1000680000\n"));
 }
 
 #[test]

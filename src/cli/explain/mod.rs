@@ -73,9 +73,11 @@ fn unreadable(error: &kube::Error) -> String {
 
 /// The mark of row `number` and how it is painted, where the decision ended at row `end`.
 fn mark(number: usize, end: usize, known: &Known) -> (&'static str, Style) {
+    let is_asked = show::condition(&known.subscription, "Ready").is_some_and(|ready| ready.reason == "Upgrading");
     match number.cmp(&end) {
-        // The request of the last row is made by a decision that knew of none.
-        Ordering::Less | Ordering::Equal if end == rows::ALL.len() => HOLDS,
+        // The record is of the request that followed.
+        Ordering::Less if is_asked => HOLDS,
+        Ordering::Equal if end == rows::ALL.len() => HOLDS,
         Ordering::Less => match rows::holds(number, known) {
             Some(true) => HOLDS,
             Some(false) => FAILS,
@@ -123,7 +125,7 @@ fn text(known: &Known, paint: Paint) -> String {
     }
     text += "\n✓ it holds   ✗ it does not   · it was not come to";
     if (1..=rows::ALL.len()).any(|number| mark(number, row, known).0 == "?") {
-        text += "   ? you may not read what would tell";
+        text += "   ? what would tell cannot be read";
     }
     text += "\n";
     text
@@ -204,9 +206,11 @@ mod tests {
         assert_eq!(marked(&held, '✗'), [9, 20], "another attempt is held");
         let retry = told("ApprovalPolicyMissing", Ok(Some(record("Unresolved"))), false);
         assert_eq!(marked(&retry, '✗'), [10, 17], "a Retry is not vouched for");
+        let refused = told("LedgerUnavailable", Ok(Some(record("Unresolved"))), false);
+        assert_eq!(marked(&refused, '✗'), [10], "the record of a Retry cannot be written");
         let unread = told("UpgradeHeld", Err("you may not read it".to_owned()), false);
         assert_eq!((marked(&unread, '?'), marked(&unread, '✗')), (vec![9, 10], vec![20]));
-        assert!(unread.last().unwrap().contains("? you may not read"), "{unread:#?}");
+        assert!(unread.last().unwrap().contains("? what would tell"), "{unread:#?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::given::*;
 use crate::core::decide::decide;
-use crate::core::desired::{Limits, When};
+use crate::core::desired::{ApprovalMode, Limits, When};
 use crate::core::inputs::Inputs;
 
 /// 100 are left, 10 an hour are used, and the period ends in 20 hours.
@@ -49,6 +49,21 @@ fn nothing_is_due_where_nothing_is_waited_for() {
     let mut paid = waiting(When::BenefitsExhausted);
     paid.seen().offer = pay_as_you_go();
     assert_eq!(expected(&paid), None);
+    let mut spent = due();
+    spent.seen().benefits.push(period(ago(-240)));
+    spent.desired.approval = ApprovalMode::Manual;
+    assert_eq!(decide(&spent).verdict.reason(), "AwaitingApproval");
+    assert_eq!(expected(&spent), None, "it is due already");
+}
+
+#[test]
+fn two_readings_at_nearly_the_same_time_tell_no_rate() {
+    let mut inputs = waiting(When::BenefitsExhausted);
+    let before = &mut inputs.previous.look.as_mut().unwrap().benefits[0];
+    (before.as_of, before.remaining) = (now() - SignedDuration::from_secs(6), Some(money("100.01")));
+    assert_eq!(decide(&inputs).forecast.unwrap().burn_per_day, None);
+    inputs.previous.burn_per_day = Some(money("24").amount);
+    assert_eq!(decide(&inputs).forecast.unwrap().burn_per_day, Some(money("24").amount), "it is what it was");
 }
 
 #[test]

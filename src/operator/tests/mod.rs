@@ -25,6 +25,7 @@ use crate::core::inputs::Inputs;
 use crate::core::record::{Outcome, RecordState};
 use crate::core::tests::given::{ago, now, period, record};
 use crate::core::tests::properties::any_inputs;
+use crate::core::verdict::Verdict;
 
 /// The generation of the examples' specs. The one before is what an operator has seen that is behind.
 const GENERATION: i64 = 2;
@@ -188,10 +189,14 @@ fn while_another_attempt_is_held_nobody_knows_of_the_one_before() {
             inputs.previous.look.as_mut().unwrap().benefits = vec![period(ago(3))];
             inputs.seen().provider_time = Some(ago(3));
         }
-        let decision = decide(&inputs);
+        let mut decision = decide(&inputs);
         assert_eq!(verdicts::name(&decision.verdict), held, "{:?}", decision.verdict);
         let status = after(&waiting(GENERATION), GENERATION, &inputs, &decision);
         assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "Unknown", "{held}");
+        // The record of another attempt cannot be written.
+        decision.verdict = Verdict::LedgerUnavailable { detail: "upgraderecords is forbidden".to_owned() };
+        let status = after(&waiting(GENERATION), GENERATION, &inputs, &decision);
+        assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "Unknown");
     }
 }
 
