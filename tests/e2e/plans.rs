@@ -102,7 +102,8 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
         "exhausted   by the forecast: 20",
         "due         by the forecast: 20",
         "costs nothing",
-        "use         how much a day is not known",
+        // Days pass here between the two looks of a plan.
+        "use         0 USD of credit a day at present",
         "IRREVERSIBLE",
         &hash,
     ] {
