@@ -165,7 +165,7 @@ const CLOSES: &str = " When the benefits end, the provider closes the account, a
 fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
     match not_yet {
         NotYet::Left => match expected {
-            Some(expected) => write!(f, "The upgrade is expected to be due at {}.", minute(expected)),
+            Some(expected) => write!(f, "The upgrade is expected to be due by {}.", minute(expected)),
             None => f.write_str("The upgrade is not due yet."),
         },
         NotYet::SecondLook(cause) => write!(f, "It shows for the first time that {cause}; a second look must confirm it."),
