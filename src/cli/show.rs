@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::api::conditions::{self, Condition};
 use crate::api::{
-    Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Time, Transition,
+    Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
     UpgradeApproval, When,
 };
 use crate::core::offer::BenefitKind;
@@ -115,8 +115,8 @@ fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
         text += &row("credit", &format!("what is left is afterwards: {credit}"));
     }
     let forecast = status.forecast.clone().unwrap_or_default();
-    let time = |time: Option<Time>| time.map_or_else(|| "not known".to_owned(), |time| time.to_string());
-    text += &row("exhausted", &format!("by the forecast: {}", time(forecast.exhaustion_time)));
+    let exhausted = forecast.exhaustion_time.map_or_else(|| "not known".to_owned(), |end| end.to_string());
+    text += &row("exhausted", &format!("by the forecast: {exhausted}"));
     if let Some(due) = forecast.due_time {
         text += &row("due", &format!("by the forecast: {due}"));
     }

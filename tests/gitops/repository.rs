@@ -57,7 +57,6 @@ impl<'a> Repository<'a> {
     /// The example, with `accounts` in place of those of the example, and with the BillingProvider of this test. The platform
     /// has applied its own part.
     pub(crate) async fn new(world: &'a World, accounts: &[&str]) -> Self {
-        CONTROLLER.get_or_init(async || start(world)).await;
         let mut files = BTreeMap::new();
         for dir in ["team-a", "team-a-paid"] {
             for file in fs::read_dir(example(dir)).unwrap().map(|entry| entry.unwrap().path()) {
@@ -77,7 +76,6 @@ impl<'a> Repository<'a> {
 
     /// The operator's own repository, so far as Flux applies it. The Deployment is not waited for: there is no kubelet here.
     pub(crate) async fn of_the_operator(world: &'a World) -> Self {
-        CONTROLLER.get_or_init(async || start(world)).await;
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = BTreeMap::new();
         for dir in ["crds", "deploy/kustomize/base", "deploy/kustomize/default"] {
@@ -93,6 +91,7 @@ impl<'a> Repository<'a> {
 
     /// What the GitRepository called `name` has.
     async fn of(world: &'a World, name: &'static str, files: BTreeMap<String, String>) -> Self {
+        CONTROLLER.get_or_init(async || start(world)).await;
         let served = Served::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

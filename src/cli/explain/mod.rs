@@ -81,7 +81,7 @@ fn mark(number: usize, end: usize, known: &Known) -> (&'static str, Style) {
         Ordering::Less => match rows::holds(number, known) {
             Some(true) => HOLDS,
             Some(false) => FAILS,
-            None => ("?", Style::Bold),
+            None => (UNCLEAR, Style::Bold),
         },
         Ordering::Equal => FAILS,
         Ordering::Greater => ("·", Style::Dim),
@@ -90,6 +90,7 @@ fn mark(number: usize, end: usize, known: &Known) -> (&'static str, Style) {
 
 const HOLDS: (&str, Style) = ("✓", Style::Good);
 const FAILS: (&str, Style) = ("✗", Style::Bold);
+const UNCLEAR: &str = "?";
 
 fn text(known: &Known, paint: Paint) -> String {
     let Known { subscription, .. } = known;
@@ -114,8 +115,10 @@ fn text(known: &Known, paint: Paint) -> String {
     }
     let Some(row) = row else { return text };
     text += "\n";
+    let mut is_unclear = false;
     for (number, one) in (1..).zip(rows::ALL) {
         let (mark, style) = mark(number, row, known);
+        is_unclear |= mark == UNCLEAR;
         text += &paint.paint(style, &format!("{number:>2} {mark} {}", one.holds));
         text += "\n";
         for line in (one.evidence)(known) {
@@ -124,7 +127,7 @@ fn text(known: &Known, paint: Paint) -> String {
         }
     }
     text += "\n✓ it holds   ✗ it does not   · it was not come to";
-    if (1..=rows::ALL.len()).any(|number| mark(number, row, known).0 == "?") {
+    if is_unclear {
         text += "   ? what would tell cannot be read";
     }
     text += "\n";

@@ -1,6 +1,7 @@
 //! The rows of the decision table (docs/decisions.md): what holds where a decision goes past one, and what is known of it.
 
 use crate::api::{BillingProviderSpec, Decision, UpgradeRecord, conditions};
+use crate::core::record::Record;
 use crate::operator::parse;
 
 use super::super::show;
@@ -70,18 +71,21 @@ pub const ALL: [Row; 21] = [
 /// Whether row `number` holds, which the decision has gone past. It goes past some that do not hold, to look after what may
 /// have been requested, or to tell what another attempt waits for. `None` if this user may not read what would tell.
 pub fn holds(number: usize, known: &Known) -> Option<bool> {
+    match number {
+        1 => Some(suspended(known).is_empty()),
+        9 => no_record(known, Record::is_open),
+        10 => no_record(known, Record::is_unresolved),
+        _ => Some(true),
+    }
+}
+
+/// Whether there is no record that `is` so. Of one that cannot be read, the status tells whether it leaves something in doubt.
+fn no_record(known: &Known, is: fn(&Record) -> bool) -> Option<bool> {
     let is_in_doubt = || show::condition(&known.subscription, "Upgraded").is_some_and(|said| said.status == "Unknown");
-    let record = match &known.record {
-        Ok(record) => record.as_ref().map(parse::record),
-        Err(_) if matches!(number, 9 | 10) && is_in_doubt() => return None,
-        Err(_) => None,
-    };
-    Some(match number {
-        1 => suspended(known).is_empty(),
-        9 => !record.is_some_and(|record| record.is_open()),
-        10 => !record.is_some_and(|record| record.is_unresolved()),
-        _ => true,
-    })
+    match &known.record {
+        Ok(record) => Some(!record.as_ref().map(parse::record).is_some_and(|record| is(&record))),
+        Err(_) => (!is_in_doubt()).then_some(true),
+    }
 }
 
 fn nothing(_: &Known) -> Vec<String> {
