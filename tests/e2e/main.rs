@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
 mod approvals;
+mod attacks;
 mod aws;
 mod aws_identities;
 mod bad_input;

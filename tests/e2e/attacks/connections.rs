@@ -1,0 +1,1 @@
+//! Whoever can reach the operator's ports.

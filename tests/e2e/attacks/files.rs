@@ -1,0 +1,1 @@
+//! Manifests of somebody else's pull request.

@@ -1,0 +1,1 @@
+//! Objects, statuses and users that are not what they say.

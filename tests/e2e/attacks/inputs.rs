@@ -1,0 +1,1 @@
+//! What users and clouds send: redirects, odd amounts, dates, bombs.

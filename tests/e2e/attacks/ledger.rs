@@ -1,0 +1,1 @@
+//! What one tenant's attempts do to another's.

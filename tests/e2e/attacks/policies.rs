@@ -1,0 +1,1 @@
+//! Approvals from when nobody checked them.

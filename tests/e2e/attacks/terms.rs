@@ -1,0 +1,1 @@
+//! Terms that change under an approval.

@@ -1,0 +1,1 @@
+//! One tenant that keeps the operator busy.
