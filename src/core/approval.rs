@@ -1,6 +1,6 @@
 //! What people said about an upgrade.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// An `UpgradeApproval` of the Subscription in question.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,16 +41,21 @@ impl Approval {
     }
 }
 
+/// How long after its last change an admission policy is surely enforced, by every API server. An API server learns of a
+/// change by a watch, within a second as a rule; one that is behind, and clocks of API servers that differ, are in it too.
+/// How it was measured: `docs/adr/0050-checked-is-surely-checked.md`.
+pub const SETTLED: SignedDuration = SignedDuration::from_mins(1);
+
 /// What admission makes sure of, in the namespace of the Subscription in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// What of the shipped admission policies and their bindings is missing or altered. With any of them, nothing is made
     /// sure of.
     pub flaws: Vec<Flaw>,
-    /// Since when all of them that an approval depends on have been there (wall clock): only a younger one is vouched for.
-    pub since: Timestamp,
-    /// The kind and the name of the youngest of them.
+    /// What of them, or of the labels by which the namespace asks for them, was created or changed last.
     pub youngest: String,
+    /// When that was, by the API server (wall clock); `None` if it cannot be told.
+    pub since: Option<Timestamp>,
     /// Whether the namespace demands the verb `approve` of whoever writes `approval: Automatic`.
     pub automatic_needs_approve: bool,
 }
@@ -64,49 +69,75 @@ pub struct Flaw {
     pub is_missing: bool,
 }
 
-/// Why an approval does not count although it covers the transition.
+/// Why somebody's word does not count although it covers the transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unguarded {
-    /// Anybody could have made it: these are missing or altered.
+    /// Anybody could have given it: these are missing or altered.
     Flaws(Vec<Flaw>),
-    /// It is older than what makes sure who made it.
-    Older {
-        /// The approval's name.
-        approval: String,
-        /// The kind and the name of what is younger.
-        youngest: String,
+    /// It is not surely younger than what makes sure who gave it.
+    Unchecked {
+        /// What says yes.
+        word: Word,
         /// When that was created (wall clock).
-        since: Timestamp,
+        created: Timestamp,
+        /// What is younger, or nearly so: see [`Guard::youngest`].
+        youngest: String,
+        /// From when on a word is surely checked (wall clock); `None` if that cannot be told.
+        settled: Option<Timestamp>,
     },
+}
+
+/// What says yes to an upgrade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The `UpgradeApproval` of this name.
+    Approval(String),
+    /// `approval: Automatic` in the Subscription.
+    Subscription,
+    /// The BillingProvider through which the Subscription upgrades by itself.
+    BillingProvider,
 }
 
 impl Guard {
     /// Nobody has looked, as there is nothing to vouch for. It vouches for nothing.
     pub const UNREAD: Self =
-        Self { flaws: Vec::new(), since: Timestamp::MAX, youngest: String::new(), automatic_needs_approve: false };
+        Self { flaws: Vec::new(), youngest: String::new(), since: None, automatic_needs_approve: false };
 
     /// The one to act upon of those that somebody `said`; `None` if nobody said anything.
-    pub fn vouched<'a>(
-        &self,
-        said: impl Iterator<Item = &'a Approval> + Clone,
-    ) -> Result<Option<&'a Approval>, Unguarded> {
-        let Some(first) = said.clone().min() else { return Ok(None) };
+    pub fn vouched<'a>(&self, said: impl Iterator<Item = &'a Approval>) -> Result<Option<&'a Approval>, Unguarded> {
+        let Some(best) = said.min_by_key(|said| (!self.is_settled_at(said.created), *said)) else { return Ok(None) };
+        self.vouches_for(best.created, || Word::Approval(best.name.clone())).map(|()| Some(best))
+    }
+
+    /// Whether `approval: Automatic` in a Subscription created at `subscription`, through a BillingProvider created at
+    /// `provider` (wall clock), is the word of somebody who may say so, as far as the namespace demands it. An object that
+    /// is older than the policies may have been written by anybody before they were there.
+    pub fn allows_automatic(&self, subscription: Timestamp, provider: Timestamp) -> Result<(), Unguarded> {
+        if !self.automatic_needs_approve {
+            return Ok(());
+        }
+        self.vouches_for(subscription, || Word::Subscription)?;
+        self.vouches_for(provider, || Word::BillingProvider)
+    }
+
+    /// Whether whatever was created at `created` was surely checked.
+    fn vouches_for(&self, created: Timestamp, word: impl FnOnce() -> Word) -> Result<(), Unguarded> {
         if !self.flaws.is_empty() {
             return Err(Unguarded::Flaws(self.flaws.clone()));
         }
-        let vouched = said.filter(|said| said.created > self.since).min();
-        vouched.map(Some).ok_or_else(|| Unguarded::Older {
-            approval: first.name.clone(),
-            youngest: self.youngest.clone(),
-            since: self.since,
-        })
+        if self.is_settled_at(created) {
+            return Ok(());
+        }
+        let (youngest, settled) = (self.youngest.clone(), self.settled());
+        Err(Unguarded::Unchecked { word: word(), created, youngest, settled })
     }
 
-    /// Whether `approval: Automatic` is the word of somebody who may say so, as far as the namespace demands it.
-    pub fn allows_automatic(&self) -> Result<(), Unguarded> {
-        if self.automatic_needs_approve && !self.flaws.is_empty() {
-            return Err(Unguarded::Flaws(self.flaws.clone()));
-        }
-        Ok(())
+    fn is_settled_at(&self, created: Timestamp) -> bool {
+        self.settled().is_some_and(|settled| created > settled)
+    }
+
+    /// From when on all of them are surely enforced.
+    fn settled(&self) -> Option<Timestamp> {
+        self.since?.checked_add(SETTLED).ok()
     }
 }

@@ -453,19 +453,33 @@ fn approved(
     if let Some(retry) = retry {
         return Ok(Some(retry.clone()));
     }
-    if inputs.desired.approval == ApprovalMode::Automatic {
-        return inputs.guard.allows_automatic().map(|()| None).map_err(Verdict::ApprovalPolicyMissing);
-    }
-    let valid = inputs
-        .approvals
-        .iter()
-        .filter(|said| said.decision == Said::Approve && said.covers(&transition.hash, inputs.now.wall))
+    let unchecked = match inputs.desired.approval {
+        ApprovalMode::Automatic => match by_the_manifest(inputs) {
+            Ok(()) => return Ok(None),
+            // Where nobody can tell who wrote the manifest, a person can still say yes.
+            Err(unguarded) => Some(Verdict::ApprovalPolicyMissing(unguarded)),
+        },
+        ApprovalMode::Manual => None,
+    };
+    let approves = || inputs.approvals.iter().filter(|said| said.decision == Said::Approve);
+    let valid = approves()
+        .filter(|said| said.covers(&transition.hash, inputs.now.wall))
         .filter(|said| !record.is_some_and(|record| record.has_used_up(&said.uid)));
     match inputs.guard.vouched(valid) {
         Ok(Some(approval)) => Ok(Some(approval.clone())),
-        Ok(None) => Err(Verdict::AwaitingApproval { hash: transition.hash.clone() }),
+        Ok(None) => Err(unchecked.unwrap_or_else(|| {
+            let former = approves().find(|said| said.covers(&transition.former_hash, inputs.now.wall));
+            let former = former.map(|said| said.name.clone());
+            Verdict::AwaitingApproval { hash: transition.hash.clone(), former }
+        })),
         Err(unguarded) => Err(Verdict::ApprovalPolicyMissing(unguarded)),
     }
+}
+
+/// Whether the manifest itself is the word of somebody who may say so.
+fn by_the_manifest(inputs: &Inputs) -> Result<(), Unguarded> {
+    let provider = inputs.provider_object.as_ref().map_or(Timestamp::MIN, |provider| provider.created);
+    inputs.guard.allows_automatic(inputs.subject.created, provider)
 }
 
 fn rejection(record: &Record) -> Verdict {
@@ -474,10 +488,8 @@ fn rejection(record: &Record) -> Verdict {
 }
 
 fn transition(inputs: &Inputs, seen: &Observation) -> Option<Transition> {
-    let Ok(Capabilities { method, .. }) = &inputs.provider else { return None };
-    not_eligible(seen)
-        .is_none()
-        .then(|| Transition::new(&inputs.desired.account, &seen.offer, *method, &inputs.desired.when))
+    let (Ok(capabilities), Some(provider)) = (&inputs.provider, &inputs.provider_object) else { return None };
+    not_eligible(seen).is_none().then(|| Transition::new(&inputs.desired, &seen.offer, capabilities, provider))
 }
 
 fn endpoint(inputs: &Inputs) -> &str {

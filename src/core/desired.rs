@@ -11,6 +11,8 @@ use super::observation::DeclaredTrial;
 pub struct Desired {
     /// The account. The offer that it should be on is pay-as-you-go: there is no other yet.
     pub account: AccountId,
+    /// The name of the BillingProvider.
+    pub provider_name: String,
     /// When to upgrade.
     pub when: When,
     /// Who says yes.

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::approval::{Approval, Guard};
 use super::desired::{Claimant, Desired};
 use super::observation::Observation;
-use super::provider::{Capabilities, Operation, ProviderError};
+use super::provider::{Capabilities, Operation, ProviderError, ProviderObject};
 use super::record::Record;
 use super::trigger::PastLook;
 
@@ -19,6 +19,8 @@ pub struct Inputs {
     pub subject: Claimant,
     /// What its provider can do, or why there is none to ask.
     pub provider: Result<Capabilities, ProviderError>,
+    /// The object that its provider is made from, where there is one.
+    pub provider_object: Option<ProviderObject>,
     /// What this pass's look at the account brought; `None` if none was made.
     pub look: Option<Result<Observation, ProviderError>>,
     /// How far the open upgrade has come by the provider's word; `None` if it was not asked.

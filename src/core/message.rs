@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::approval::Unguarded;
+use super::approval::{Unguarded, Word};
 use super::observation::Unread;
 use super::provider::Operation;
 use super::trigger::{Missing, NotYet};
@@ -14,6 +14,11 @@ use super::verdict::{Held, NotEligible, Unobserved, Verdict};
 /// A time as people read it, to the minute.
 fn minute(time: Timestamp) -> impl fmt::Display {
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A point in time that somebody waits for.
+fn second(time: Timestamp) -> impl fmt::Display {
+    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 impl fmt::Display for Verdict {
@@ -128,10 +133,16 @@ impl fmt::Display for Verdict {
                 waiting(f, *not_yet, *expected)?;
                 f.write_str(if *closes { CLOSES } else { "" })
             }
-            Self::AwaitingApproval { hash } => write!(
-                f,
-                "The upgrade is due and waits for an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
-            ),
+            Self::AwaitingApproval { hash, former } => {
+                write!(
+                    f,
+                    "The upgrade is due and waits for an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
+                )?;
+                former.iter().try_for_each(|former| write!(
+                    f,
+                    " UpgradeApproval {former} does not count: its hash is of an older version of this operator and leaves out terms of the upgrade. Look at the terms, and approve again with `payg approve`."
+                ))
+            }
             Self::ApprovalPolicyMissing(why) => write!(f, "{why}"),
             Self::AwaitingPortalUpgrade { url, needs, restricted } => {
                 if *restricted {
@@ -252,11 +263,34 @@ impl fmt::Display for Unguarded {
                 f.write_str(&parts.join("; "))?;
                 f.write_str(". Put back the admission policies of the operator's own version, and look at who has approved since.")
             }
-            Self::Older { approval, youngest, since } => write!(
-                f,
-                "The upgrade is due, and UpgradeApproval {approval} does not count: it is older than {youngest} (created at {}), so nothing made sure who created it. Delete it, and approve anew.",
-                minute(*since)
-            ),
+            Self::Unchecked { word, created, youngest, settled } => {
+                write!(
+                    f,
+                    "The upgrade is due, and {word} does not count: it was created at {}, and ",
+                    second(*created)
+                )?;
+                match settled {
+                    Some(settled) => write!(
+                        f,
+                        "{youngest}, which makes sure who may say so, is surely enforced only after {0}. After {0}, approve the upgrade with `payg approve`.",
+                        second(*settled)
+                    ),
+                    None => write!(
+                        f,
+                        "the API server does not tell since when {youngest} is as it is. Apply that again with `kubectl apply --server-side`, wait a minute, and approve the upgrade with `payg approve`."
+                    ),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Approval(name) => write!(f, "UpgradeApproval {name}"),
+            Self::Subscription => f.write_str("`approval: Automatic` of this Subscription"),
+            Self::BillingProvider => f.write_str("`approval: Automatic` through this BillingProvider"),
         }
     }
 }

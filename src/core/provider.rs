@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 use super::record::Outcome;
@@ -35,6 +36,16 @@ pub struct Capabilities {
     pub method: Method,
     /// Where the upgrade is asked for, as the record keeps it.
     pub endpoint: String,
+}
+
+/// The BillingProvider behind the name in a Subscription, as it was read. Its spec belongs to the terms of an upgrade: who
+/// approves one approves it through this provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderObject {
+    /// Its spec as text, the same text for the same spec.
+    pub spec: String,
+    /// When it was created (wall clock).
+    pub created: Timestamp,
 }
 
 /// How far an upgrade has come that the provider took and does not finish at once. It proves nothing about the account.

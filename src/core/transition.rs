@@ -1,11 +1,14 @@
-//! What an upgrade would do.
+//! What an upgrade would do, and the terms on which it would be made.
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::account::{AccountId, hex};
-use super::desired::When;
+use super::account::hex;
+use super::desired::{ApprovalMode, Desired, When};
+use super::money::Money;
+use super::observation::DeclaredTrial;
 use super::offer::{Offer, OfferClass};
-use super::provider::Method;
+use super::provider::{Capabilities, ProviderObject};
 
 /// From which offer to which, for which account, how and when: what an approval is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,67 +17,120 @@ pub struct Transition {
     pub from: Offer,
     /// The offer that the account would be on.
     pub to: OfferClass,
-    /// Identifies the transition. 32 hexadecimal digits over all that a person approves and nothing that moves by
-    /// itself, so that an approval neither goes stale nor survives a change of terms.
+    /// Identifies the terms. 32 hexadecimal digits over everything that can bring the upgrade about or change what it does,
+    /// and nothing that moves by itself, so that an approval neither goes stale nor survives a change of terms.
     pub hash: String,
+    /// The same in format 1, which left out what the user declares of the trial and what stands behind the provider's name.
+    /// An approval of it does not count; it serves only to say so.
+    pub former_hash: String,
 }
 
+/// The terms that the hash covers, each by the field that it comes from. The admission policies guard the same fields of
+/// Subscriptions and BillingProviders, and `docs/decisions.md` lists them; tests compare the three.
+pub const TERMS: [&str; 16] = [
+    "spec.account",
+    "spec.offer",
+    "spec.providerName",
+    "spec.suspend",
+    "spec.trial.credit",
+    "spec.trial.endTime",
+    "spec.trial.startTime",
+    "spec.upgrade.approval",
+    "spec.upgrade.beforeExhaustion.creditBelow",
+    "spec.upgrade.beforeExhaustion.timeLeftSeconds",
+    "spec.upgrade.when",
+    "the spec of the BillingProvider",
+    "the class of the offer in force",
+    "the provider's name of the offer in force",
+    "the way of upgrading",
+    "the endpoint of the upgrade",
+];
+
 impl Transition {
-    /// The transition of `account` from `from` to pay-as-you-go.
-    pub fn new(account: &AccountId, from: &Offer, method: Method, when: &When) -> Self {
+    /// The transition of the desired account from the offer `from` to pay-as-you-go, through the `provider` with its
+    /// `capabilities`.
+    pub fn new(desired: &Desired, from: &Offer, capabilities: &Capabilities, provider: &ProviderObject) -> Self {
         let to = OfferClass::PayAsYouGo;
-        let fields = [
-            account.cloud().name(),
-            &account.id(),
-            from.class.name(),
-            &from.native,
-            to.name(),
-            method.name(),
-            when.name(),
-            &limits(when),
-        ];
-        // The lengths keep one field's end from being read as the next one's beginning.
-        let text =
-            fields.iter().fold(String::from("transition/1"), |text, field| format!("{text}\n{}:{field}", field.len()));
-        Self { from: from.clone(), to, hash: hex(&Sha256::digest(text)[..16]) }
+        let hash = hash("transition/2", &terms(desired, from, to, capabilities, provider));
+        Self { from: from.clone(), to, hash, former_hash: former(desired, from, to, capabilities) }
     }
+}
+
+/// The terms, in the order of [`TERMS`]. Both arguments that users write are taken apart whole, so that a field that is
+/// added to one of them does not compile until it has its place here.
+fn terms(
+    desired: &Desired,
+    from: &Offer,
+    to: OfferClass,
+    capabilities: &Capabilities,
+    provider: &ProviderObject,
+) -> [String; TERMS.len()] {
+    let Desired { account, provider_name, when, approval, trial, suspend } = desired;
+    let DeclaredTrial { start, end, credit } = trial;
+    let Capabilities { method, endpoint } = capabilities;
+    let (credit_below, time_left) = limits(when);
+    [
+        format!("{} {}", account.cloud().name(), account.id()),
+        to.name().to_owned(),
+        provider_name.clone(),
+        suspend.to_string(),
+        credit.map_or_else(String::new, amount),
+        end.as_ref().map_or_else(String::new, Timestamp::to_string),
+        start.as_ref().map_or_else(String::new, Timestamp::to_string),
+        match approval {
+            ApprovalMode::Automatic => "Automatic".to_owned(),
+            ApprovalMode::Manual => "Manual".to_owned(),
+        },
+        credit_below,
+        time_left,
+        when.name().to_owned(),
+        provider.spec.clone(),
+        from.class.name().to_owned(),
+        from.native.clone(),
+        method.name().to_owned(),
+        endpoint.clone(),
+    ]
+}
+
+fn hash(format: &str, fields: &[impl AsRef<str>]) -> String {
+    // The lengths keep one field's end from being read as the next one's beginning.
+    let text = fields.iter().map(AsRef::as_ref).fold(format.to_owned(), |text, field: &str| {
+        let length = field.len();
+        text + &format!("\n{length}:{field}")
+    });
+    hex(&Sha256::digest(text)[..16])
+}
+
+fn former(desired: &Desired, from: &Offer, to: OfferClass, capabilities: &Capabilities) -> String {
+    let Desired { account, when, .. } = desired;
+    let limits = match when {
+        When::BeforeExhaustion(_) => {
+            let (credit_below, time_left) = limits(when);
+            format!("{credit_below}/{time_left}")
+        }
+        _ => String::new(),
+    };
+    let fields = [
+        account.cloud().name(),
+        &account.id(),
+        from.class.name(),
+        &from.native,
+        to.name(),
+        capabilities.method.name(),
+        when.name(),
+        &limits,
+    ];
+    hash("transition/1", &fields)
 }
 
 /// The limits of `BeforeExhaustion` as text: who approved one amount has not approved another.
-fn limits(when: &When) -> String {
-    let When::BeforeExhaustion(limits) = when else { return String::new() };
-    let credit = limits
-        .credit_below
-        .map_or_else(String::new, |money| format!("{} {}", money.amount.normalize(), money.currency));
-    let seconds = limits.time_left.map_or_else(String::new, |time| time.as_secs().to_string());
-    format!("{credit}/{seconds}")
+fn limits(when: &When) -> (String, String) {
+    let When::BeforeExhaustion(limits) = when else { return Default::default() };
+    let time_left = limits.time_left.map_or_else(String::new, |time| time.as_secs().to_string());
+    (limits.credit_below.map_or_else(String::new, amount), time_left)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::core::desired::Limits;
-    use crate::core::money::Money;
-
-    #[test]
-    fn every_term_is_in_the_hash() {
-        let account = |last: u8| AccountId::Azure(uuid::Uuid::from_u128(u128::from(last)));
-        let offer = |native: &str| Offer { class: OfferClass::FreeTrial, native: native.to_owned() };
-        let before =
-            |amount| When::BeforeExhaustion(Limits { credit_below: Money::parse(amount, "USD"), time_left: None });
-        let hashes = [
-            Transition::new(&account(1), &offer("a"), Method::Broker, &When::Immediately),
-            Transition::new(&account(2), &offer("a"), Method::Broker, &When::Immediately),
-            Transition::new(&account(1), &offer("b"), Method::Broker, &When::Immediately),
-            Transition::new(&account(1), &offer("a"), Method::Portal, &When::Immediately),
-            Transition::new(&account(1), &offer("a"), Method::Broker, &When::BenefitsExhausted),
-            Transition::new(&account(1), &offer("a"), Method::Broker, &before("5.00")),
-            Transition::new(&account(1), &offer("a"), Method::Broker, &before("500")),
-        ]
-        .map(|transition| transition.hash);
-        for (index, hash) in hashes.iter().enumerate() {
-            assert_eq!(hash.len(), 32);
-            assert!(!hashes[index + 1..].contains(hash), "{hashes:?}");
-        }
-    }
+/// Money as text, without the zeros that mean nothing.
+fn amount(money: Money) -> String {
+    format!("{} {}", money.amount.normalize(), money.currency)
 }

@@ -114,6 +114,8 @@ pub enum Verdict {
     AwaitingApproval {
         /// To the transition with this hash.
         hash: String,
+        /// The name of an Approve of the same transition by a hash of a former format, which does not count.
+        former: Option<String>,
     },
     /// Somebody may have said yes, but nothing made sure that it was who it says, and that they may.
     ApprovalPolicyMissing(Unguarded),

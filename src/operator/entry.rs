@@ -206,10 +206,7 @@ fn log(status: &mut api::UpgradeRecordStatus, now: Timestamp, event: &str, messa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::desired::When;
-    use crate::core::offer::{Offer, OfferClass};
-    use crate::core::provider::Method;
-    use crate::core::transition::Transition;
+    use crate::core::tests::given::due;
     use crate::core::trigger::{Cause, Evidence};
 
     const BEFORE: Timestamp = Timestamp::UNIX_EPOCH;
@@ -299,10 +296,8 @@ mod tests {
 
     #[test]
     fn what_was_read_long_ago_is_not_sent_upon() {
-        let account = AccountId::parse("aws", "123456789012").unwrap();
-        let from = Offer { class: OfferClass::FreeTrial, native: "FREE".to_owned() };
         let plan = Plan {
-            transition: Transition::new(&account, &from, Method::Api, &When::Immediately),
+            transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: BEFORE, summary: String::new() },
             approval: None,
             endpoint: "https://cloud.example".to_owned(),

@@ -215,10 +215,7 @@ mod tests {
     use payg_test_support::fake_api::FakeApi;
 
     use super::*;
-    use crate::core::desired::When;
-    use crate::core::offer::{Offer, OfferClass};
-    use crate::core::provider::Method;
-    use crate::core::transition::Transition;
+    use crate::core::tests::given::due;
     use crate::core::trigger::{Cause, Evidence};
     use crate::runtime::client::over;
 
@@ -237,10 +234,9 @@ mod tests {
         })))
     }
 
-    fn plan(account: &AccountId) -> Plan {
-        let from = Offer { class: OfferClass::FreeTrial, native: "FREE".to_owned() };
+    fn plan() -> Plan {
         Plan {
-            transition: Transition::new(account, &from, Method::Api, &When::Immediately),
+            transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: clock::wall(), summary: "asked for".to_owned() },
             approval: None,
             endpoint: "https://cloud.example".to_owned(),
@@ -251,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_comes_late_takes_nothing_out_of_the_record() {
         let account = AccountId::parse("aws", "123456789012").unwrap();
-        let (ledger, plan) = (ledger(), plan(&account));
+        let (ledger, plan) = (ledger(), plan());
         let requester = Claimant {
             namespace: "team-a".to_owned(),
             name: "sandbox".to_owned(),

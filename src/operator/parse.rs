@@ -48,6 +48,7 @@ pub fn desired(subscription: &api::Subscription) -> Result<Desired, Invalid> {
     let api::DesiredOffer::PayAsYouGo = spec.offer;
     Ok(Desired {
         account: account(&spec.account)?,
+        provider_name: spec.provider_name.clone(),
         when: when(&spec.upgrade)?,
         approval: match spec.upgrade.approval {
             api::ApprovalMode::Automatic => ApprovalMode::Automatic,

@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::core::ClusterResourceScope;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -18,13 +19,14 @@ use crate::core::approval::{Flaw, Guard};
 /// The admission policies as they are shipped.
 pub const SHIPPED: &str = include_str!("../../deploy/kustomize/base/admission.yaml");
 /// The policies without which nothing is approved, each with a binding of its name. The file has one more, which only warns.
-const POLICIES: [&str; 5] = [APPROVALS, RECORDS, CLOUDS, AUTOMATIC, SECOND_PERSON];
+const POLICIES: [&str; 6] = [APPROVALS, RECORDS, CLOUDS, AUTOMATIC, AUTOMATIC_PROVIDER, SECOND_PERSON];
 const APPROVALS: &str = "upgradeapprovals.payg-operator.io";
 const RECORDS: &str = "upgraderecords.payg-operator.io";
 const CLOUDS: &str = "provider-cloud.payg-operator.io";
 const AUTOMATIC: &str = "automatic.payg-operator.io";
+const AUTOMATIC_PROVIDER: &str = "automatic-provider.payg-operator.io";
 const SECOND_PERSON: &str = "second-person.payg-operator.io";
-/// The labels by which a namespace asks for [`AUTOMATIC`] and [`SECOND_PERSON`].
+/// The labels by which a namespace asks for [`AUTOMATIC`] and [`AUTOMATIC_PROVIDER`], and for [`SECOND_PERSON`].
 const NEEDS_APPROVE: (&str, &str) = ("payg-operator.io/automatic", "needs-approve");
 const REQUIRED: (&str, &str) = ("payg-operator.io/second-person", "required");
 
@@ -32,16 +34,49 @@ const REQUIRED: (&str, &str) = ("payg-operator.io/second-person", "required");
 pub struct Demands {
     /// The verb `approve` of whoever writes `approval: Automatic`.
     pub automatic_needs_approve: bool,
-    needs_second_person: bool,
+    /// Those of the labels that are there.
+    labels: Vec<Changed>,
+}
+
+/// Something that admission depends on.
+struct Changed {
+    /// What it is, for people.
+    object: String,
+    /// When it was created or changed for the last time, by the API server (wall clock); `None` if that cannot be told.
+    at: Option<Timestamp>,
 }
 
 /// What `namespace` asks for.
 pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(namespace).await?;
-    let asks = |(key, value): (&str, &str)| {
-        namespace.as_ref().and_then(|namespace| namespace.labels().get(key)).is_some_and(|label| label == value)
+    let asks = |(key, value): &(&str, &str)| {
+        namespace.as_ref().and_then(|namespace| namespace.labels().get(*key)).is_some_and(|label| label == value)
     };
-    Ok(Demands { automatic_needs_approve: asks(NEEDS_APPROVE), needs_second_person: asks(REQUIRED) })
+    let changed = |(key, _): (&str, &str)| Changed {
+        object: format!("the label {key} of this namespace"),
+        at: namespace
+            .as_ref()
+            .and_then(|namespace| last_change(namespace.meta(), &["f:metadata", "f:labels", &format!("f:{key}")])),
+    };
+    let labels = [NEEDS_APPROVE, REQUIRED].into_iter().filter(asks).map(changed).collect();
+    Ok(Demands { automatic_needs_approve: asks(&NEEDS_APPROVE), labels })
+}
+
+/// When whatever is at `path` in the managed fields of an object was created or changed for the last time, at the latest. The
+/// API server notes the time of a change with the fields of whoever made it. It does so for a field that is added or gets another
+/// value, and not for one that is taken away: so the shipped policies set every field by which they could be loosened, and what
+/// takes one away has to put it back.
+fn last_change(metadata: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
+    let owns = |entry: &&ManagedFieldsEntry| {
+        let fields = entry.fields_v1.as_ref().map(|fields| &fields.0);
+        let owned = fields.and_then(|fields| path.iter().try_fold(fields, |fields, step| fields.get(step)));
+        // A status is not what was asked for.
+        owned.is_some() && entry.subresource.as_deref().unwrap_or_default().is_empty()
+    };
+    let changes = metadata.managed_fields.iter().flatten().filter(owns);
+    let changes: Option<Vec<_>> = changes.map(|entry| entry.time.as_ref().map(|time| time.0)).collect();
+    let created = metadata.creation_timestamp.as_ref()?.0;
+    Some(changes?.into_iter().max()?.max(created))
 }
 
 /// What admission makes sure of in a namespace that asks for `demands`.
@@ -53,16 +88,13 @@ pub async fn guard(client: &Client, demands: &Demands) -> kube::Result<Guard> {
         )
     }));
     let found: Vec<_> = found.await?.into_iter().flat_map(|(policy, binding)| [policy, binding]).collect();
-    let automatic_needs_approve = demands.automatic_needs_approve;
-    Ok(Guard { automatic_needs_approve, ..judge(found, demands.needs_second_person) })
+    Ok(judge(found, demands))
 }
 
 /// A policy or a binding of the cluster, beside the shipped one of its name.
 struct Found {
-    object: String,
-    name: &'static str,
-    /// When it was created (wall clock); `None` if it is missing.
-    created: Option<Timestamp>,
+    changed: Changed,
+    is_missing: bool,
     as_shipped: bool,
 }
 
@@ -72,24 +104,22 @@ where
     S: PartialEq,
 {
     let found: Option<K> = Api::all(client.clone()).get_opt(name).await?;
-    let created = found.as_ref().and_then(ResourceExt::creation_timestamp).map(|time| time.0);
+    let at = found.as_ref().and_then(|found| last_change(found.meta(), &["f:spec"]));
     let wanted = shipped::<K>(name).and_then(|shipped| spec(&shipped));
     let as_shipped = wanted.is_some() && wanted == found.as_ref().and_then(spec);
-    Ok(Found { object: format!("{}/{name}", K::kind(&())), name, created, as_shipped })
+    let changed = Changed { object: format!("{}/{name}", K::kind(&())), at };
+    Ok(Found { changed, is_missing: found.is_none(), as_shipped })
 }
 
-fn judge(found: Vec<Found>, needs_second_person: bool) -> Guard {
-    // An approval from before somebody looked at who makes it may be forged; one from before records were kept may have
-    // been used up by one that is gone.
-    let matters = |found: &&Found| {
-        [APPROVALS, RECORDS].contains(&found.name) || (found.name == SECOND_PERSON && needs_second_person)
-    };
-    let youngest = found.iter().filter(matters).max_by_key(|found| found.created);
-    let (since, youngest) =
-        youngest.map_or((None, String::new()), |youngest| (youngest.created, youngest.object.clone()));
+fn judge(found: Vec<Found>, demands: &Demands) -> Guard {
+    // What was created while one of them was away, altered or not asked for may be forged, or be used up by a record that is
+    // gone. What cannot be dated counts as the youngest.
+    let changes = found.iter().map(|found| &found.changed).chain(&demands.labels);
+    let youngest = changes.max_by_key(|changed| (changed.at.is_none(), changed.at));
+    let (youngest, since) = youngest.map_or((String::new(), None), |changed| (changed.object.clone(), changed.at));
     let flawed = found.into_iter().filter(|found| !found.as_shipped);
-    let flaws = flawed.map(|found| Flaw { object: found.object, is_missing: found.created.is_none() }).collect();
-    Guard { flaws, since: since.unwrap_or(Timestamp::MAX), youngest, ..Guard::UNREAD }
+    let flaws = flawed.map(|found| Flaw { object: found.changed.object, is_missing: found.is_missing }).collect();
+    Guard { flaws, youngest, since, automatic_needs_approve: demands.automatic_needs_approve }
 }
 
 /// The shipped object of this kind called `name`.
@@ -123,26 +153,59 @@ mod tests {
 
     #[test]
     fn the_labels_are_those_of_the_bindings() {
-        for (name, (key, value)) in [(AUTOMATIC, NEEDS_APPROVE), (SECOND_PERSON, REQUIRED)] {
+        let bound = [(AUTOMATIC, NEEDS_APPROVE), (AUTOMATIC_PROVIDER, NEEDS_APPROVE), (SECOND_PERSON, REQUIRED)];
+        for (name, (key, value)) in bound {
             let binding = shipped::<ValidatingAdmissionPolicyBinding>(name).and_then(|binding| binding.spec).unwrap();
             let labels = binding.match_resources.unwrap().namespace_selector.unwrap().match_labels.unwrap();
             assert_eq!(labels, [(key.to_owned(), value.to_owned())].into());
         }
     }
 
+    /// An entry of managed fields that owns `fields`, noted at `second`.
+    fn entry(fields: Value, subresource: Option<&str>, second: Option<i64>) -> Value {
+        let time = second.map(|second| Timestamp::from_second(second).unwrap().to_string());
+        serde_json::json!({"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
+            "fieldsV1": fields, "subresource": subresource, "time": time})
+    }
+
     #[test]
-    fn what_matters_of_the_age_depends_on_the_policy() {
+    fn the_last_change_is_told_by_what_the_api_server_notes_of_it() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let found = |young: &'static str| {
-            let created = |name: &str| Some(at(if name == young { 2 } else { 1 }));
-            POLICIES
-                .map(|name| Found { object: format!("X/{name}"), name, created: created(name), as_shipped: true })
-                .into()
+        let changed = |entries: &[Value]| {
+            let created = at(10).to_string();
+            let metadata = serde_json::json!({"creationTimestamp": created, "managedFields": entries});
+            last_change(&serde_json::from_value(metadata).unwrap(), &["f:spec"])
         };
-        let since = |young, needs_second_person| judge(found(young), needs_second_person).since;
-        assert_eq!((since(APPROVALS, false), since(RECORDS, false)), (at(2), at(2)));
-        assert_eq!((since(AUTOMATIC, true), since(CLOUDS, true)), (at(1), at(1)), "neither is about approvals");
-        assert_eq!((since(SECOND_PERSON, false), since(SECOND_PERSON, true)), (at(1), at(2)));
-        assert_eq!(judge(found(RECORDS), false).youngest, format!("X/{RECORDS}"));
+        let spec = || serde_json::json!({"f:spec": {"f:failurePolicy": {}}});
+        let label = || serde_json::json!({"f:metadata": {"f:labels": {".": {}}}});
+        assert_eq!(changed(&[entry(spec(), None, Some(10))]), Some(at(10)), "it is as it was created");
+        let twice = [entry(spec(), None, Some(30)), entry(spec(), None, Some(20))];
+        assert_eq!(changed(&twice), Some(at(30)), "whoever was the last");
+        assert_eq!(changed(&[entry(spec(), None, Some(5))]), Some(at(10)), "it is not older than itself");
+        let beside =
+            [entry(spec(), None, Some(10)), entry(spec(), Some("status"), Some(40)), entry(label(), None, Some(50))];
+        assert_eq!(changed(&beside), Some(at(10)), "neither a status nor a label is what was asked for");
+        for untold in [vec![], vec![entry(label(), None, Some(20))], vec![entry(spec(), None, None)]] {
+            assert_eq!(changed(&untold), None, "{untold:?}");
+        }
+    }
+
+    #[test]
+    fn everything_that_checks_counts_and_the_youngest_is_named() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        let changed = |object: &str, at| Changed { object: object.to_owned(), at };
+        let judged = |policies: [Option<Timestamp>; 2], label| {
+            let found = |at| Found { changed: changed("policy", at), is_missing: false, as_shipped: true };
+            let demands = Demands { automatic_needs_approve: true, labels: vec![changed("label", label)] };
+            let guard = judge(policies.map(found).into(), &demands);
+            (guard.youngest, guard.since)
+        };
+        assert_eq!(judged([at(1), at(2)], at(1)), ("policy".to_owned(), at(2)));
+        assert_eq!(judged([at(2), at(1)], at(3)), ("label".to_owned(), at(3)));
+        assert_eq!(
+            judged([at(1), None], at(3)),
+            ("policy".to_owned(), None),
+            "what cannot be dated may be the youngest"
+        );
     }
 }

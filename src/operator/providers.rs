@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::api::{self, BillingProviderSpec};
-use crate::core::provider::ProviderError;
+use crate::core::provider::{ProviderError, ProviderObject};
 use crate::providers::BillingProvider;
 use crate::providers::aws::{self, Aws};
 use crate::providers::azure::{self, Azure};
@@ -32,6 +33,8 @@ pub struct Provider {
     pub client: Arc<dyn BillingProvider>,
     /// Who it is used as, for people.
     pub identity: Arc<str>,
+    /// What the object says.
+    pub object: ProviderObject,
     pace: Arc<Pace>,
 }
 
@@ -121,7 +124,7 @@ impl Providers {
             Err(missing) => return missing.told(),
         };
         let version = (object.uid(), object.metadata.generation, found.version);
-        Ok(self.made_once(key, version, &found.identity, || {
+        Ok(self.made_once(key, version, &found.identity, understood(object)?, || {
             let (cloud, tenant) = (azure_cloud(spec.cloud), guid(&spec.tenant_id, "tenantId")?);
             let azure = Azure::new(&self.azure, cloud, tenant, found.credential, spec_method(spec))?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
@@ -140,7 +143,7 @@ impl Providers {
         };
         let version = (object.uid(), object.metadata.generation, found.version);
         let make = || Ok(Arc::new(Aws::new(&self.aws, found.credential)) as Arc<dyn BillingProvider>);
-        Ok(self.made_once(key, version, &found.identity, make))
+        Ok(self.made_once(key, version, &found.identity, understood(object)?, make))
     }
 
     fn made_once(
@@ -148,6 +151,7 @@ impl Providers {
         key: &ObjectKey,
         version: Version,
         identity: &str,
+        object: ProviderObject,
         make: impl FnOnce() -> Result<Arc<dyn BillingProvider>, ProviderError>,
     ) -> Result<Provider, ProviderError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -156,10 +160,18 @@ impl Providers {
             Some(kept) => Arc::clone(&kept.provider.pace),
             None => Arc::new(Pace::new(LOOKS.0, LOOKS.1)),
         };
-        let provider = Provider { client: make()?, identity: identity.into(), pace };
+        let provider = Provider { client: make()?, identity: identity.into(), object, pace };
         kept.insert(key.clone(), Kept { version, made: Instant::now(), provider: provider.clone() });
         Ok(provider)
     }
+}
+
+/// What the object says, for the terms of an upgrade through it.
+fn understood(object: &api::BillingProvider) -> kube::Result<ProviderObject> {
+    // By way of a value, whose members are in order.
+    let spec = serde_json::to_value(&object.spec).map_err(kube::Error::SerdeError)?.to_string();
+    let created = object.creation_timestamp().map_or(Timestamp::MAX, |time| time.0);
+    Ok(ProviderObject { spec, created })
 }
 
 fn config<T>(detail: String) -> Result<T, ProviderError> {
@@ -212,7 +224,8 @@ mod tests {
             )?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
         };
-        providers.made_once(&key, version.clone(), "somebody", make).unwrap();
+        let object = ProviderObject { spec: String::new(), created: Timestamp::MIN };
+        providers.made_once(&key, version.clone(), "somebody", object.clone(), make).unwrap();
         assert!(!providers.renew(&key), "its tokens are as new");
         let age = |providers: &Providers| {
             let mut kept = providers.kept.lock().unwrap();
@@ -221,7 +234,7 @@ mod tests {
         age(&providers);
         assert!(providers.renew(&key));
         assert!(!providers.renew(&key), "it is to be made anew already");
-        providers.made_once(&key, version, "somebody", make).unwrap();
+        providers.made_once(&key, version, "somebody", object, make).unwrap();
         assert!(!providers.renew(&key), "it was made anew");
     }
 }

@@ -299,7 +299,7 @@ mod tests {
         for (verdict, expected) in [
             (Verdict::Suspended, "Current"),
             (waiting(), "Current"),
-            (Verdict::AwaitingApproval { hash: "0".repeat(32) }, "Current"),
+            (Verdict::AwaitingApproval { hash: "0".repeat(32), former: None }, "Current"),
             (Verdict::UpgradeAccepted { end: None }, "Current"),
             (not_ready(false), "InProgress"),
             (not_ready(true), "Failed"),

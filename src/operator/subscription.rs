@@ -223,6 +223,7 @@ fn inputs(
             Ok(provider) => provider.client.capabilities(&read.desired.account),
             Err(error) => Err(error.clone()),
         },
+        provider_object: read.provider.as_ref().ok().map(|provider| provider.object.clone()),
         look,
         operation,
         claimants: read.claimants.clone(),

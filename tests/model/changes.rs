@@ -10,9 +10,10 @@ impl Protocol {
         if state.stale.is_some() {
             state.stale = Some(state.subscriptions);
         }
+        let endpoint = state.account.endpoint;
         let mut said = |when| {
             state.ghost.uids += 1;
-            Said { uid: state.ghost.uids, when, expiry: Expiry::Far }
+            Said { uid: state.ghost.uids, when, endpoint, expiry: Expiry::Far }
         };
         if let Some(now) = &mut state.subscriptions[index] {
             let spec = (now.suspend, now.when);

@@ -129,7 +129,7 @@ pub(crate) fn understood(clock: Clock, record: &Entry) -> Record {
 
 pub(crate) fn plan(provider: Provider, at: u8, approval: Option<Approval>) -> Plan {
     Plan {
-        transition: transition(provider, When::Exhausted),
+        transition: transition(provider, 0, When::Exhausted, at),
         evidence: Evidence { cause: Cause::CreditSpent, observed: now(), summary: "spent".to_owned() },
         approval,
         endpoint: endpoint(at),

@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use payg_operator::core::account::AccountId;
 use payg_operator::core::approval::{Approval, Decision as Decided};
-use payg_operator::core::desired::{self, Claimant};
+use payg_operator::core::desired::{self, ApprovalMode, Claimant, Desired};
 use payg_operator::core::inputs::Previous;
 use payg_operator::core::money::Money;
-use payg_operator::core::observation::{Acceptance, Handoff, Lifecycle, Observation};
+use payg_operator::core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
 use payg_operator::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
-use payg_operator::core::provider::Method;
+use payg_operator::core::provider::{Capabilities, Method, ProviderObject};
 use payg_operator::core::transition::Transition;
 use payg_operator::core::trigger::PastLook;
 
@@ -123,8 +123,28 @@ pub(crate) fn method(provider: Provider) -> Method {
     }
 }
 
-pub(crate) fn transition(provider: Provider, waits: When) -> Transition {
-    Transition::new(&account(), &trial(), method(provider), &when(waits))
+/// What Subscription `index` asks for.
+pub(crate) fn desired(index: u8, waits: When, suspend: bool) -> Desired {
+    Desired {
+        account: account(),
+        provider_name: "azure".to_owned(),
+        when: when(waits),
+        approval: if is_manual(index) { ApprovalMode::Manual } else { ApprovalMode::Automatic },
+        trial: DeclaredTrial::default(),
+        suspend,
+    }
+}
+
+pub(crate) fn capabilities(provider: Provider, at: u8) -> Capabilities {
+    Capabilities { method: method(provider), endpoint: endpoint(at) }
+}
+
+pub(crate) fn provider_object() -> ProviderObject {
+    ProviderObject { spec: "{}".to_owned(), created: ago(1000) }
+}
+
+pub(crate) fn transition(provider: Provider, index: u8, waits: When, at: u8) -> Transition {
+    Transition::new(&desired(index, waits, false), &trial(), &capabilities(provider, at), &provider_object())
 }
 
 pub(crate) fn expires(expiry: Expiry) -> Timestamp {
@@ -135,7 +155,8 @@ pub(crate) fn expires(expiry: Expiry) -> Timestamp {
     }
 }
 
-pub(crate) fn approval(provider: Provider, said: Said, decision: Decided) -> Approval {
+/// What somebody `said` of Subscription `index`.
+pub(crate) fn approval(provider: Provider, index: u8, said: Said, decision: Decided) -> Approval {
     Approval {
         expires: Some(expires(said.expiry)),
         created: ago(2),
@@ -143,12 +164,12 @@ pub(crate) fn approval(provider: Provider, said: Said, decision: Decided) -> App
         name: format!("said-{}", said.uid),
         approver: "somebody".to_owned(),
         reason: "a test".to_owned(),
-        transition_hash: transition(provider, said.when).hash,
+        transition_hash: transition(provider, index, said.when, said.endpoint).hash,
         decision,
     }
 }
 
-pub(crate) fn approvals(provider: Provider, says: &Says) -> Vec<Approval> {
+pub(crate) fn approvals(provider: Provider, index: u8, says: &Says) -> Vec<Approval> {
     let deny = says.deny.then(|| Approval {
         expires: None,
         created: ago(2),
@@ -159,8 +180,8 @@ pub(crate) fn approvals(provider: Provider, says: &Says) -> Vec<Approval> {
         transition_hash: String::new(),
         decision: Decided::Deny,
     });
-    let approve = says.approve.map(|said| approval(provider, said, Decided::Approve));
-    let retry = says.retry.map(|(number, said)| approval(provider, said, Decided::Retry(number.into())));
+    let approve = says.approve.map(|said| approval(provider, index, said, Decided::Approve));
+    let retry = says.retry.map(|(number, said)| approval(provider, index, said, Decided::Retry(number.into())));
     [deny, approve, retry].into_iter().flatten().collect()
 }
 

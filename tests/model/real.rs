@@ -138,14 +138,8 @@ fn inputs(facts: &Facts) -> Inputs {
             attempt.endpoint = Some(endpoint(read.endpoint));
         }
     }
-    let mut desired = Desired {
-        account: account(),
-        when: when(subscription.when),
-        approval: if is_manual(*index) { ApprovalMode::Manual } else { ApprovalMode::Automatic },
-        trial: DeclaredTrial::default(),
-        suspend: subscription.suspend,
-    };
-    let mut said = approvals(*provider, &read.says);
+    let mut desired = desired(*index, subscription.when, subscription.suspend);
+    let mut said = approvals(*provider, *index, &read.says);
     if is_open && tampered.no_other_rows {
         (desired.when, desired.approval, desired.suspend) =
             (desired::When::Immediately, ApprovalMode::Automatic, false);
@@ -155,17 +149,18 @@ fn inputs(facts: &Facts) -> Inputs {
     Inputs {
         subject: claimant(*index, subscription.incarnation, subscription.status.look != Look::None),
         provider: if wants_look {
-            Ok(Capabilities { method: method(*provider), endpoint: endpoint(read.endpoint) })
+            Ok(capabilities(*provider, read.endpoint))
         } else {
             Err(ProviderError::Config { detail: "not needed".to_owned() })
         },
+        provider_object: Some(provider_object()),
         look: wants_look.then(|| Ok(observation(facts.spent, facts.stage))),
         operation: None,
         claimants: read.other.map(|has_observed| claimant(1 - index, 0, has_observed)).into_iter().collect(),
         previous: previous(&subscription.status, wall),
         record,
         approvals: said,
-        guard: Guard { since: ago(1000), ..Guard::UNREAD },
+        guard: Guard { since: Some(ago(1000)), ..Guard::UNREAD },
         allowance: Allowance { dry_run: false, per_hour: 100, last_hour: 0 },
         now: Now { billing: now(), wall },
         desired,
@@ -263,7 +258,7 @@ pub struct Opening {
 fn open(clock: Clock, before: Option<&Entry>, opening: Opening) -> (Intent, Entry) {
     let wall = clock.wall(opening.replica.into());
     let kind = if opening.retry { Decided::Retry(1) } else { Decided::Approve };
-    let approval = opening.approval.map(|said| approval(Provider::Broker, said, kind));
+    let approval = opening.approval.map(|said| approval(Provider::Broker, opening.requester, said, kind));
     let plan = plan(Provider::Broker, opening.endpoint, approval);
     let made = entry::intent(&plan, opening.id.to_string(), wall);
     let window = wall + SignedDuration::try_from(SEND_WINDOW).unwrap();

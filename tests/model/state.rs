@@ -126,8 +126,9 @@ pub struct Says {
 pub struct Said {
     /// Stands for the uid.
     pub uid: u8,
-    /// What the approved transition waits for: the part of its hash that can change here.
+    /// What the approved transition waits for, and where it is to be asked for: the parts of its hash that can change here.
     pub when: When,
+    pub endpoint: u8,
     pub expiry: Expiry,
 }
 

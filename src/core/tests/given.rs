@@ -10,7 +10,7 @@ use crate::core::inputs::{Allowance, Inputs, Now, Previous};
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
-use crate::core::provider::{Capabilities, Method};
+use crate::core::provider::{Capabilities, Method, ProviderObject};
 use crate::core::record::{Attempt, Outcome, Record, RecordState};
 use crate::core::transition::Transition;
 use crate::core::trigger::PastLook;
@@ -92,6 +92,7 @@ pub(crate) fn due() -> Inputs {
     Inputs {
         desired: Desired {
             account: AccountId::Azure(Uuid::from_u128(1)),
+            provider_name: "azure".to_owned(),
             when: When::BenefitsExhausted,
             approval: ApprovalMode::Automatic,
             trial: DeclaredTrial::default(),
@@ -99,6 +100,7 @@ pub(crate) fn due() -> Inputs {
         },
         subject,
         provider: Ok(Capabilities { method: Method::Broker, endpoint: ENDPOINT.to_owned() }),
+        provider_object: Some(ProviderObject { spec: "{}".to_owned(), created: ago(900) }),
         look: Some(Ok(spent())),
         operation: None,
         claimants: Vec::new(),
@@ -124,7 +126,7 @@ pub(crate) fn due() -> Inputs {
 pub(crate) fn in_force() -> Guard {
     Guard {
         flaws: Vec::new(),
-        since: ago(1000),
+        since: Some(ago(2000)),
         youngest: "ValidatingAdmissionPolicy/x".to_owned(),
         automatic_needs_approve: false,
     }
@@ -146,9 +148,13 @@ impl Inputs {
     }
 
     pub(crate) fn hash(&self) -> String {
+        self.transition().hash
+    }
+
+    pub(crate) fn transition(&self) -> Transition {
         let Some(Ok(seen)) = &self.look else { panic!("no look") };
-        let Ok(Capabilities { method, .. }) = &self.provider else { panic!("no provider") };
-        Transition::new(&self.desired.account, &seen.offer, *method, &self.desired.when).hash
+        let Ok(capabilities) = &self.provider else { panic!("no provider") };
+        Transition::new(&self.desired, &seen.offer, capabilities, self.provider_object.as_ref().unwrap())
     }
 }
 

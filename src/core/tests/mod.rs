@@ -8,3 +8,4 @@ mod operations;
 pub(crate) mod properties;
 mod remembered;
 mod table;
+mod terms;

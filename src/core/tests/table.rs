@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::given::*;
-use crate::core::approval::{Decision as Said, Guard};
+use crate::core::approval::{Decision as Said, Guard, SETTLED};
 use crate::core::decide::{Effect, Note, decide, orphan};
 use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
 use crate::core::inputs::Inputs;
@@ -445,12 +445,41 @@ fn row_17_awaiting_approval() {
         "it was for other terms"
     );
     assert_eq!(with(|on| on.guard = broken()), row("ApprovalPolicyMissing", FAILED));
-    let gap = |on: &mut Inputs| on.guard.since = now();
+    let gap = |on: &mut Inputs| on.guard.since = Some(now());
     assert_eq!(with(gap), row("ApprovalPolicyMissing", FAILED), "it is from before the policy was there");
+    let at_once = |on: &mut Inputs| on.guard.since = Some(on.approvals[0].created - SETTLED);
+    assert_eq!(with(at_once), row("ApprovalPolicyMissing", FAILED), "the policy may not have been enforced yet");
+    let untold = |on: &mut Inputs| on.guard.since = None;
+    assert_eq!(with(untold), row("ApprovalPolicyMissing", FAILED), "nobody knows since when");
+    let long_after = |on: &mut Inputs| {
+        approved(on);
+        on.guard.since = Some(on.approvals[0].created - SETTLED - SignedDuration::from_secs(1));
+    };
+    assert!(ruled(long_after).3.is_some(), "it was surely enforced by then");
     let by_manifest =
         |needs_approve| move |on: &mut Inputs| on.guard = Guard { automatic_needs_approve: needs_approve, ..broken() };
     assert_eq!(idle(by_manifest(true)), row("ApprovalPolicyMissing", FAILED), "nobody looks at who writes Automatic");
     assert!(ruled(by_manifest(false)).3.is_some(), "the namespace does not demand it");
+    let older = |subscription: i64, provider: i64| {
+        move |on: &mut Inputs| {
+            on.guard = Guard { automatic_needs_approve: true, since: Some(ago(500)), ..in_force() };
+            on.subject.created = ago(subscription);
+            on.provider_object.as_mut().unwrap().created = ago(provider);
+        }
+    };
+    assert_eq!(idle(older(501, 100)), row("ApprovalPolicyMissing", FAILED), "nobody looked at who wrote it");
+    assert_eq!(
+        idle(older(100, 501)),
+        row("ApprovalPolicyMissing", FAILED),
+        "nor at who wrote what it upgrades through"
+    );
+    assert!(ruled(older(499, 499)).3.is_some());
+    let said_by_a_person = |on: &mut Inputs| {
+        older(501, 501)(on);
+        on.approvals = vec![said(on, Said::Approve)];
+    };
+    let Some(Effect::Upgrade(plan)) = ruled(said_by_a_person).3 else { panic!("not upgraded") };
+    assert_eq!(plan.approval.unwrap().approver, "jane", "a person can still say yes");
     let refused = |on: &mut Inputs| {
         on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 0));
         on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Approve".to_owned());

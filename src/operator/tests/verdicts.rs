@@ -53,7 +53,7 @@ names! {
     Verdict::WaitingForExhaustion { not_yet: NotYet::WentBack | NotYet::ClocksDiffer, .. } => "waiting-for-clocks",
     Verdict::AwaitingApproval { .. } => "awaiting-approval",
     Verdict::ApprovalPolicyMissing(Unguarded::Flaws(_)) => "approval-policy-missing",
-    Verdict::ApprovalPolicyMissing(Unguarded::Older { .. }) => "approval-older-than-policy",
+    Verdict::ApprovalPolicyMissing(Unguarded::Unchecked { .. }) => "approval-older-than-policy",
     Verdict::AwaitingPortalUpgrade { restricted: false, .. } => "awaiting-portal-upgrade",
     Verdict::AwaitingPortalUpgrade { restricted: true, .. } => "awaiting-portal-upgrade-restricted",
     Verdict::UpgradeRejected { .. } => "upgrade-rejected",
@@ -103,7 +103,7 @@ fn change(on: &mut Inputs, name: &str) {
         "approval-older-than-policy" => {
             on.desired.approval = ApprovalMode::Manual;
             on.approvals = vec![said(on, Said::Approve)];
-            on.guard.since = now();
+            on.guard.since = Some(now());
         }
         "awaiting-portal-upgrade" | "awaiting-portal-upgrade-restricted" => {
             on.provider = Ok(Capabilities { method: Method::Portal, endpoint: String::new() });

@@ -13,9 +13,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Aws, Connections, Credential, Settings};
 use crate::core::account::AccountId;
-use crate::core::offer::{Offer, OfferClass};
-use crate::core::provider::{Method, ProviderError};
-use crate::core::transition::Transition;
+use crate::core::offer::OfferClass;
+use crate::core::provider::ProviderError;
 use crate::providers::test_server::{Reply, Request, Server, json, reply};
 use crate::providers::{Accepted, BillingProvider, UpgradeRequest};
 
@@ -102,8 +101,7 @@ fn by_key() -> Credential {
 }
 
 async fn upgrade(aws: &Aws, not_after: Timestamp, deadline: Duration) -> Result<Accepted, ProviderError> {
-    let from = Offer { class: OfferClass::FreeTrial, native: "FREE".to_owned() };
-    let transition = &Transition::new(&account(), &from, Method::Api, &crate::core::desired::When::BenefitsExhausted);
+    let transition = &crate::core::tests::given::due().transition();
     let key = account().upgrade_key().idempotency_key();
     aws.upgrade(&account(), UpgradeRequest { transition, key, not_after, deadline }).await
 }

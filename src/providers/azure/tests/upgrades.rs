@@ -8,9 +8,7 @@ use uuid::Uuid;
 
 use super::server::{Reply, Request, Server, error, json, reply};
 use super::{DEADLINE, ID, TENANT, TOKEN, account, azure, settings};
-use crate::core::desired::When;
 use crate::core::observation::Lifecycle;
-use crate::core::offer::{Offer, OfferClass};
 use crate::core::provider::{Method, ProviderError};
 use crate::core::record::Outcome;
 use crate::core::transition::Transition;
@@ -19,8 +17,7 @@ use crate::providers::azure::{AzureCloud, Settings, UpgradeMethod, portal};
 use crate::providers::{Accepted, BillingProvider, UpgradeRequest};
 
 pub(super) fn transition() -> Transition {
-    let from = Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() };
-    Transition::new(&account(), &from, Method::Broker, &When::BenefitsExhausted)
+    crate::core::tests::given::due().transition()
 }
 
 pub(super) fn seconds_from_now(seconds: i64) -> Timestamp {
