@@ -263,24 +263,16 @@ impl fmt::Display for Unguarded {
                 f.write_str(&parts.join("; "))?;
                 f.write_str(". Put back the admission policies of the operator's own version, and look at who has approved since.")
             }
-            Self::Unchecked { word, created, youngest, settled } => {
-                write!(
-                    f,
-                    "The upgrade is due, and {word} does not count: it was created at {}, and ",
-                    second(*created)
-                )?;
-                match settled {
-                    Some(settled) => write!(
-                        f,
-                        "{youngest}, which makes sure who may say so, is surely enforced only after {0}. After {0}, approve the upgrade with `payg approve`.",
-                        second(*settled)
-                    ),
-                    None => write!(
-                        f,
-                        "the API server does not tell since when {youngest} is as it is. Apply that again with `kubectl apply --server-side`, wait a minute, and approve the upgrade with `payg approve`."
-                    ),
-                }
-            }
+            Self::Unchecked { word, created, youngest, settled: Some(settled) } => write!(
+                f,
+                "The upgrade is due, and {word} does not count: it dates from {}, and who may say so is surely checked only from {} on, a minute after {youngest} was last changed. From then on, approve the upgrade with `payg approve`.",
+                second(*created),
+                second(*settled)
+            ),
+            Self::Unchecked { word, youngest, settled: None, .. } => write!(
+                f,
+                "The upgrade is due, and {word} does not count: the API server does not tell since when {youngest} is as it is. Apply that again with `kubectl apply --server-side`, wait a minute, and approve the upgrade with `payg approve`."
+            ),
         }
     }
 }
