@@ -28,8 +28,10 @@ const SECOND_PERSON: &str = "second-person.payg-operator.io";
 const NEEDS_APPROVE: (&str, &str) = ("payg-operator.io/automatic", "needs-approve");
 const REQUIRED: (&str, &str) = ("payg-operator.io/second-person", "required");
 
-/// What a namespace asks for by its labels.
+/// What a namespace asks for by its labels, and whether it goes on.
 pub struct Demands {
+    /// Whether the namespace is being deleted, or gone: then what forbade something in it may be gone as well.
+    pub being_deleted: bool,
     /// The verb `approve` of whoever writes `approval: Automatic`.
     pub automatic_needs_approve: bool,
     needs_second_person: bool,
@@ -38,10 +40,11 @@ pub struct Demands {
 /// What `namespace` asks for.
 pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(namespace).await?;
+    let being_deleted = namespace.as_ref().is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some());
     let asks = |(key, value): (&str, &str)| {
         namespace.as_ref().and_then(|namespace| namespace.labels().get(key)).is_some_and(|label| label == value)
     };
-    Ok(Demands { automatic_needs_approve: asks(NEEDS_APPROVE), needs_second_person: asks(REQUIRED) })
+    Ok(Demands { being_deleted, automatic_needs_approve: asks(NEEDS_APPROVE), needs_second_person: asks(REQUIRED) })
 }
 
 /// What admission makes sure of in a namespace that asks for `demands`.

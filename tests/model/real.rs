@@ -100,7 +100,7 @@ fn meaning(verdict: &Verdict) -> Verdicts {
         Verdict::OfferInPlace(_) | Verdict::UpgradeAccepted { .. } => Verdicts::Done,
         Verdict::AwaitingApproval { .. } | Verdict::AwaitingPortalUpgrade { .. } => Verdicts::Told,
         Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. }
-        | Verdict::Suspended
+        | Verdict::Suspended(_)
         | Verdict::Observing
         | Verdict::UpgradeDenied(_) => Verdicts::Settled,
         // Told, and yet it is tried again by itself: it is no end.
@@ -143,12 +143,11 @@ fn inputs(facts: &Facts) -> Inputs {
         when: when(subscription.when),
         approval: if is_manual(*index) { ApprovalMode::Manual } else { ApprovalMode::Automatic },
         trial: DeclaredTrial::default(),
-        suspend: subscription.suspend,
+        suspend: subscription.suspend.then_some(desired::Suspension::Manifest),
     };
     let mut said = approvals(*provider, &read.says);
     if is_open && tampered.no_other_rows {
-        (desired.when, desired.approval, desired.suspend) =
-            (desired::When::Immediately, ApprovalMode::Automatic, false);
+        (desired.when, desired.approval, desired.suspend) = (desired::When::Immediately, ApprovalMode::Automatic, None);
         said = Vec::new();
     }
     let wants_look = decide::wants_look(&desired, record.as_ref());
