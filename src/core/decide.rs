@@ -130,7 +130,7 @@ type Ruling = (Verdict, Option<Effect>);
 
 /// Whether the account is to be looked at in this pass: not while suspended, unless a call may be on its way.
 pub fn wants_look(desired: &Desired, record: Option<&Record>) -> bool {
-    !desired.suspend || record.is_some_and(|record| record.is_open() || record.is_unresolved())
+    desired.suspend.is_none() || record.is_some_and(|record| record.is_open() || record.is_unresolved())
 }
 
 /// Where to ask how far an upgrade has come, if the account does not show it and the provider said where.
@@ -163,8 +163,10 @@ pub fn decide(inputs: &Inputs) -> Decision {
 
 /// Rows 1 to 5: what keeps the account from being seen.
 fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
-    if !wants_look(&inputs.desired, inputs.record.as_ref()) {
-        return Err(Verdict::Suspended); // 1
+    if let Some(why) = inputs.desired.suspend
+        && !wants_look(&inputs.desired, inputs.record.as_ref())
+    {
+        return Err(Verdict::Suspended(why)); // 1
     }
     if let Err(problem) = &inputs.provider {
         return Err(not_ready(inputs, problem)); // 2
@@ -368,8 +370,8 @@ fn again(record: &Record, plan: Plan) -> Effect {
 /// unresolved one. Called with no record, it tells whether an upgrade would be made if there were none.
 fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, retry: Option<&Approval>) -> Ruling {
     let Inputs { desired, allowance, .. } = inputs;
-    if desired.suspend {
-        return (Verdict::Suspended, None); // 1
+    if let Some(why) = desired.suspend {
+        return (Verdict::Suspended(why), None); // 1
     }
     if desired.when == When::Never {
         return (Verdict::Observing, None); // 12

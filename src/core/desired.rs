@@ -19,8 +19,19 @@ pub struct Desired {
     pub approval: ApprovalMode,
     /// What the user declares about the trial.
     pub trial: DeclaredTrial,
-    /// Hands off.
-    pub suspend: bool,
+    /// Hands off, and why.
+    pub suspend: Option<Suspension>,
+}
+
+/// Why an account is neither looked at nor upgraded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspension {
+    /// The manifest asks for it.
+    Manifest,
+    /// The Subscription is being deleted: who deletes it has withdrawn the wish, whatever keeps the object.
+    Deletion,
+    /// Its namespace is being deleted, and with it, in any order, what people have said about the upgrade.
+    NamespaceDeletion,
 }
 
 /// When to upgrade.

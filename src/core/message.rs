@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::approval::{Unguarded, Word};
+use super::desired::Suspension;
 use super::observation::Unread;
 use super::provider::Operation;
 use super::trigger::{Missing, NotYet};
@@ -25,9 +26,7 @@ impl fmt::Display for Verdict {
     #[expect(clippy::too_many_lines, reason = "a table: what each verdict says")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Suspended => f.write_str(
-                "Suspended by `spec.suspend`, or being deleted: the account is neither looked at nor upgraded.",
-            ),
+            Self::Suspended(why) => write!(f, "{why}: the account is neither looked at nor upgraded."),
             Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&problem.to_string())),
             Self::WrongAccount { found } => write!(
                 f,
@@ -245,6 +244,16 @@ impl fmt::Display for Missing {
                 write!(f, "the provider reports a negative {}. Look at the account in the provider's portal.", kind.name())
             }
         }
+    }
+}
+
+impl fmt::Display for Suspension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Manifest => "Suspended by `spec.suspend`",
+            Self::Deletion => "Suspended, as this Subscription is being deleted",
+            Self::NamespaceDeletion => "Suspended, as the namespace is being deleted, and with it every Deny in it",
+        })
     }
 }
 

@@ -53,7 +53,7 @@ const BURST: i64 = 12;
 pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, forecast: Option<&Forecast>) -> Next {
     let after = |pause: SignedDuration| Next::At(inputs.now.billing.saturating_add(pause).unwrap_or(Timestamp::MAX));
     match verdict {
-        Verdict::Suspended => Next::OnChange,
+        Verdict::Suspended(_) => Next::OnChange,
         Verdict::ProviderNotReady { stalled: false, .. } => Next::After(Duration::from_secs(15)),
         Verdict::ProviderNotReady { stalled: true, .. } => Next::After(A_WHILE),
         Verdict::RetryHeld { by, .. } => match (next(by, inputs, seen, forecast), after(HOUR)) {

@@ -73,7 +73,7 @@ fn terms(
         format!("{} {}", account.cloud().name(), account.id()),
         to.name().to_owned(),
         provider_name.clone(),
-        suspend.to_string(),
+        suspend.is_some().to_string(),
         credit.map_or_else(String::new, amount),
         end.as_ref().map_or_else(String::new, Timestamp::to_string),
         start.as_ref().map_or_else(String::new, Timestamp::to_string),

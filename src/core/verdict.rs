@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::approval::{Approval, Unguarded};
-use super::desired::Claimant;
+use super::desired::{Claimant, Suspension};
 use super::observation::Unread;
 use super::offer::Offer;
 use super::provider::{Operation, ProviderError};
@@ -12,8 +12,8 @@ use super::trigger::{Missing, NotYet};
 /// The outcome of a decision: a row of the decision table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Hands off, as the manifest asks.
-    Suspended,
+    /// Hands off, as the manifest asks or because what would allow an upgrade is being deleted.
+    Suspended(Suspension),
     /// The provider object, its credentials or a permission is missing.
     ProviderNotReady {
         /// What is missing.
@@ -209,7 +209,7 @@ impl Verdict {
     /// The reason of the Ready condition, the events and the metrics.
     pub const fn reason(&self) -> &'static str {
         match self {
-            Self::Suspended => "Suspended",
+            Self::Suspended(_) => "Suspended",
             Self::ProviderNotReady { .. } => "ProviderNotReady",
             Self::WrongAccount { .. } => "WrongAccount",
             Self::AccountConflict(_) => "AccountConflict",
@@ -240,7 +240,7 @@ impl Verdict {
     /// The status of the Ready condition.
     pub const fn ready(&self) -> Ready {
         match self {
-            Self::Suspended
+            Self::Suspended(_)
             | Self::OfferInPlace(_)
             | Self::UpgradeAccepted { .. }
             | Self::Observing

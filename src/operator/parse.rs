@@ -8,7 +8,7 @@ use crate::api;
 use crate::api::conditions;
 use crate::core::account::{AccountId, AwsAccountId};
 use crate::core::approval::{Approval, Decision};
-use crate::core::desired::{ApprovalMode, Claimant, Desired, Limits, When};
+use crate::core::desired::{ApprovalMode, Claimant, Desired, Limits, Suspension, When};
 use crate::core::inputs::Previous;
 use crate::core::money::Money;
 use crate::core::observation::{DeclaredTrial, Lifecycle};
@@ -55,9 +55,15 @@ pub fn desired(subscription: &api::Subscription) -> Result<Desired, Invalid> {
             api::ApprovalMode::Manual => ApprovalMode::Manual,
         },
         trial: spec.trial.as_ref().map_or(Ok(DeclaredTrial::default()), trial)?,
-        // Who deletes it has withdrawn the wish, whatever keeps the object.
-        suspend: spec.suspend.unwrap_or(false) || subscription.metadata.deletion_timestamp.is_some(),
+        suspend: suspension(subscription),
     })
+}
+
+fn suspension(subscription: &api::Subscription) -> Option<Suspension> {
+    if subscription.metadata.deletion_timestamp.is_some() {
+        return Some(Suspension::Deletion);
+    }
+    subscription.spec.suspend.unwrap_or(false).then_some(Suspension::Manifest)
 }
 
 fn when(upgrade: &api::Upgrade) -> Result<When, Invalid> {
@@ -166,10 +172,12 @@ fn benefit(seen: &api::Benefit, observed: Timestamp) -> Option<Benefit> {
     })
 }
 
-/// What somebody said about an upgrade.
-pub fn approval(approval: &api::UpgradeApproval) -> Approval {
+/// What somebody said about an upgrade; `None` if it is taken back. Whatever keeps an object that is being deleted, it allows
+/// nothing any more, and goes on forbidding until it is gone.
+pub fn approval(approval: &api::UpgradeApproval) -> Option<Approval> {
     let spec = &approval.spec;
-    Approval {
+    let taken_back = approval.metadata.deletion_timestamp.is_some() && spec.decision != api::Decision::Deny;
+    (!taken_back).then(|| Approval {
         expires: spec.expire_time.map(Timestamp::from),
         created: approval.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
         uid: approval.uid().unwrap_or_default(),
@@ -183,7 +191,7 @@ pub fn approval(approval: &api::UpgradeApproval) -> Approval {
             // No attempt has the number 0, so a Retry without one reopens nothing.
             api::Decision::Retry => Decision::Retry(spec.record_attempt.and_then(|n| n.try_into().ok()).unwrap_or(0)),
         },
-    }
+    })
 }
 
 /// The ledger's entry. The first attempt's intent is in the spec, its outcome in the status; a first attempt without an

@@ -30,8 +30,10 @@ const SECOND_PERSON: &str = "second-person.payg-operator.io";
 const NEEDS_APPROVE: (&str, &str) = ("payg-operator.io/automatic", "needs-approve");
 const REQUIRED: (&str, &str) = ("payg-operator.io/second-person", "required");
 
-/// What a namespace asks for by its labels.
+/// What a namespace asks for by its labels, and whether it goes on.
 pub struct Demands {
+    /// Whether the namespace is being deleted, or gone: then what forbade something in it may be gone as well.
+    pub being_deleted: bool,
     /// The verb `approve` of whoever writes `approval: Automatic`.
     pub automatic_needs_approve: bool,
     /// Those of the labels that are there.
@@ -49,6 +51,7 @@ struct Changed {
 /// What `namespace` asks for.
 pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(namespace).await?;
+    let being_deleted = namespace.as_ref().is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some());
     let asks = |(key, value): &(&str, &str)| {
         namespace.as_ref().and_then(|namespace| namespace.labels().get(*key)).is_some_and(|label| label == value)
     };
@@ -59,7 +62,7 @@ pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> 
             .and_then(|namespace| last_change(namespace.meta(), &["f:metadata", "f:labels", &format!("f:{key}")])),
     };
     let labels = [NEEDS_APPROVE, REQUIRED].into_iter().filter(asks).map(changed).collect();
-    Ok(Demands { automatic_needs_approve: asks(&NEEDS_APPROVE), labels })
+    Ok(Demands { being_deleted, automatic_needs_approve: asks(&NEEDS_APPROVE), labels })
 }
 
 /// When whatever is at `path` in the managed fields of an object was created or changed for the last time, at the latest. The
@@ -196,7 +199,8 @@ mod tests {
         let changed = |object: &str, at| Changed { object: object.to_owned(), at };
         let judged = |policies: [Option<Timestamp>; 2], label| {
             let found = |at| Found { changed: changed("policy", at), is_missing: false, as_shipped: true };
-            let demands = Demands { automatic_needs_approve: true, labels: vec![changed("label", label)] };
+            let demands =
+                Demands { being_deleted: false, automatic_needs_approve: true, labels: vec![changed("label", label)] };
             let guard = judge(policies.map(found).into(), &demands);
             (guard.youngest, guard.since)
         };

@@ -33,10 +33,14 @@ pub struct Provider {
     pub client: Arc<dyn BillingProvider>,
     /// Who it is used as, for people.
     pub identity: Arc<str>,
-    /// What the object says.
-    pub object: ProviderObject,
+    object: Object,
+    /// What the object says, for the terms of an upgrade.
+    pub terms: ProviderObject,
     pace: Arc<Pace>,
 }
+
+/// The uid and the generation of a BillingProvider.
+type Object = (Option<String>, Option<i64>);
 
 impl Provider {
     /// Waits until another look does no harm.
@@ -91,6 +95,11 @@ impl Providers {
         let namespace = key.namespace.as_deref().unwrap_or_default();
         let api: Api<DeserializeGuard<api::BillingProvider>> = Api::namespaced(self.client.clone(), namespace);
         let object = match api.get_opt(&key.name).await? {
+            // Whatever keeps it, it is as good as gone.
+            Some(DeserializeGuard(Ok(object))) if object.metadata.deletion_timestamp.is_some() => {
+                let detail = format!("BillingProvider {key} is being deleted; create it anew once it is gone");
+                return Ok(config(detail));
+            }
             Some(DeserializeGuard(Ok(object))) => object,
             Some(DeserializeGuard(Err(invalid))) => {
                 return Ok(config(format!("BillingProvider {key} cannot be read: {}", invalid.error)));
@@ -105,6 +114,14 @@ impl Providers {
             BillingProviderSpec::Azure(spec) => self.azure(key, &object, spec).await,
             BillingProviderSpec::Aws(spec) => self.aws(key, &object, spec).await,
         }
+    }
+
+    /// Whether the BillingProvider at `key` is the one that `provider` was made from, unchanged and not being deleted.
+    pub async fn is_still(&self, key: &ObjectKey, provider: &Provider) -> kube::Result<bool> {
+        let namespace = key.namespace.as_deref().unwrap_or_default();
+        let api: Api<api::BillingProvider> = Api::namespaced(self.client.clone(), namespace);
+        let now = api.get_metadata_opt(&key.name).await?.map(|now| now.metadata);
+        Ok(now.is_some_and(|now| now.deletion_timestamp.is_none() && (now.uid, now.generation) == provider.object))
     }
 
     /// Where the credentials of the BillingProvider at `key` are looked for.
@@ -151,7 +168,7 @@ impl Providers {
         key: &ObjectKey,
         version: Version,
         identity: &str,
-        object: ProviderObject,
+        terms: ProviderObject,
         make: impl FnOnce() -> Result<Arc<dyn BillingProvider>, ProviderError>,
     ) -> Result<Provider, ProviderError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -160,7 +177,8 @@ impl Providers {
             Some(kept) => Arc::clone(&kept.provider.pace),
             None => Arc::new(Pace::new(LOOKS.0, LOOKS.1)),
         };
-        let provider = Provider { client: make()?, identity: identity.into(), object, pace };
+        let object = (version.0.clone(), version.1);
+        let provider = Provider { client: make()?, identity: identity.into(), object, terms, pace };
         kept.insert(key.clone(), Kept { version, made: Instant::now(), provider: provider.clone() });
         Ok(provider)
     }
@@ -224,8 +242,8 @@ mod tests {
             )?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
         };
-        let object = ProviderObject { spec: String::new(), created: Timestamp::MIN };
-        providers.made_once(&key, version.clone(), "somebody", object.clone(), make).unwrap();
+        let terms = ProviderObject { spec: String::new(), created: Timestamp::MIN };
+        providers.made_once(&key, version.clone(), "somebody", terms.clone(), make).unwrap();
         assert!(!providers.renew(&key), "its tokens are as new");
         let age = |providers: &Providers| {
             let mut kept = providers.kept.lock().unwrap();
@@ -234,7 +252,7 @@ mod tests {
         age(&providers);
         assert!(providers.renew(&key));
         assert!(!providers.renew(&key), "it is to be made anew already");
-        providers.made_once(&key, version, "somebody", object, make).unwrap();
+        providers.made_once(&key, version, "somebody", terms, make).unwrap();
         assert!(!providers.renew(&key), "it was made anew");
     }
 }

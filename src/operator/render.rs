@@ -220,6 +220,7 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::desired::Suspension;
     use crate::core::offer::{Offer, OfferClass};
     use crate::core::provider::ProviderError;
     use crate::core::schedule::Next;
@@ -230,7 +231,7 @@ mod tests {
 
     fn decided(verdict: Verdict) -> Decision {
         let unseen =
-            matches!(verdict, Verdict::Suspended | Verdict::Unobserved { .. } | Verdict::ProviderNotReady { .. });
+            matches!(verdict, Verdict::Suspended(_) | Verdict::Unobserved { .. } | Verdict::ProviderNotReady { .. });
         let seen = (!unseen).then(|| Observation {
             lifecycle: crate::core::observation::Lifecycle::Active,
             offer: Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() },
@@ -297,7 +298,7 @@ mod tests {
         };
         assert_eq!(kstatus(&fresh), "InProgress");
         for (verdict, expected) in [
-            (Verdict::Suspended, "Current"),
+            (Verdict::Suspended(Suspension::Manifest), "Current"),
             (waiting(), "Current"),
             (Verdict::AwaitingApproval { hash: "0".repeat(32), former: None }, "Current"),
             (Verdict::UpgradeAccepted { end: None }, "Current"),
@@ -397,7 +398,7 @@ mod tests {
     fn who_does_not_look_takes_nothing_back() {
         let offer = Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo_2014-09-01".to_owned() };
         let before = after(&api::SubscriptionStatus::default(), Verdict::OfferInPlace(offer));
-        let status = after(&before, Verdict::Suspended);
+        let status = after(&before, Verdict::Suspended(Suspension::Manifest));
         assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "True");
     }
 }

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::core::account::AccountId;
 use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{self, Decision, Effect, Plan, decide};
-use crate::core::desired::{ApprovalMode, Claimant, Desired};
+use crate::core::desired::{ApprovalMode, Claimant, Desired, Suspension};
 use crate::core::inputs::{Allowance, Inputs, Now};
 use crate::core::observation::Observation;
 use crate::core::provider::{Operation, ProviderError};
@@ -25,8 +25,9 @@ use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
 use super::ledger::Claim;
+use super::policy::{self, Demands};
 use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, Work, parse, policy, report};
+use super::{LOOK_DEADLINE, Operator, Work, parse, report};
 
 /// When a Subscription is read again that is gone by one answer, and there by the watch.
 const GONE: Duration = Duration::from_secs(15);
@@ -103,7 +104,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     }
 }
 
-async fn read(operator: &Operator, subscription: api::Subscription, desired: Desired) -> kube::Result<Read> {
+async fn read(operator: &Operator, subscription: api::Subscription, mut desired: Desired) -> kube::Result<Read> {
     let subject = parse::claimant(&subscription);
     let provider_key = provider_key(&ObjectKey::of(&subscription.metadata), &subscription);
     let (record, claimants, approvals, demands) = tokio::try_join!(
@@ -112,17 +113,31 @@ async fn read(operator: &Operator, subscription: api::Subscription, desired: Des
         read_approvals(operator, &subject),
         policy::demands(&operator.client, &subject.namespace),
     )?;
+    if demands.being_deleted {
+        desired.suspend.get_or_insert(Suspension::NamespaceDeletion);
+    }
     // Nothing is asked of a provider on behalf of a Subscription that is suspended.
     let provider = if decide::wants_look(&desired, record.as_ref().map(|record| &record.understood)) {
         operator.providers.get(&provider_key).await?
     } else {
         Err(ProviderError::Config { detail: "not needed".to_owned() })
     };
-    // Without an approval, something depends on the policies only where the manifest approves and the namespace asks who.
-    let by_manifest = desired.approval == ApprovalMode::Automatic && demands.automatic_needs_approve;
-    let needs_guard = by_manifest || !approvals.is_empty();
-    let guard = if needs_guard { policy::guard(&operator.client, &demands).await? } else { Guard::UNREAD };
+    let guard = read_guard(operator, &desired, &approvals, &demands).await?;
     Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, guard })
+}
+
+/// What admission makes sure of, if anything depends on it: an approval, or the manifest where the namespace asks whose it is.
+async fn read_guard(
+    operator: &Operator,
+    desired: &Desired,
+    approvals: &[Approval],
+    demands: &Demands,
+) -> kube::Result<Guard> {
+    let by_manifest = desired.approval == ApprovalMode::Automatic && demands.automatic_needs_approve;
+    if by_manifest || !approvals.is_empty() {
+        return policy::guard(&operator.client, demands).await;
+    }
+    Ok(Guard::UNREAD)
 }
 
 async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<Option<StoredRecord>> {
@@ -165,21 +180,23 @@ async fn read_claimants(operator: &Operator, account: &AccountId, subject: &Clai
 async fn read_approvals(operator: &Operator, subject: &Claimant) -> kube::Result<Vec<Approval>> {
     let api: Api<DeserializeGuard<api::UpgradeApproval>> = Api::namespaced(operator.client.clone(), &subject.namespace);
     let params = ListParams::default().fields(&format!("spec.subscriptionName={}", subject.name));
-    Ok(api.list(&params).await?.items.into_iter().map(understood).collect())
+    Ok(api.list(&params).await?.items.into_iter().filter_map(understood).collect())
 }
 
 /// An approval that cannot be read may be a Deny, so it is taken for one.
-fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Approval {
+fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Option<Approval> {
     approval.0.map_or_else(
-        |invalid| Approval {
-            expires: None,
-            created: Timestamp::MIN,
-            uid: invalid.metadata.uid.unwrap_or_default(),
-            name: invalid.metadata.name.unwrap_or_default(),
-            approver: "Somebody, in an object that cannot be read,".to_owned(),
-            reason: String::new(),
-            transition_hash: String::new(),
-            decision: Said::Deny,
+        |invalid| {
+            Some(Approval {
+                expires: None,
+                created: Timestamp::MIN,
+                uid: invalid.metadata.uid.unwrap_or_default(),
+                name: invalid.metadata.name.unwrap_or_default(),
+                approver: "Somebody, in an object that cannot be read,".to_owned(),
+                reason: String::new(),
+                transition_hash: String::new(),
+                decision: Said::Deny,
+            })
         },
         |approval| parse::approval(&approval),
     )
@@ -223,7 +240,7 @@ fn inputs(
             Ok(provider) => provider.client.capabilities(&read.desired.account),
             Err(error) => Err(error.clone()),
         },
-        provider_object: read.provider.as_ref().ok().map(|provider| provider.object.clone()),
+        provider_object: read.provider.as_ref().ok().map(|provider| provider.terms.clone()),
         look,
         operation,
         claimants: read.claimants.clone(),
@@ -302,17 +319,27 @@ async fn claim(
     Ok(claim)
 }
 
-/// Whether the Subscription and the approvals are as they were read.
+/// Whether all that allows the upgrade is as it was read. The approvals come first, and only then the namespace: it is marked
+/// as being deleted before anything is taken out of it, in any order. So a Deny that went with it is seen, or its mark is.
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#automatic-deletion>
 async fn still_holds(operator: &Operator, read: &Read) -> kube::Result<bool> {
-    let api: Api<api::Subscription> = operator.namespaced(&ObjectKey::of(&read.subscription.metadata));
-    let (subscription, approvals) =
-        tokio::try_join!(api.get_opt(&read.subject.name), read_approvals(operator, &read.subject))?;
+    let Ok(provider) = &read.provider else { return Ok(false) };
+    let approvals = read_approvals(operator, &read.subject).await?;
+    let key = ObjectKey::of(&read.subscription.metadata);
+    let provider_key = provider_key(&key, &read.subscription);
+    let api: Api<api::Subscription> = operator.namespaced(&key);
+    let (demands, subscription, same_provider) = tokio::try_join!(
+        policy::demands(&operator.client, &read.subject.namespace),
+        api.get_opt(&read.subject.name),
+        operator.providers.is_still(&provider_key, provider),
+    )?;
+    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;
     let same = subscription.is_some_and(|now| {
         let (now, then) = (now.metadata, &read.subscription.metadata);
         (now.uid, now.generation, now.deletion_timestamp)
             == (then.uid.clone(), then.generation, then.deletion_timestamp.clone())
     });
-    Ok(same && approvals == read.approvals)
+    Ok(same && approvals == read.approvals && !demands.being_deleted && same_provider && guard == read.guard)
 }
 
 /// Sends the attempt that `claim` is the right to, and writes how it ended. Returns the record, and how long the provider

@@ -131,7 +131,7 @@ pub(crate) fn desired(index: u8, waits: When, suspend: bool) -> Desired {
         when: when(waits),
         approval: if is_manual(index) { ApprovalMode::Manual } else { ApprovalMode::Automatic },
         trial: DeclaredTrial::default(),
-        suspend,
+        suspend: suspend.then_some(desired::Suspension::Manifest),
     }
 }
 

@@ -9,11 +9,10 @@ use std::collections::HashMap;
 use jiff::SignedDuration;
 use payg_operator::core::approval::{Decision as Decided, Guard};
 use payg_operator::core::decide::{self, Effect, Note, Plan, decide, orphan};
-use payg_operator::core::desired::{self, ApprovalMode, Desired};
+use payg_operator::core::desired::{self, ApprovalMode};
 use payg_operator::core::inputs::{Allowance, Inputs, Now};
-use payg_operator::core::observation::DeclaredTrial;
 use payg_operator::core::offer::{BenefitState, OfferClass};
-use payg_operator::core::provider::{Capabilities, ProviderError};
+use payg_operator::core::provider::ProviderError;
 use payg_operator::core::record::{self, SEND_WINDOW};
 use payg_operator::core::trigger::NotYet;
 use payg_operator::core::verdict::Verdict;
@@ -23,7 +22,8 @@ use payg_operator::providers::Accepted;
 use crate::actions::Provider;
 use crate::entry_object::{entry_of, not_after, plan, stored, understood};
 use crate::given::{
-    Clock, account, ago, approval, approvals, claimant, endpoint, is_manual, method, now, observation, previous, when,
+    Clock, account, ago, approval, approvals, capabilities, claimant, desired as wanted, endpoint, now, observation,
+    previous, provider_object,
 };
 use crate::state::*;
 
@@ -100,7 +100,7 @@ fn meaning(verdict: &Verdict) -> Verdicts {
         Verdict::OfferInPlace(_) | Verdict::UpgradeAccepted { .. } => Verdicts::Done,
         Verdict::AwaitingApproval { .. } | Verdict::AwaitingPortalUpgrade { .. } => Verdicts::Told,
         Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. }
-        | Verdict::Suspended
+        | Verdict::Suspended(_)
         | Verdict::Observing
         | Verdict::UpgradeDenied(_) => Verdicts::Settled,
         // Told, and yet it is tried again by itself: it is no end.
@@ -138,11 +138,10 @@ fn inputs(facts: &Facts) -> Inputs {
             attempt.endpoint = Some(endpoint(read.endpoint));
         }
     }
-    let mut desired = desired(*index, subscription.when, subscription.suspend);
+    let mut desired = wanted(*index, subscription.when, subscription.suspend);
     let mut said = approvals(*provider, *index, &read.says);
     if is_open && tampered.no_other_rows {
-        (desired.when, desired.approval, desired.suspend) =
-            (desired::When::Immediately, ApprovalMode::Automatic, false);
+        (desired.when, desired.approval, desired.suspend) = (desired::When::Immediately, ApprovalMode::Automatic, None);
         said = Vec::new();
     }
     let wants_look = decide::wants_look(&desired, record.as_ref());

@@ -45,7 +45,7 @@ pub fn of(reason: &str) -> Option<usize> {
 
 /// The rows in their order.
 pub const ALL: [Row; 21] = [
-    Row { holds: "It is not suspended, nor being deleted", evidence: suspended },
+    Row { holds: "Neither is it suspended, nor it or its namespace being deleted", evidence: suspended },
     Row { holds: "Nothing is missing or wrong with its BillingProvider", evidence: provider },
     Row { holds: "The credentials are for this account", evidence: owner },
     Row { holds: "No older Subscription has the account", evidence: nothing },

@@ -92,7 +92,9 @@ impl Manifests {
             Method::GET if path.ends_with("/upgradeapprovals") => {
                 Some(self.approvals(path, parts.uri.query().unwrap_or_default()))
             }
-            Method::GET => self.objects().get(path).cloned().or_else(|| from_environment(path)),
+            Method::GET => {
+                self.objects().get(path).cloned().or_else(|| from_environment(path)).or_else(|| namespace(path))
+            }
             Method::PATCH => match body.collect_bytes().await.map(|bytes| serde_json::from_slice(&bytes)) {
                 Ok(Ok(change)) => self.change(path.trim_end_matches("/status"), &change),
                 _ => None,
@@ -174,6 +176,14 @@ fn from_environment(path: &str) -> Option<Value> {
         return token_file().map(|_| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
     }
     None
+}
+
+/// A namespace that is in no manifest is there all the same, and asks for nothing.
+fn namespace(path: &str) -> Option<Value> {
+    let name = path.strip_prefix("/api/v1/namespaces/").filter(|name| !name.contains('/'))?;
+    Some(
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": name, "resourceVersion": "1"}}),
+    )
 }
 
 fn token_file() -> Option<String> {

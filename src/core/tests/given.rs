@@ -96,7 +96,7 @@ pub(crate) fn due() -> Inputs {
             when: When::BenefitsExhausted,
             approval: ApprovalMode::Automatic,
             trial: DeclaredTrial::default(),
-            suspend: false,
+            suspend: None,
         },
         subject,
         provider: Ok(Capabilities { method: Method::Broker, endpoint: ENDPOINT.to_owned() }),

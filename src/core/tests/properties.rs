@@ -11,7 +11,7 @@ use proptest::strategy::ValueTree;
 use super::given::*;
 use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{Effect, Plan, decide};
-use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
+use crate::core::desired::{ApprovalMode, Claimant, Limits, Suspension, When};
 use crate::core::inputs::{Allowance, Inputs};
 use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
@@ -158,7 +158,7 @@ prop_compose! {
         when in any_when(),
         manual in any::<bool>(),
         declared in option::of(-50_i64..50),
-        suspend in prop::bool::weighted(0.1),
+        suspend in option::weighted(0.1, prop_oneof![Just(Suspension::Manifest), Just(Suspension::Deletion), Just(Suspension::NamespaceDeletion)]),
         provider in any_provider(),
         look in option::weighted(0.95, prop_oneof![9 => any_seen().prop_map(Ok), 1 => any_error().prop_map(Err)]),
         past in option::weighted(0.9, (any_benefits(), -1_i64..5)),
@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn no_upgrade_while_suspended_forbidden_dry_or_over_the_cap(inputs in any_inputs()) {
         if asked(&inputs).is_some() {
-            prop_assert!(!inputs.desired.suspend);
+            prop_assert!(inputs.desired.suspend.is_none());
             prop_assert!(inputs.desired.when != When::Never);
             prop_assert!(!inputs.allowance.dry_run);
             prop_assert!(inputs.allowance.last_hour < inputs.allowance.per_hour);

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::given::*;
 use crate::core::approval::{Decision as Said, Guard, SETTLED};
 use crate::core::decide::{Effect, Note, decide, orphan};
-use crate::core::desired::{ApprovalMode, Claimant, Limits, When};
+use crate::core::desired::{ApprovalMode, Claimant, Limits, Suspension, When};
 use crate::core::inputs::Inputs;
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle, Unread};
@@ -61,9 +61,9 @@ fn older() -> Claimant {
 
 #[test]
 fn row_01_suspended() {
-    assert_eq!(idle(|on| on.desired.suspend = true), row("Suspended", CURRENT));
+    assert_eq!(idle(|on| on.desired.suspend = Some(Suspension::Manifest)), row("Suspended", CURRENT));
     let open_while_suspended = |on: &mut Inputs| {
-        on.desired.suspend = true;
+        on.desired.suspend = Some(Suspension::Manifest);
         on.record = Some(open(RecordState::Intended, 0));
     };
     assert_eq!(idle(open_while_suspended), row("VerifyingUpgrade", BUSY), "a call on its way is still watched");
@@ -230,7 +230,7 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
         .3
     };
     let person = |why| Some(Effect::Note(Note::Unresolved(why)));
-    assert_eq!(gives_up(|on| on.desired.suspend = true), person(NoMore::NoLongerWanted));
+    assert_eq!(gives_up(|on| on.desired.suspend = Some(Suspension::Manifest)), person(NoMore::NoLongerWanted));
     assert_eq!(gives_up(|on| on.desired.when = When::Never), person(NoMore::NoLongerWanted));
     assert_eq!(gives_up(|on| on.approvals = vec![said(on, Said::Deny)]), person(NoMore::NoLongerWanted));
     assert_eq!(gives_up(|on| on.seen().benefits = vec![credit("50")]), person(NoMore::NoLongerWanted));
@@ -300,7 +300,7 @@ fn row_10_unresolved_record() {
     };
     let first_look = |on: &mut Inputs| on.previous.look = None;
     assert_eq!(next(&first_look), Next::At(now() + SignedDuration::from_mins(1)));
-    let suspended = |on: &mut Inputs| on.desired.suspend = true;
+    let suspended = |on: &mut Inputs| on.desired.suspend = Some(Suspension::Manifest);
     assert_eq!(
         next(&suspended),
         Next::At(now() + SignedDuration::from_hours(1)),

@@ -10,7 +10,7 @@ use super::properties::any_inputs;
 use crate::core::account::AccountId;
 use crate::core::approval::Decision as Said;
 use crate::core::decide::{Effect, decide};
-use crate::core::desired::{ApprovalMode, Limits, When};
+use crate::core::desired::{ApprovalMode, Limits, Suspension, When};
 use crate::core::inputs::Inputs;
 use crate::core::provider::{Capabilities, Method};
 use crate::core::transition::TERMS;
@@ -21,7 +21,7 @@ const CHANGES: [fn(&mut Inputs); TERMS.len()] = [
     // There is no other offer to ask for yet, so the one in force stands in for it.
     |on| on.seen().offer = pay_as_you_go(),
     |on| on.desired.provider_name = "another".to_owned(),
-    |on| on.desired.suspend = true,
+    |on| on.desired.suspend = Some(Suspension::Manifest),
     |on| on.desired.trial.credit = Some(money("5")),
     |on| on.desired.trial.end = Some(ago(1)),
     |on| on.desired.trial.start = Some(ago(900)),

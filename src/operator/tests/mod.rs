@@ -73,7 +73,7 @@ fn subscription(inputs: &Inputs, status: impl serde::Serialize) -> Value {
             "upgrade": {"when": inputs.desired.when.name(), "approval": approval}},
         "status": status,
     });
-    if inputs.desired.suspend {
+    if inputs.desired.suspend.is_some() {
         object["spec"]["suspend"] = json!(true);
     }
     object

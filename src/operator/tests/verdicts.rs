@@ -3,7 +3,7 @@
 use crate::core::approval::Unguarded;
 use crate::core::approval::{Decision as Said, Guard};
 use crate::core::decide::{Decision, decide};
-use crate::core::desired::{ApprovalMode, Claimant, When};
+use crate::core::desired::{ApprovalMode, Claimant, Suspension, When};
 use crate::core::inputs::Inputs;
 use crate::core::observation::{Acceptance, Lifecycle};
 use crate::core::offer::{Offer, OfferClass};
@@ -25,7 +25,7 @@ macro_rules! names {
 }
 
 names! {
-    Verdict::Suspended => "suspended",
+    Verdict::Suspended(_) => "suspended",
     Verdict::ProviderNotReady { stalled: false, .. } => "provider-not-ready",
     Verdict::ProviderNotReady { stalled: true, .. } => "provider-not-ready-for-long",
     Verdict::WrongAccount { .. } => "wrong-account",
@@ -78,7 +78,7 @@ pub(super) fn situation(name: &str) -> (Inputs, Decision) {
 
 fn change(on: &mut Inputs, name: &str) {
     match name {
-        "suspended" => on.desired.suspend = true,
+        "suspended" => on.desired.suspend = Some(Suspension::Manifest),
         "wrong-account" => on.look = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() })),
         "account-conflict" => {
             on.claimants = vec![Claimant { uid: "uid-a".to_owned(), name: "first".to_owned(), ..due().subject }];
