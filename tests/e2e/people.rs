@@ -41,8 +41,9 @@ pub(crate) async fn user<'a>(world: &'a World, name: &str, roles: &[Role]) -> Us
 }
 
 impl User<'_> {
-    /// Runs payg without a terminal.
+    /// Runs payg without a terminal, from when on what it creates counts.
     pub(crate) fn payg(&self, arguments: &[&str]) -> Output {
+        self.world.wait_until_approvals_count();
         let command = [arguments, &["--namespace", &self.world.namespace]].concat();
         Command::new(PAYG)
             .args(command)
@@ -54,6 +55,7 @@ impl User<'_> {
 
     /// Runs payg at a terminal, at which `typed` is typed.
     pub(crate) fn payg_at_a_terminal(&self, arguments: &[&str], typed: &str) -> Output {
+        self.world.wait_until_approvals_count();
         let arguments = arguments.join(" ");
         let line = format!("{PAYG} {arguments} --kubeconfig {} -n {}", self.kubeconfig.display(), self.world.namespace);
         let mut script = Command::new("script");

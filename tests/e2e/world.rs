@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use payg_test_support::{Process, Stack};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -114,8 +115,15 @@ impl World {
         self.kubectl(&["apply", "-f", &self.file(object)])
     }
 
-    /// Creates `object` as somebody else.
+    /// Waits until approvals count: the policies were installed a moment ago.
+    pub(crate) fn wait_until_approvals_count(&self) {
+        let wait = self.stack.approvals_count_from().unwrap().duration_since(Timestamp::now());
+        std::thread::sleep(Duration::try_from(wait).unwrap_or_default());
+    }
+
+    /// Creates `object` as somebody else, from when on approvals count.
     pub(crate) fn create_as(&self, user: &str, object: &Value) -> Result<String, String> {
+        self.wait_until_approvals_count();
         let kubeconfig = self.stack.control_plane.user_kubeconfig(user, &[]).unwrap();
         let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
         self.kubectl(&[&kubeconfig, "create", "-f", &self.file(object)])

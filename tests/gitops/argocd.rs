@@ -162,6 +162,7 @@ async fn what_the_actions_create_counts_if_argo_cd_holds_the_verb() {
     );
     let refused = create(&world, &approved.unwrap()).await.unwrap_err();
     assert!(refused.contains("system:serviceaccount:argocd:argocd-server"), "it tells the right name: {refused}");
+    world.wait_until_approvals_count();
     create(&world, &action(&asking, "approve", &["reason=it goes on"], &[]).unwrap()).await.unwrap();
     world.until("sandbox", "UpgradeAccepted").await;
     let records = world.records(&account);

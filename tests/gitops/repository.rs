@@ -39,11 +39,13 @@ fn start(world: &World) -> Process {
 
 type Served = Arc<Mutex<HashMap<String, Vec<u8>>>>;
 
-/// The repository of the team whose namespace is that of `world`.
+/// The repository of the team whose namespace is that of `world`, or one of the platform's beside it.
 pub(crate) struct Repository<'a> {
     world: &'a World,
     /// That of the GitRepository.
     name: &'static str,
+    /// The namespace of the GitRepository and of the Kustomizations.
+    namespace: String,
     /// The files by path.
     pub(crate) files: BTreeMap<String, String>,
     served: Served,
@@ -89,6 +91,15 @@ impl<'a> Repository<'a> {
         repository
     }
 
+    /// The platform's repository of approvals, which Flux applies as an account of the platform's.
+    pub(crate) async fn of_approvals(world: &'a World) -> Self {
+        let mut repository = Self::of(world, "approvals", BTreeMap::new()).await;
+        repository.namespace = format!("{}-approvals", world.namespace);
+        let _ = world.stack.kubectl(&["create", "namespace", &repository.namespace]);
+        repository.platform("approve-by-pull-request.yaml");
+        repository
+    }
+
     /// What the GitRepository called `name` has.
     async fn of(world: &'a World, name: &'static str, files: BTreeMap<String, String>) -> Self {
         CONTROLLER.get_or_init(async || start(world)).await;
@@ -97,15 +108,28 @@ impl<'a> Repository<'a> {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let app = Router::new().route("/{revision}", get(serve)).with_state(Arc::clone(&served));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { world, name, files, served, url, revision: String::new(), pushes: 0 }
+        Self { world, name, namespace: world.namespace.clone(), files, served, url, revision: String::new(), pushes: 0 }
     }
 
-    /// Applies a file of the example in the namespace of this test.
+    /// What kubectl prints for the administrator, in the namespace of the GitRepository.
+    fn kubectl(&self, arguments: &[&str]) -> String {
+        self.world.stack.kubectl(&[&["--namespace", &self.namespace], arguments].concat()).unwrap()
+    }
+
+    fn get(&self, resource: &str, name: &str) -> Value {
+        serde_json::from_str(&self.kubectl(&["get", resource, name, "-o", "json"])).unwrap()
+    }
+
+    /// Applies a file of the example in the namespaces of this test.
     pub(crate) fn platform(&self, file: &str) {
         let text = fs::read_to_string(example(file)).unwrap();
         let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         for mut object in objects.into_iter().filter(|object| object["kind"] != "Namespace") {
-            object["metadata"]["namespace"] = json!(self.world.namespace);
+            let here = |namespace: &Value| match namespace.as_str() {
+                Some("payg-approvals") => json!(self.namespace),
+                _ => json!(self.world.namespace),
+            };
+            object["metadata"]["namespace"] = here(&object["metadata"]["namespace"]);
             if object["spec"]["targetNamespace"].is_string() {
                 object["spec"]["targetNamespace"] = json!(self.world.namespace);
             }
@@ -113,9 +137,9 @@ impl<'a> Repository<'a> {
                 object["spec"]["wait"] = json!(false);
             }
             if let Some(subjects) = object["subjects"].as_array_mut() {
-                subjects[0]["namespace"] = json!(self.world.namespace);
+                subjects[0]["namespace"] = here(&subjects[0]["namespace"]);
             }
-            self.world.apply(&object);
+            self.world.stack.kubectl(&["apply", "-f", &self.world.file(&object)]).unwrap();
         }
     }
 
@@ -143,8 +167,7 @@ impl<'a> Repository<'a> {
         self.revision = format!("main@sha1:{:040}", self.pushes);
         let path = format!("{}.tgz", self.pushes);
         self.served.lock().unwrap().insert(path.clone(), packed.stdout);
-        let generation =
-            &self.world.get("gitrepositories.source.toolkit.fluxcd.io", self.name)["metadata"]["generation"];
+        let generation = &self.get("gitrepositories.source.toolkit.fluxcd.io", self.name)["metadata"]["generation"];
         let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap().to_string();
         let status = json!({"status": {"observedGeneration": generation,
             "conditions": [{"type": "Ready", "status": "True", "reason": "Succeeded", "message": "stored",
@@ -159,12 +182,12 @@ impl<'a> Repository<'a> {
             "--type=merge",
             "-p",
         ];
-        self.world.kubectl(&[&announce[..], &[&status.to_string()]].concat()).unwrap();
+        self.kubectl(&[&announce[..], &[&status.to_string()]].concat());
     }
 
     /// The Kustomization called `name`.
     pub(crate) fn kustomization(&self, name: &str) -> Value {
-        self.world.get("kustomizations.kustomize.toolkit.fluxcd.io", name)
+        self.get("kustomizations.kustomize.toolkit.fluxcd.io", name)
     }
 
     /// Whether the Kustomization is ready, and with the last revision.
@@ -201,8 +224,8 @@ impl<'a> Repository<'a> {
 /// The controller would bring back what `World` deletes.
 impl Drop for Repository<'_> {
     fn drop(&mut self) {
-        let all = ["delete", "kustomizations.kustomize.toolkit.fluxcd.io", "--all", "--wait=false"];
-        let _ = self.world.kubectl(&all);
+        let all = ["delete", "kustomizations.kustomize.toolkit.fluxcd.io", "--all", "--wait=false", "--namespace"];
+        let _ = self.world.stack.kubectl(&[&all[..], &[&self.namespace]].concat());
     }
 }
 

@@ -1,5 +1,7 @@
 //! A team whose manifests Flux applies as an account of the team's own namespace.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ fn give(world: &World, name: &str, resource: &str, verbs: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn approvals_in_git_count_only_if_fluxs_account_of_the_team_holds_the_verb() {
+async fn approvals_in_git_count_only_if_the_account_that_applies_them_holds_the_verb() {
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 3000})).await;
     let mut repository = Repository::new(&world, &[&account]).await;
@@ -27,12 +29,16 @@ async fn approvals_in_git_count_only_if_fluxs_account_of_the_team_holds_the_verb
     repository.push();
     repository.until_ready("accounts").await;
 
-    let approver = format!("system:serviceaccount:{}:flux", world.namespace);
+    let approver = |namespace: &str| format!("system:serviceaccount:{namespace}:flux");
     let hash = world.subscription("sandbox")["status"]["transition"]["hash"].clone();
-    let approval = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": "by-git"},
+    let approval = |approver: &str| {
+        json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": "by-git"},
         "spec": {"subscriptionName": "sandbox", "transitionHash": hash, "decision": "Approve", "approver": approver,
-            "reason": "merged", "expireTime": (Timestamp::now() + SignedDuration::from_hours(1)).to_string()}});
-    repository.files.insert("team-a/approval.yaml".to_owned(), approval.to_string());
+            "reason": "merged", "expireTime": (Timestamp::now() + SignedDuration::from_hours(1)).to_string()}})
+        .to_string()
+    };
+    let by_the_team = approval(&approver(&world.namespace));
+    repository.files.insert("team-a/approval.yaml".to_owned(), by_the_team);
     repository.edit("team-a/kustomization.yaml", "- sandbox.yaml", "- sandbox.yaml\n- approval.yaml");
     repository.push();
     let told = repository.until_failed("accounts").await;
@@ -47,11 +53,16 @@ async fn approvals_in_git_count_only_if_fluxs_account_of_the_team_holds_the_verb
     assert_eq!(world.kubectl(&["get", "upgradeapprovals.payg-operator.io", "-o", "name"]).unwrap(), "");
     assert_eq!(world.ledger(&account).await, Vec::<Value>::new());
 
+    // The platform's account holds it, where everybody must be somebody else than who changes the Subscription.
     world.kubectl(&["delete", "rolebindings", "flux-writes"]).unwrap();
-    repository.platform("approve-by-pull-request.yaml");
-    repository.push();
-    repository.until_ready("accounts").await;
+    world.stack.kubectl(&["label", "namespace", &world.namespace, "payg-operator.io/second-person=required"]).unwrap();
+    let mut approvals = Repository::of_approvals(&world).await;
+    let by_the_platform = approver(&format!("{}-approvals", world.namespace));
+    tokio::time::sleep(Duration::from_secs(62)).await; // what is said sooner after the label does not count
+    approvals.files.insert("team-a/approval.yaml".to_owned(), approval(&by_the_platform));
+    approvals.push();
+    approvals.until_ready("team-a").await;
     world.until("sandbox", "UpgradeAccepted").await;
     let records = world.records(&account);
-    assert_eq!(records[0]["spec"]["intent"]["approval"]["approver"], approver.as_str(), "{records:#?}");
+    assert_eq!(records[0]["spec"]["intent"]["approval"]["approver"], by_the_platform.as_str(), "{records:#?}");
 }

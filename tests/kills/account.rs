@@ -165,8 +165,11 @@ impl Account {
         life.last_seen = subscriptions;
     }
 
-    /// Has somebody say Approve or Deny. False: the Subscription does not tell yet what about.
+    /// Has somebody say Approve or Deny. False: the Subscription does not tell yet what about, or it would not count yet.
     async fn say(&self, world: &World, life: &Life, decision: &str) -> bool {
+        if decision == "Approve" && Timestamp::now() < world.approvals_count_from {
+            return false;
+        }
         for (namespace, subscription) in self.namespaces().iter().zip(&life.last_seen) {
             let Some(hash) = subscription["status"]["transition"]["hash"].as_str() else { return false };
             let mut approval = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval",

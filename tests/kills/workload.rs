@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use jiff::Timestamp;
 use payg_test_support::{Stack, client};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) stack: Stack,
     pub(crate) admin: Cluster,
     pub(crate) approver: Cluster,
+    /// From when on an Approve counts.
+    pub(crate) approvals_count_from: Timestamp,
     /// How many faults of which kind there were.
     pub(crate) faults: Mutex<BTreeMap<String, usize>>,
 }
@@ -37,7 +40,8 @@ impl World {
         let admin = Cluster::new(stack.control_plane.admin_client().unwrap());
         let approver = stack.control_plane.user_kubeconfig(APPROVER, &[]).unwrap();
         let approver = Cluster::new(client(&approver).await.unwrap());
-        let world = Self { stack, admin, approver, faults: Mutex::default() };
+        let approvals_count_from = stack.approvals_count_from().unwrap();
+        let world = Self { stack, admin, approver, approvals_count_from, faults: Mutex::default() };
         for namespace in [NAMESPACE, TWINS] {
             world.namespace(namespace).await;
         }

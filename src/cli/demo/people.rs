@@ -20,6 +20,10 @@ const APPROVAL_LASTS: Duration = Duration::from_hours(1);
 /// Does what a person has to do in this story now, and says whether there was anything.
 pub async fn act(stage: &Stage, screen: &mut Screen, one: &Progress) -> Result<bool, Error> {
     match (one.story.upgraded, one.reason()) {
+        // What is approved sooner would not count.
+        (Upgraded::ByApproval, "AwaitingApproval") if Timestamp::now() < stage.approvals_count_from => {
+            return Ok(false);
+        }
         (Upgraded::ByApproval, "AwaitingApproval") => approve(stage, screen, one)?,
         (Upgraded::InThePortal, "AwaitingPortalUpgrade") => upgrade_in_the_portal(stage, screen, one).await?,
         _ => return Ok(false),
@@ -39,7 +43,10 @@ fn approve(stage: &Stage, screen: &mut Screen, one: &Progress) -> Result<(), Err
     let file = stage.stack.control_plane.dir().join("upgrade-approval.yaml");
     fs::write(&file, approval).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
     stage.kubectl(&["--kubeconfig", &stage.approver.to_string_lossy(), "create", "-f", &file.to_string_lossy()])?;
-    let text = format!("{APPROVER} approves {}: kubectl create -f upgrade-approval.yaml", one.story.name);
+    let text = format!(
+        "{APPROVER} approves {}, a minute after the admission policies: kubectl create -f upgrade-approval.yaml",
+        one.story.name
+    );
     tell(stage, screen, &text)
 }
 

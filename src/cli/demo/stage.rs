@@ -31,6 +31,8 @@ pub struct Stage {
     pub accounts: Vec<AccountId>,
     /// The kubeconfig of the user who approves.
     pub approver: PathBuf,
+    /// From when on an approval counts (wall clock): the admission policies are surely in force then.
+    pub approvals_count_from: Timestamp,
 }
 
 impl Stage {
@@ -40,7 +42,15 @@ impl Stage {
         let what = "start a Kubernetes control plane, a simulated Azure and a simulated AWS";
         let stack = step(screen, what, async || Ok(Stack::launch(&payg, RATE).await?)).await?;
         let approver = stack.control_plane.user_kubeconfig(APPROVER, &[])?;
-        Ok(Self { start: stack.clock.now(), stack, operator: None, accounts: Vec::new(), approver })
+        let approvals_count_from = Timestamp::MAX;
+        Ok(Self {
+            start: stack.clock.now(),
+            stack,
+            operator: None,
+            accounts: Vec::new(),
+            approver,
+            approvals_count_from,
+        })
     }
 
     /// Installs the operator as an administrator would, and uses it as a team would.
@@ -48,6 +58,7 @@ impl Stage {
         let stack = &self.stack;
         step(screen, "kubectl apply --server-side -k deploy/kustomize/base", async || Ok(stack.install().await?))
             .await?;
+        self.approvals_count_from = stack.approvals_count_from()?;
         let start = async || Ok(stack.operator("operator", &[]).await?);
         self.operator = Some(step(screen, "start the operator under its own ServiceAccount", start).await?);
         self.give_credentials(screen).await?;

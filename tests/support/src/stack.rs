@@ -113,6 +113,17 @@ impl Stack {
         Ok(())
     }
 
+    /// From when on an approval is surely checked by the policies, and so counts: a minute after the last of them was made.
+    /// Times are in whole seconds, so it is a second more.
+    pub fn approvals_count_from(&self) -> Result<Timestamp, Error> {
+        let times = "jsonpath={.items[*].metadata.creationTimestamp}";
+        let policies = "validatingadmissionpolicies,validatingadmissionpolicybindings";
+        let made = self.kubectl(&["get", policies, "-o", times])?;
+        let youngest = made.split_whitespace().filter_map(|time| time.parse::<Timestamp>().ok()).max();
+        let youngest = youngest.ok_or_else(|| Error::Kubectl("there are no admission policies".to_owned()))?;
+        Ok(youngest + Duration::from_secs(61))
+    }
+
     /// Starts an operator called `name` under its own ServiceAccount, with `arguments` beside those that it always gets.
     pub async fn operator(&self, name: &str, arguments: &[&str]) -> Result<Process, Error> {
         let kubeconfig = self.operator_kubeconfig().await?;

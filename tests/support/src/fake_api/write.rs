@@ -87,7 +87,8 @@ impl Writer<'_> {
             object.remove("status");
         }
         kind::fill_in(&kind, &mut object);
-        let (object, is_filled_in) = check(&kind, &name, object, Vec::new())?;
+        let (mut object, is_filled_in) = check(&kind, &name, object, Vec::new())?;
+        note_change(&mut object, self.now);
         let namespace = self.namespace().to_owned();
         if let Some(there) = self.store.get(&kind, &kind.key(&namespace, &name)) {
             let is_ending = there.object["metadata"].get("deletionTimestamp").is_some();
@@ -278,6 +279,9 @@ impl Writer<'_> {
         if kind.counts_generations && counted(&object) != counted(&current.object) {
             raise_generation(&mut object);
         }
+        if object.get("spec") != current.object.get("spec") || object["metadata"].get("labels") != old.get("labels") {
+            note_change(&mut object, self.now);
+        }
         let is_ended = old.get("deletionTimestamp").is_some() && object["metadata"].get("finalizers").is_none();
         if is_ended {
             self.store.remove(current);
@@ -404,6 +408,15 @@ fn member<'a>(object: &'a mut Map<String, Value>, name: &str) -> Result<&'a mut 
         *member = Value::Object(Map::new());
     }
     member.as_object_mut().ok_or_else(|| Refusal::bad_request(format!("{name} is not an object")))
+}
+
+/// Notes in managedFields who has written the spec and the labels, and when for the last time: everybody is one manager.
+fn note_change(object: &mut Map<String, Value>, now: Timestamp) {
+    let labels = object["metadata"].get("labels").and_then(Value::as_object);
+    let labels: Map<_, _> = labels.into_iter().flatten().map(|(key, _)| (format!("f:{key}"), json!({}))).collect();
+    let fields = json!({"f:metadata": {"f:labels": labels}, "f:spec": {}});
+    object["metadata"]["managedFields"] = json!([{"manager": "anybody", "operation": "Update",
+        "apiVersion": object["apiVersion"], "time": time(now), "fieldsType": "FieldsV1", "fieldsV1": fields}]);
 }
 
 fn raise_generation(object: &mut Map<String, Value>) {
