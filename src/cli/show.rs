@@ -7,7 +7,7 @@ use crate::api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
     UpgradeApproval, When,
 };
-use crate::core::offer::BenefitKind;
+use crate::core::offer::{BenefitKind, Source};
 use crate::operator::parse;
 
 /// A line of its own about `what`.
@@ -59,6 +59,7 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
     let status = subscription.status.clone().unwrap_or_default();
     text += &row("account", &account(subscription));
     text += &row("asks for", &wish(subscription));
+    text += &row("through", &format!("BillingProvider {}", subscription.spec.provider_name));
     let now = status.offer.as_ref().map_or_else(|| "not seen".to_owned(), |seen| offer(&seen.offer));
     text += &row("offer", &format!("{now}; wanted: {}", wanted(subscription)));
     for left in &status.benefits {
@@ -165,6 +166,9 @@ pub fn benefit(benefit: &Benefit) -> String {
     if let Some(end) = benefit.end_time {
         let _ = write!(text, ", ends {end}");
     }
+    if Source::parse(&benefit.source) == Source::Declared {
+        text += " (DECLARED in spec.trial by whoever wrote the Subscription; the provider does not report it)";
+    }
     text
 }
 
@@ -183,6 +187,17 @@ pub fn word(said: &UpgradeApproval) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_declared_is_marked() {
+        let shown = |source: &str| {
+            let end = "2026-03-01T00:00:00Z";
+            let seen = serde_json::json!({"kind": "Period", "state": "Active", "endTime": end, "source": source});
+            benefit(&serde_json::from_value(seen).unwrap())
+        };
+        assert!(shown("spec.trial").contains("DECLARED in spec.trial"), "{}", shown("spec.trial"));
+        assert!(!shown("billingProperty").contains("DECLARED"), "{}", shown("billingProperty"));
+    }
 
     #[test]
     fn nobody_writes_over_what_is_shown() {

@@ -127,6 +127,18 @@ impl ControlPlane {
         self.wait_for_api_server(&self.admin_client()?).await
     }
 
+    /// Starts a further kube-apiserver on the same etcd, as a control plane of several machines has them, and returns its URL:
+    /// the `--server` of kubectl.
+    pub async fn another_api_server(&self) -> Result<String, Error> {
+        let ports = Ports { etcd: self.ports.etcd, ..Ports::free()? };
+        let name = format!("kube-apiserver-{}", ports.api_server);
+        self.spawn(&name, &launch::api_server(&self.assets, &self.dir.state(), &ports))?;
+        let mut admin = self.admin.clone();
+        admin.cluster_url = ports.api_server_url().parse().map_err(|source| Error::Kubectl(format!("{source}")))?;
+        self.wait_for_api_server(&kubeconfig::to_client(admin)?).await?;
+        Ok(ports.api_server_url())
+    }
+
     /// Writes a value straight into etcd, where the API server then finds it unchecked. The key of a custom resource
     /// is `/registry/<group>/<plural>/<namespace>/<name>`, and its value JSON.
     pub async fn etcd_put(&self, key: &str, value: &[u8]) -> Result<(), Error> {
