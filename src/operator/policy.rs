@@ -36,7 +36,7 @@ pub struct Demands {
     pub being_deleted: bool,
     /// The verb `approve` of whoever writes `approval: Automatic`.
     pub automatic_needs_approve: bool,
-    /// Those of the labels that are there.
+    /// Those of the labels that were set after the namespace was created.
     labels: Vec<Changed>,
 }
 
@@ -61,7 +61,10 @@ pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> 
             .as_ref()
             .and_then(|namespace| last_change(namespace.meta(), &["f:metadata", "f:labels", &format!("f:{key}")])),
     };
-    let labels = [NEEDS_APPROVE, REQUIRED].into_iter().filter(asks).map(changed).collect();
+    // A label that the namespace was created with is in force from the first moment on: nothing in it is older.
+    let created = namespace.as_ref().and_then(ResourceExt::creation_timestamp).map(|time| time.0);
+    let is_later = |label: &Changed| label.at.is_none() || label.at != created;
+    let labels = [NEEDS_APPROVE, REQUIRED].into_iter().filter(asks).map(changed).filter(is_later).collect();
     Ok(Demands { being_deleted, automatic_needs_approve: asks(&NEEDS_APPROVE), labels })
 }
 

@@ -230,7 +230,8 @@ fn subscription(name: &str, approval: &str) -> Value {
     )
 }
 
-const AUTOMATIC: &str = "in this namespace `approval: Automatic` needs the verb `approve` on the Subscription";
+const AUTOMATIC: &str =
+    "in this namespace `approval: Automatic`, and every change under it, needs the verb `approve` on the Subscription";
 
 #[tokio::test]
 async fn where_the_namespace_demands_it_automatic_takes_the_verb() {
@@ -277,6 +278,10 @@ async fn where_the_namespace_demands_it_a_second_person_approves() {
         bind(cluster, "both", "ClusterRole", "payg-editor").await;
         bind(cluster, "both", "ClusterRole", "payg-approver").await;
     }
+    // What is approved goes through a BillingProvider.
+    let azure = json!({"cloud": "Public", "tenantId": "72f988bf-0000-4a00-9000-0000000000aa", "upgradeMethod": "Broker",
+        "credentials": {"secret": {"name": "azure", "clientId": "0e5f1c1e-0000-4a00-9000-0000000000cc"}}});
+    here.create(&object("BillingProvider", "azure", json!({"azure": azure}))).await.unwrap();
     let both = here.user("both").await;
     let why = "must be approved by somebody who cannot change the Subscription";
     refused(&both, &decision("Approve", "both"), why).await;
@@ -302,7 +307,7 @@ async fn policies_are_stored_as_they_are_shipped() {
     let cluster = Cluster::new().await;
     let text = fs::read_to_string(file("deploy/kustomize/base/admission.yaml")).unwrap();
     let shipped: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    assert_eq!(shipped.len(), 12);
+    assert_eq!(shipped.len(), 14);
     for object in shipped {
         let stored = cluster.get(&object).await.unwrap();
         assert_eq!(stored["spec"], object["spec"], "{} {}", object["kind"], object["metadata"]["name"]);

@@ -7,9 +7,11 @@ use jiff::Timestamp;
 use payg_test_support::{REPOSITORY, Stack};
 use serde_json::{Value, json};
 
-use crate::world::{World, automatic, condition, message};
+use crate::world::{World, automatic, condition, message, provider};
 use crate::{alone, stop, upgrade_requests};
 
+/// A little longer than it takes until a policy is surely in force.
+const SETTLED: Duration = Duration::from_secs(62);
 const POLICY: &str = "ValidatingAdmissionPolicy";
 const BINDING: &str = "ValidatingAdmissionPolicyBinding";
 const APPROVALS: &str = "upgradeapprovals.payg-operator.io";
@@ -45,6 +47,7 @@ impl People {
     fn of(world: &World) -> Self {
         let arguments = ["create", "rolebinding", "approvers", "--clusterrole=payg-approver", "--user=jane"];
         world.kubectl(&arguments).unwrap();
+        world.wait_until_approvals_count();
         Self { jane: world.stack.control_plane.user_kubeconfig("jane", &[]).unwrap() }
     }
 
@@ -114,21 +117,36 @@ async fn an_altered_policy_stops_every_approval_until_it_is_put_back() {
         alter(stack, kind, name, change);
         judged(&world, "go", "ApprovalPolicyMissing", &["not as shipped: ", &format!("{kind}/{name}")]).await;
         put_back(stack);
-        judged(&world, "go", "UpgradeHeld", &[]).await;
+        judged(
+            &world,
+            "go",
+            "ApprovalPolicyMissing",
+            &["UpgradeApproval go does not count", &format!("{kind}/{name}")],
+        )
+        .await;
     }
 
-    // What was never in force over the approval does not make it older; what was, does.
+    // Whatever of them it is: an approval is not surely older than none.
     for (kind, name) in [(BINDING, CLOUDS), (POLICY, AUTOMATIC), (BINDING, SECOND_PERSON)] {
         stack.kubectl(&["delete", kind, name]).unwrap();
         judged(&world, "go", "ApprovalPolicyMissing", &["missing: ", &format!("{kind}/{name}")]).await;
         apply(stack);
-        judged(&world, "go", "UpgradeHeld", &[]).await;
+        judged(
+            &world,
+            "go",
+            "ApprovalPolicyMissing",
+            &["UpgradeApproval go does not count", &format!("{kind}/{name}")],
+        )
+        .await;
     }
     stack.kubectl(&["label", "namespace", &world.namespace, "payg-operator.io/second-person=required"]).unwrap();
-    let older = format!("older than {BINDING}/{SECOND_PERSON}");
-    judged(&world, "go", "ApprovalPolicyMissing", &["UpgradeApproval go does not count", &older]).await;
+    let label = "the label payg-operator.io/second-person of this namespace";
+    judged(&world, "go", "ApprovalPolicyMissing", &["UpgradeApproval go does not count", label]).await;
+    people.approve(&world, "too-soon").await;
+    judged(&world, "too-soon", "ApprovalPolicyMissing", &["does not count"]).await;
+    tokio::time::sleep(SETTLED).await;
     people.approve(&world, "go-again").await;
-    judged(&world, "go", "UpgradeHeld", &[]).await;
+    judged(&world, "go-again", "UpgradeHeld", &[]).await;
 
     stop(operator).await;
     assert_eq!((upgrade_requests(&world.requests(&account).await), world.records(&account)), (0, vec![]));
@@ -153,11 +171,10 @@ async fn an_approval_from_before_a_policy_was_removed_never_counts_again() {
         assert!(message(&told).contains(&format!("{}/{}", missing.0, missing.1)), "{}", message(&told));
     }
     apply(stack);
-    judged(&world, "before", "ApprovalPolicyMissing", &["UpgradeApproval before does not count: it is older"]).await;
+    judged(&world, "before", "ApprovalPolicyMissing", &["UpgradeApproval before does not count: it dates from"]).await;
     assert_eq!((upgrade_requests(&world.requests(&account).await), world.records(&account)), (0, vec![]));
 
-    // Creation times are in whole seconds, and an approval of the same second as the policy does not count either.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(SETTLED).await;
     people.approve(&world, "after").await;
     world.until("asks", "OfferInPlace").await;
     assert_eq!((upgrade_requests(&world.requests(&account).await), world.ledger(&account).await.len()), (1, 1));
@@ -182,6 +199,16 @@ async fn automatic_is_not_believed_where_nobody_looks_at_who_writes_it() {
     put_back(stack);
     let patched = ["patch", "subscriptions.payg-operator.io", "by-itself", "--type=merge", "-p"];
     demands.kubectl(&[&patched[..], &["{\"spec\":{\"suspend\":false}}"]].concat()).unwrap();
+    // Nobody looked at who wrote it, and nothing tells what was changed since.
+    let older = async || message(&demands.subscription("by-itself")).contains("does not count").then_some(());
+    demands.eventually(60, older).await.expect("it is older than the binding");
+    tokio::time::sleep(SETTLED).await;
+    for kind in ["subscriptions", "billingproviders"] {
+        demands.kubectl(&["delete", &format!("{kind}.payg-operator.io"), "--all"]).unwrap();
+    }
+    demands.apply(&provider("azure", "Broker"));
+    let account = demands.account(json!({})).await;
+    demands.subscribe("by-itself", &account, automatic("Immediately"));
     demands.until("by-itself", "UpgradeHeld").await;
     stop(operator).await;
 }
