@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use payg_operator::core::transition::TERMS;
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -62,6 +63,39 @@ fn every_test_that_the_tables_name_exists() {
         }
         assert!(count > least, "{table} was not read: {count}");
     }
+}
+
+/// The fields of `schema` that have no fields of their own, or only those of an amount of money.
+fn leaves(schema: &Value, path: &str, found: &mut Vec<String>) {
+    let members = schema["properties"].as_object().filter(|members| !members.contains_key("amount"));
+    match members {
+        Some(members) if path != "spec.account" => {
+            members.iter().for_each(|(name, member)| leaves(member, &format!("{path}.{name}"), found));
+        }
+        _ => found.push(path.to_owned()),
+    }
+}
+
+#[test]
+fn every_field_of_a_subscription_is_a_term_and_every_term_is_documented() {
+    let crd: Value = serde_saphyr::from_str(&read("crds/subscriptions.payg-operator.io.yaml")).unwrap();
+    let mut fields = Vec::new();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    leaves(&schema["properties"]["spec"], "spec", &mut fields);
+    fields.sort();
+    let terms: Vec<_> = TERMS.iter().filter(|term| term.starts_with("spec.")).map(ToString::to_string).collect();
+    assert_eq!(
+        terms, fields,
+        "what is written in a Subscription and is not in the hash could be changed under an approval"
+    );
+    let text = read("docs/decisions.md");
+    for term in TERMS {
+        assert!(text.contains(term), "docs/decisions.md does not name {term}");
+    }
+    // The policies guard the whole spec of both kinds, so whatever is a term.
+    let policies = read("deploy/kustomize/base/admission.yaml");
+    let guards = policies.matches(r#"expression: "oldObject == null || object.spec != oldObject.spec""#).count();
+    assert_eq!(guards, 2, "of Subscriptions, and of BillingProviders");
 }
 
 #[test]

@@ -182,7 +182,7 @@ async fn every_way_to_loosen_a_policy_leaves_its_time_when_it_is_put_back() {
         (POLICY, json!({"failurePolicy": "Ignore"})),
         (POLICY, json!({"validations": [{"expression": "true"}]})),
         (POLICY, json!({"matchConditions": [{"name": "never", "expression": "false"}]})),
-        (POLICY, json!({"matchConditions": null, "variables": []})),
+        (POLICY, json!({"matchConditions": null})),
         (POLICY, json!({"matchConstraints": {"namespaceSelector": nobody}})),
         (POLICY, json!({"matchConstraints": {"objectSelector": nobody}})),
         (POLICY, json!({"matchConstraints": {"matchPolicy": "Exact"}})),
