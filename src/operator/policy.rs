@@ -137,7 +137,10 @@ fn shipped<K: Resource<DynamicType = ()> + DeserializeOwned>(name: &str) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use payg_test_support::fake_api::FakeApi;
+
     use super::*;
+    use crate::runtime::client::over;
 
     const ROLES: &str = include_str!("../../deploy/kustomize/base/operator.yaml");
 
@@ -164,6 +167,43 @@ mod tests {
             let binding = shipped::<ValidatingAdmissionPolicyBinding>(name).and_then(|binding| binding.spec).unwrap();
             let labels = binding.match_resources.unwrap().namespace_selector.unwrap().match_labels.unwrap();
             assert_eq!(labels, [(key.to_owned(), value.to_owned())].into());
+        }
+    }
+
+    #[tokio::test]
+    async fn every_policy_that_is_altered_or_missing_is_named() {
+        let api = FakeApi::new(crate::clock::wall);
+        let served = api.clone();
+        let client = over(tower::service_fn(move |request: http::Request<kube::client::Body>| {
+            let api = served.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await?.to_vec();
+                Ok::<_, tower::BoxError>(api.handle(&http::Request::from_parts(parts, body)))
+            }
+        }));
+        let demands = Demands { being_deleted: false, automatic_needs_approve: false, labels: Vec::new() };
+        let flaws = async || {
+            let flaws = guard(&client, &demands).await.unwrap().flaws;
+            flaws.into_iter().map(|flaw| (flaw.object, flaw.is_missing)).collect::<Vec<_>>()
+        };
+        assert_eq!(flaws().await.len(), 2 * POLICIES.len(), "there are none");
+        let objects: Vec<Value> = serde_saphyr::from_multiple(SHIPPED).unwrap();
+        let ours: Vec<_> =
+            objects.iter().filter(|object| POLICIES.iter().any(|name| object["metadata"]["name"] == *name)).collect();
+        for object in &ours {
+            api.apply(object).unwrap();
+        }
+        assert_eq!(flaws().await, []);
+        for object in ours {
+            let mut altered = object.clone();
+            altered["spec"]["failurePolicy"] = "Ignore".into();
+            altered["spec"]["validationActions"] = serde_json::json!(["Warn"]);
+            api.apply(&altered).unwrap();
+            let named =
+                format!("{}/{}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+            assert_eq!(flaws().await, [(named, false)]);
+            api.apply(object).unwrap();
         }
     }
 

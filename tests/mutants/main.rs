@@ -6,6 +6,7 @@ mod ledger;
 mod provider;
 mod rules;
 mod run;
+mod terms;
 mod tree;
 
 use std::collections::HashSet;
@@ -31,7 +32,7 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    [ledger::MUTANTS, rules::MUTANTS, provider::MUTANTS].into_iter().flatten()
+    [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS].into_iter().flatten()
 }
 
 #[test]
