@@ -11,6 +11,7 @@
 //! - `simulator` serves cloud accounts to test against. It shares no code with `providers`, and is in builds with the
 //!   feature of its name only.
 //! - `clock` has the billing clock, which tells the dates of trials. In production it is the wall clock.
+//! - `text` bounds and shows what somebody else wrote.
 //! - `cli` is the command line: it turns options into settings, and runs one of the above.
 //!
 //! Who may use whom is in `tests/layers.rs`.
@@ -26,3 +27,4 @@ pub mod providers;
 pub mod runtime;
 #[cfg(feature = "simulator")]
 pub mod simulator;
+pub mod text;

@@ -5,16 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may use, beside itself.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("clock", &[]),
+    ("text", &[]),
     ("core", &[]),
-    ("api", &["core"]),
-    ("providers", &["clock", "core"]),
-    ("runtime", &[]),
+    ("api", &["core", "text"]),
+    ("providers", &["clock", "core", "text"]),
+    ("runtime", &["text"]),
     ("simulator", &["clock"]),
-    ("operator", &["api", "clock", "core", "providers", "runtime"]),
+    ("operator", &["api", "clock", "core", "providers", "runtime", "text"]),
     ("faults", &["api", "clock", "core", "operator", "providers", "runtime", "simulator"]),
-    ("cli", &["api", "clock", "core", "operator", "providers", "runtime", "simulator"]),
+    ("cli", &["api", "clock", "core", "operator", "providers", "runtime", "simulator", "text"]),
 ];
 
 fn sources(path: &Path) -> Vec<PathBuf> {

@@ -5,9 +5,14 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
+use crate::text;
+
 use super::time::PATTERN;
 
+/// What the schema allows, as Kubernetes' own type does.
 const MESSAGE_MAX: usize = 32_768;
+/// What is said, in characters. Several conditions say the same, and an object has a megabyte for everything.
+const LONGEST_MESSAGE: usize = 4096;
 
 /// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +51,7 @@ pub struct Statement<'a> {
     pub status: Status,
     /// Why, in one word for programs.
     pub reason: &'a str,
-    /// Why, in a sentence for people. Cut to the 32768 characters that the schema allows.
+    /// Why, in a sentence for people. Its excerpt is kept, of 4096 characters.
     pub message: &'a str,
 }
 
@@ -64,7 +69,7 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation
         type_: type_.to_owned(),
         status: status.to_owned(),
         reason: reason.to_owned(),
-        message: message.chars().take(MESSAGE_MAX).collect(),
+        message: text::excerpt(message, LONGEST_MESSAGE),
         last_transition_time,
         observed_generation: None,
     };
@@ -168,6 +173,17 @@ mod tests {
         set(&mut conditions, say("Observed", Status::True, "Ok"), 1, at(10));
         set(&mut conditions, say("Ready", Status::True, "Observing"), 2, at(20));
         assert!(conditions.iter().all(|condition| condition.observed_generation == Some(2)));
+    }
+
+    #[test]
+    fn a_message_is_short_and_hides_nothing() {
+        let mut conditions = Vec::new();
+        let message = format!("The account is `x\u{1b}[2J\n{}`.", "y".repeat(MESSAGE_MAX));
+        let statement = Statement { message: &message, ..say("Ready", Status::True, "Observing") };
+        set(&mut conditions, statement, 1, at(10));
+        let said = &conditions[0].message;
+        assert!(said.starts_with("The account is `x\\u{1b}[2J\\nyyy"), "{said}");
+        assert_eq!(said.chars().count(), LONGEST_MESSAGE);
     }
 
     #[test]

@@ -5,26 +5,23 @@ use std::{borrow::Cow, fmt, ops::Deref};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: one word too many from a provider must not
-/// make the API server refuse all that the operator has to say. Not for identifiers, which must be whole or not at all.
+/// make the API server refuse all that the operator has to say. What is hidden in it is written out. Not for identifiers, which must be whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String")]
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> From<String> for Text<MAX> {
-    fn from(mut text: String) -> Self {
-        if text.char_indices().nth(MAX).is_some() {
-            let end = text.char_indices().nth(MAX.saturating_sub(1)).map_or(0, |(index, _)| index);
-            text.truncate(end);
-            text.push('…');
-        }
-        Self(text)
+    fn from(text: String) -> Self {
+        text.as_str().into()
     }
 }
 
 impl<const MAX: usize> From<&str> for Text<MAX> {
     fn from(text: &str) -> Self {
-        text.to_owned().into()
+        Self(text::excerpt(text, MAX))
     }
 }
 
@@ -70,5 +67,10 @@ mod tests {
     fn long_text_is_cut_between_characters() {
         assert_eq!(&*Text::<4>::from("ärger"), "ärg…");
         assert_eq!(&*Text::<5>::from("ärger"), "ärger");
+    }
+
+    #[test]
+    fn nothing_is_hidden_in_a_text() {
+        assert_eq!(&*Text::<20>::from("yes\u{1b}[2K\u{202e}"), "yes\\u{1b}[2K\\u{202e}");
     }
 }

@@ -56,8 +56,10 @@ pub async fn said(client: &Client, namespace: &str, name: &str) -> kube::Result<
 /// What the API server said; and `advice`, for those whom it does not let do what they asked for.
 pub fn refusal(error: kube::Error, advice: &str) -> Error {
     match error {
-        kube::Error::Api(status) if status.code == 403 => format!("{}\n{advice}", status.message).into(),
-        kube::Error::Api(status) => status.message.into(),
+        kube::Error::Api(status) if status.code == 403 => {
+            format!("{}\n{advice}", show::printable(&status.message)).into()
+        }
+        kube::Error::Api(status) => show::printable(&status.message).into(),
         error => error.into(),
     }
 }
@@ -78,7 +80,7 @@ pub fn told(outcome: Result<(), Error>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("error: {}", show::printable(&error.to_string()));
+            eprintln!("error: {}", show::printable_lines(&error.to_string()));
             ExitCode::FAILURE
         }
     }

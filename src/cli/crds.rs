@@ -1,12 +1,11 @@
 //! `payg crds`.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
 use crate::api;
 
-use super::Error;
+use super::{Error, files};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,8 +20,7 @@ pub fn run(args: &Args) -> Result<(), Error> {
         return Ok(());
     };
     for (name, yaml) in api::crd_files() {
-        let path = dir.join(name);
-        fs::write(&path, yaml).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        files::write(&dir.join(name), yaml.as_bytes())?;
     }
     Ok(())
 }

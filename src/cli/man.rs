@@ -1,11 +1,11 @@
 //! `payg man`.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Command;
 
-use super::{Error, cluster};
+use super::{Error, cluster, files};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,8 +20,19 @@ pub fn run(args: &Args, command: Command) -> Result<(), Error> {
         clap_mangen::Man::new(command).render(&mut page)?;
         return cluster::print(&String::from_utf8(page)?);
     };
-    let fail = |error| format!("{} cannot be written: {error}", dir.display());
-    fs::create_dir_all(dir).map_err(fail)?;
-    clap_mangen::generate_to(command, dir).map_err(fail)?;
-    Ok(())
+    fs::create_dir_all(dir).map_err(|error| format!("{} cannot be written: {error}", dir.display()))?;
+    let mut command = command.disable_help_subcommand(true);
+    command.build();
+    write(&command, dir)
+}
+
+/// Writes the page of the command and those of what is below it: `clap_mangen::generate_to` would write through links.
+fn write(command: &Command, dir: &Path) -> Result<(), Error> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write(below, dir)?;
+    }
+    let page = clap_mangen::Man::new(command.clone());
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    files::write(&dir.join(page.get_filename()), &text)
 }

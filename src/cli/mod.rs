@@ -9,7 +9,9 @@ mod crds;
 #[cfg(feature = "demo")]
 mod demo;
 mod explain;
+mod files;
 mod get;
+mod log;
 mod man;
 mod operator;
 mod plan;
@@ -17,14 +19,12 @@ mod show;
 #[cfg(feature = "simulator")]
 mod simulator;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use tracing::{Level, error};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::prelude::*;
+use tracing::error;
+
+use log::LogFormat;
 
 /// Moves cloud accounts from a free trial to pay-as-you-go once the trial's benefits are exhausted.
 #[derive(Debug, Parser)]
@@ -35,12 +35,6 @@ struct Cli {
     /// How to write the log, on standard error. What is logged is chosen by RUST_LOG, such as `info` or `payg_operator=debug`.
     #[arg(long, global = true, value_enum, default_value = "text")]
     log_format: LogFormat,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,7 +80,7 @@ impl Command {
             Self::Plan(_) | Self::Get(_) | Self::Explain(_) | Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => {
                 "off"
             }
-            _ => QUIET,
+            _ => log::QUIET,
         }
     }
 }
@@ -96,7 +90,7 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    log(cli.log_format, cli.command.log_level());
+    log::start(cli.log_format, cli.command.log_level());
     // One provider for all TLS in the process, as more than one may be compiled in. It can only fail if there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -130,23 +124,6 @@ pub fn main() -> ExitCode {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    error!("{error}");
+    error!(target: log::FATAL, "{error}");
     ExitCode::FAILURE
-}
-
-/// What other crates log of failures, the operator says itself, and better.
-const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=off,azure_core=warn,azure_identity=warn,\
-                     typespec_client_core=warn";
-
-fn log(format: LogFormat, level: &str) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    // At this level Amazon's SDK writes out the answers in which credentials come.
-    let secretive = filter_fn(|event| *event.level() != Level::TRACE || !event.target().starts_with("aws_"));
-    let logger = tracing_subscriber::fmt::layer().with_ansi(coloured).with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter).with(secretive);
-    match format {
-        LogFormat::Text => registry.with(logger.with_target(false)).init(),
-        LogFormat::Json => registry.with(logger.json()).init(),
-    }
 }

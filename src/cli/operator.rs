@@ -23,9 +23,12 @@ pub struct Args {
     /// The name of this replica
     #[arg(long, env = "POD_NAME", default_value = "payg-operator")]
     pod_name: String,
-    /// Where /healthz, /readyz and /metrics are served
+    /// Where /metrics is served
     #[arg(long, default_value = "[::]:8080")]
     listen: SocketAddr,
+    /// Where /healthz and /readyz are served, for the kubelet
+    #[arg(long, default_value = "[::]:8082")]
+    probes_listen: SocketAddr,
     /// Where budget alerts and events of the clouds are taken (docs/hooks.md); nowhere unless given
     #[arg(long, requires = "hooks_token_file")]
     hooks_listen: Option<SocketAddr>,
@@ -83,6 +86,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         namespace: args.namespace,
         pod_name: args.pod_name,
         listen: args.listen,
+        probes_listen: args.probes_listen,
         hooks: args
             .hooks_listen
             .zip(args.hooks_token_file)

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use crate::api::conditions::{self, Condition};
 use crate::api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
@@ -9,19 +11,48 @@ use crate::api::{
 };
 use crate::core::offer::{BenefitKind, Source};
 use crate::operator::parse;
+use crate::text;
+
+use super::Error;
+
+/// How much is shown of a text, in characters.
+const LONGEST: usize = 4096;
 
 /// A line of its own about `what`.
 pub fn row(what: &str, text: &str) -> String {
-    format!("  {what:<11} {}\n", printable(&text.replace('\n', " ")))
+    format!("  {what:<11} {}\n", printable(text))
 }
 
-/// Without what would move the cursor, turn text around or hide it: not all that is shown was written by friends.
+/// What can be shown on a line of a terminal: not all that is shown was written by friends.
 pub fn printable(text: &str) -> String {
-    let misleads = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-    };
-    text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
+    text::excerpt(text, LONGEST)
+}
+
+/// The same of text of several lines, such as an error with what to do about it.
+pub fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// `value` for programs, in YAML or JSON. What nobody would see in it is written out by JSON's own escapes, which programs
+/// undo; JSON is YAML, too.
+pub fn document(value: &impl Serialize, is_yaml: bool) -> Result<String, Error> {
+    if is_yaml {
+        let yaml = serde_saphyr::to_string(value)?;
+        if !yaml.chars().any(|letter| letter != '\n' && text::is_hidden(letter)) {
+            return Ok(yaml);
+        }
+    }
+    let mut document = String::new();
+    for letter in serde_json::to_string_pretty(value)?.chars() {
+        if letter != '\n' && text::is_hidden(letter) {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                let _ = write!(document, "\\u{unit:04x}"); // a String takes all that is written to it
+            }
+        } else {
+            document.push(letter);
+        }
+    }
+    Ok(document + "\n")
 }
 
 /// The condition of this type.
@@ -54,8 +85,8 @@ pub fn money(amount: Amount, currency: Option<&str>) -> String {
 pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeApproval>, String>) -> String {
     let metadata = &subscription.metadata;
     let (name, namespace) = (metadata.name.as_deref(), metadata.namespace.as_deref());
-    let mut text =
-        format!("Subscription {} in namespace {}\n", name.unwrap_or_default(), namespace.unwrap_or_default());
+    let mut text = format!("Subscription {} in namespace {}", name.unwrap_or_default(), namespace.unwrap_or_default());
+    text = printable(&text) + "\n";
     let status = subscription.status.clone().unwrap_or_default();
     text += &row("account", &account(subscription));
     text += &row("asks for", &wish(subscription));
@@ -201,7 +232,21 @@ mod tests {
 
     #[test]
     fn nobody_writes_over_what_is_shown() {
-        assert_eq!(row("said", "yes\u{1b}[2K\rno"), "  said        yes\u{fffd}[2K\u{fffd}no\n");
-        assert_eq!(row("said", "yes\n  hash 0\u{202e}1"), "  said        yes   hash 0\u{fffd}1\n");
+        assert_eq!(row("said", "yes\u{1b}[2K\rno"), "  said        yes\\u{1b}[2K\\rno\n");
+        assert_eq!(
+            row("said", "yes\n  hash 0\u{202e}1\u{e0041}"),
+            "  said        yes\\n  hash 0\\u{202e}1\\u{e0041}\n"
+        );
+        for is_yaml in [false, true] {
+            let said = serde_json::json!({"said": "yes\u{9b}2J\u{202e}\u{e0041}", "and": "öde"});
+            let shown = document(&said, is_yaml).unwrap();
+            assert!(shown.contains(r"yes\u009b2J\u202e\udb40\udc41") && shown.contains("öde"), "{shown}");
+            assert_eq!(
+                serde_saphyr::from_str::<serde_json::Value>(&document(&"a\u{202e}b", is_yaml).unwrap()).unwrap(),
+                "a\u{202e}b"
+            );
+        }
+        assert_eq!(document(&["öde\nx"], true).unwrap(), serde_saphyr::to_string(&["öde\nx"]).unwrap());
+        assert_eq!(printable_lines("no\u{61c}\nask jane"), "no\\u{61c}\nask jane");
     }
 }

@@ -19,6 +19,7 @@ use crate::core::verdict::{Progress, Ready};
 use crate::runtime::ObjectKey;
 use crate::runtime::events::{Note, Severity};
 use crate::runtime::queue::Next;
+use crate::text;
 
 use super::render::{self, Context};
 use super::{FIELD_MANAGER, Operator, parse, patch};
@@ -147,8 +148,12 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
     }
 }
 
+/// How much is repeated of what is wrong with an object, in characters. It quotes the object.
+const LONGEST_PROBLEM: usize = 512;
+
 /// What is said of an object that cannot be understood.
 pub fn invalid_message(problem: &str) -> String {
+    let problem = text::excerpt(problem, LONGEST_PROBLEM);
     format!("This Subscription cannot be read and is left alone: {problem}. Correct it, or delete it.")
 }
 

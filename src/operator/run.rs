@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use kube::Client;
 use prometheus_client::registry::Registry;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::core::provider::ProviderError;
 use crate::providers::{aws, azure};
@@ -37,8 +39,10 @@ pub struct Config {
     pub namespace: String,
     /// This replica's name.
     pub pod_name: String,
-    /// Where health and metrics are served.
+    /// Where the metrics are served.
     pub listen: SocketAddr,
+    /// Where the kubelet is answered: apart, so that nobody who reads metrics or sends to the webhooks can stand in its way.
+    pub probes_listen: SocketAddr,
     /// Where clouds may send what they notice, if anywhere.
     pub hooks: Option<hooks::Endpoint>,
     /// How many passes run at once.
@@ -59,7 +63,7 @@ pub enum Error {
     /// The cluster cannot be reached.
     #[error(transparent)]
     Client(#[from] client::Error),
-    /// Health and metrics, or webhooks, cannot be served.
+    /// Probes, metrics or webhooks cannot be served.
     #[error(transparent)]
     Http(#[from] http::Error),
     /// Webhooks would be open to everybody.
@@ -90,8 +94,6 @@ const PASS_DEADLINE: Duration = Duration::from_mins(2);
 const GRACE: Duration = Duration::from_secs(25);
 /// The name of the lease, and of the writer of Events.
 const NAME: &str = "payg-operator";
-
-type Task = Result<(), http::Error>;
 
 /// An operator that is put together and does not run yet.
 pub(super) struct Parts {
@@ -136,6 +138,7 @@ const fn limits(workers: usize) -> Limits {
 /// Runs the operator until it is told to stop.
 pub async fn run(config: Config) -> Result<(), Error> {
     let shutdown = shutdown::on_signal()?;
+    open_all_files_that_may_be();
     let user_agent = concat!("payg-operator/", env!("CARGO_PKG_VERSION"));
     let client = client::connect(config.kubeconfig.as_deref(), user_agent).await?;
     let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
@@ -144,16 +147,15 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let Parts { operator, watched, metrics: engine_metrics } =
         assemble(&client, clouds, config.ambient_identity_namespaces, config.settings, &config.pod_name, &mut registry);
     let (queue, pulse) = (Arc::clone(&operator.queue), Pulse::default());
-    let mut tasks: Tasks<Task> = Tasks::new();
-    watches::start(&operator, &watched, &mut tasks, Ok);
-    let listener = http::bind(config.listen).await?;
-    let probes = http::Probes { registry: Arc::new(registry), watches: watched.clone(), pulse: pulse.clone() };
-    tasks.spawn("http", http::serve(listener, http::probes(probes)));
+    let mut tasks: Tasks<()> = Tasks::new();
+    watches::start(&operator, &watched, &mut tasks);
+    let probes = http::Probes { watches: watched.clone(), pulse: pulse.clone() };
+    serve(&mut tasks, "probes", config.probes_listen, http::probes(probes)).await?;
+    serve(&mut tasks, "metrics", config.listen, http::metrics(Arc::new(registry))).await?;
     let leads = Arc::new(AtomicBool::new(false));
     if let Some(endpoint) = config.hooks {
-        let listener = http::bind(endpoint.listen).await?;
         let taking = hooks::Hooks::new(Arc::clone(&operator), aws, endpoint.token_file, Arc::clone(&leads)).await?;
-        tasks.spawn("hooks", http::serve(listener, hooks::router(taking)));
+        serve(&mut tasks, "hooks", endpoint.listen, hooks::router(taking)).await?;
     }
     info!(version = env!("CARGO_PKG_VERSION"), dry_run = config.settings.dry_run, "started");
 
@@ -173,10 +175,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         async move { operator.pass(work).await }
     };
     let work = workers::run(queue, limits(config.workers), engine_metrics, pulse, shutdown.clone(), pass);
-    tasks.spawn(WORKERS, async move {
-        work.await;
-        Ok(())
-    });
+    tasks.spawn(WORKERS, work);
     let ended = tokio::select! {
         () = leadership.lost().cancelled_owned() => return Err(Error::LeaseLost),
         ended = tasks.next_ended() => ended,
@@ -210,7 +209,7 @@ pub(crate) async fn lead(
     let Parts { operator, watched, metrics } =
         assemble(&client, clouds, HashSet::new(), settings, "replica", &mut registry);
     let mut tasks: Tasks<()> = Tasks::new();
-    watches::start(&operator, &watched, &mut tasks, |()| ());
+    watches::start(&operator, &watched, &mut tasks);
     watched.synced().await;
     let queue = Arc::clone(&operator.queue);
     let pass = move |work| {
@@ -222,11 +221,33 @@ pub(crate) async fn lead(
 
 const WORKERS: &str = "workers";
 
-fn unexpected(ended: Option<shutdown::Ended<Task>>) -> Error {
+/// Serves what `router` has at `address`, as the task called `name`.
+async fn serve(
+    tasks: &mut Tasks<()>,
+    name: &'static str,
+    address: SocketAddr,
+    router: Router,
+) -> Result<(), http::Error> {
+    let listener = http::bind(address).await?;
+    tasks.spawn(name, async move {
+        http::serve(listener, router).await;
+    });
+    Ok(())
+}
+
+/// Container runtimes set the soft limit of open files to 1024 for the sake of programs that use `select`:
+/// <https://0pointer.net/blog/file-descriptor-limits.html>. This one does not.
+fn open_all_files_that_may_be() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        debug!(%error, "the limit of open files stays as it is");
+    }
+}
+
+fn unexpected(ended: Option<shutdown::Ended<()>>) -> Error {
     match ended {
         None => Error::Task("all", "no task is left".to_owned()),
-        Some(shutdown::Ended { name, result: Ok(Ok(())) }) => Error::Task(name, "it returned".to_owned()),
-        Some(shutdown::Ended { result: Ok(Err(error)), .. }) => Error::Http(error),
+        Some(shutdown::Ended { name, result: Ok(()) }) => Error::Task(name, "it returned".to_owned()),
         Some(shutdown::Ended { name, result: Err(panicked) }) => Error::Task(name, panicked.message),
     }
 }

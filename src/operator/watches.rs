@@ -18,12 +18,12 @@ use super::index::{Change, Entry};
 use super::{Operator, Work, parse, provider};
 
 /// Starts a watch of each kind.
-pub fn start<T: Send + 'static>(operator: &Arc<Operator>, watches: &Watches, tasks: &mut Tasks<T>, ended: fn(()) -> T) {
+pub fn start(operator: &Arc<Operator>, watches: &Watches, tasks: &mut Tasks<()>) {
     macro_rules! watch {
         ($name:literal, $handler:path) => {
             let handler = Arc::clone(operator);
             let watch = watches.watch($name, Api::all(operator.client.clone()), move |event| $handler(&handler, event));
-            tasks.spawn($name, async move { ended(watch.await) });
+            tasks.spawn($name, watch);
         };
     }
     watch!("subscriptions", on_subscription);

@@ -10,6 +10,7 @@ use reqwest::{RequestBuilder, StatusCode};
 use url::Url;
 
 use crate::core::provider::ProviderError;
+use crate::text;
 
 /// The largest body that is read, in bytes. What is read has some thousand.
 pub(super) const LARGEST_BODY: usize = 1 << 20;
@@ -106,13 +107,7 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
 
 /// A foreign text on one line of bounded length.
 pub(super) fn excerpt(text: &str) -> String {
-    let line = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    let mut line: String = line.take(LONGEST_EXCERPT + 1).collect();
-    if let Some((end, _)) = line.char_indices().nth(LONGEST_EXCERPT) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
+    text::excerpt(text, LONGEST_EXCERPT)
 }
 
 /// What every client of ours is made from.

@@ -5,10 +5,11 @@ use std::{
     time::Duration,
 };
 
+use crate::text;
 use http::header::{HeaderValue, InvalidHeaderValue, USER_AGENT};
 use kube::{
     Client, Config,
-    client::ClientBuilder,
+    client::{AuthError, ClientBuilder},
     config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use tower::{BoxError, timeout::TimeoutLayer, timeout::error::Elapsed, util::MapErrLayer};
@@ -24,6 +25,9 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// watch, which the API server ends after [`WATCH_TIMEOUT`](super::watch::WATCH_TIMEOUT). Without it, a list whose body
 /// stops halfway would be waited for for ever.
 const READ_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How much is repeated of what a command complained of, in characters.
+const LONGEST_COMPLAINT: usize = 300;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,14 @@ pub enum Error {
         user_agent: String,
         /// What is wrong with it.
         source: InvalidHeaderValue,
+    },
+    /// What the kubeconfig has run to get credentials failed.
+    #[error("there are no credentials for the API server at {url}: {detail}")]
+    Credentials {
+        /// Where the API server is.
+        url: String,
+        /// What is wrong, without what the command printed.
+        detail: String,
     },
     /// The client refuses what the configuration holds: certificates, keys, a proxy.
     #[error("cannot set up a client for the API server at {url}: {source}")]
@@ -96,7 +108,10 @@ fn client(mut config: Config, user_agent: &str) -> Result<Client, Error> {
     config.default_retry = false;
 
     let url = config.cluster_url.to_string();
-    let builder = ClientBuilder::try_from(config).map_err(|source| Error::Setup { url, source })?;
+    let builder = ClientBuilder::try_from(config).map_err(|source| match source {
+        kube::Error::Auth(error) => Error::Credentials { url, detail: without_secrets(&error) },
+        source => Error::Setup { url, source },
+    })?;
     Ok(builder.with_layer(&TimeoutLayer::new(HEADER_TIMEOUT)).with_layer(&MapErrLayer::new(explain)).build())
 }
 
@@ -122,8 +137,31 @@ async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, E
     Config::from_custom_kubeconfig(kubeconfig, options).await.map_err(fail)
 }
 
-/// The time-out's own words do not say what timed out.
+/// What is wrong with credentials, without what a command printed of them, and without its arguments and its environment:
+/// kube's own words repeat all of these.
+fn without_secrets(error: &AuthError) -> String {
+    match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said = text::excerpt(String::from_utf8_lossy(&out.stderr).trim(), LONGEST_COMPLAINT);
+            format!("the command that the kubeconfig names failed ({}): {said:?}; run it by itself", out.status)
+        }
+        AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) | AuthError::AuthExec(_) => {
+            "what the command printed that the kubeconfig names is no ExecCredential, and is not shown here; run it by itself"
+                .to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
+/// The time-out's own words do not say what timed out, and those about credentials say too much.
 fn explain(error: BoxError) -> BoxError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<AuthError>() {
+            return without_secrets(error).into();
+        }
+        cause = error.source();
+    }
     if error.is::<Elapsed>() {
         return format!("the API server did not begin to answer within {} s", HEADER_TIMEOUT.as_secs()).into();
     }
@@ -194,6 +232,29 @@ users: [{name: test, user: {token: secret}}]
         let began = tokio::time::Instant::now();
         let error = call.await.unwrap().unwrap_err().to_string();
         assert!(began.elapsed() >= READ_TIMEOUT / 2, "{error} after {:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn what_a_command_prints_of_credentials_is_not_repeated() {
+        for (script, told) in [
+            ("echo $HIDDEN; echo no luck >&2; exit 3", "no luck"),
+            ("echo '{\"status\": s3cr3t-value: {'", "no ExecCredential"),
+            ("echo s3cr3t-value", "no ExecCredential"),
+        ] {
+            let exec = serde_json::json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
+                "args": ["-c", script], "interactiveMode": "Never", "env": [{"name": "HIDDEN", "value": "s3cr3t-value"}]});
+            let file = kubeconfig(1);
+            std::fs::write(file.path(), KUBECONFIG.replace("token: secret", &format!("exec: {exec}"))).unwrap();
+            let error = connect(Some(file.path()), "payg-test/1").await.err().unwrap().to_string();
+            assert!(error.contains(told) && !error.contains("s3cr3t-value"), "{error}");
+            assert!(error.contains("run it by itself"), "{error}");
+        }
+        let run = std::process::Command::new("sh").args(["-c", "echo s3cr3t-value; exit 3"]).output().unwrap();
+        let later = explain(AuthError::AuthExecRun { cmd: "sh".to_owned(), out: Box::new(run) }.into()).to_string();
+        assert!(
+            later.contains("failed (exit status: 3)") && !later.contains("s3cr3t"),
+            "when they are renewed: {later}"
+        );
     }
 
     #[tokio::test]

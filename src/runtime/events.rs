@@ -1,6 +1,10 @@
 //! Kubernetes Events: what happened to an object, for people who look at it. Best effort, never an error.
 
-use std::{fmt::Write, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -15,8 +19,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use tracing::warn;
+use uuid::Uuid;
 
 use super::metrics::Metrics;
+use crate::text;
 
 /// A name may have so many bytes.
 const NAME_BYTES: usize = 253;
@@ -28,6 +34,8 @@ const WORD_BYTES: usize = 128;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Events of cluster-scoped objects live here; the API server insists on it.
 const CLUSTER_NAMESPACE: &str = "default";
+/// So many Events are remembered, to be counted on. The API server keeps each for an hour.
+const MOST_REMEMBERED: usize = 4096;
 
 /// Whether an Event asks for attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +59,20 @@ pub struct Note<'a> {
     pub text: &'a str,
 }
 
-/// Writes Events. What was said before about the same object is counted on the Event that said it. Needs the verbs
-/// `create`, `get` and `patch` on `events.events.k8s.io`.
+/// Writes Events. What this process has said before about the same object is counted on the Event that said it, as long as
+/// that one still says it. Needs the verbs `create`, `get` and `patch` on `events.events.k8s.io`.
 #[derive(Clone)]
 pub struct Events {
     client: Client,
     controller: String,
     instance: String,
     metrics: Metrics,
+    /// The names of the Events that were written, by what they say.
+    written: Arc<Mutex<HashMap<Saying, String>>>,
 }
+
+/// What was said about which object, as a hash.
+type Saying = [u8; 32];
 
 impl Events {
     /// A writer that reports as `controller`, a name like `example.io/operator`, and as `instance`, the pod's name.
@@ -69,6 +82,7 @@ impl Events {
             controller: controller.to_owned(),
             instance: head(instance, WORD_BYTES).to_owned(),
             metrics: metrics.clone(),
+            written: Arc::default(),
         }
     }
 
@@ -89,20 +103,44 @@ impl Events {
     async fn write(&self, regarding: &ObjectReference, note: Note<'_>) -> kube::Result<()> {
         let api = Api::<Event>::namespaced(self.client.clone(), namespace(regarding));
         let event = self.event(regarding, note, Timestamp::now());
-        match api.create(&PostParams::default(), &event).await {
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {}
-            other => return other.map(drop),
+        let saying = saying(&event);
+        let before = self.written().get(&saying).cloned();
+        if let Some(name) = before
+            && self.count_on(&api, &name, &event).await?
+        {
+            return Ok(());
         }
-        let name = event.metadata.name.as_deref().unwrap_or_default();
-        match count_on(&api, name).await {
-            // It expired between the two calls.
-            Err(kube::Error::Api(status)) if status.is_not_found() => {
-                api.create(&PostParams::default(), &event).await.map(drop)
-            }
-            // Somebody counted on it at the same moment.
-            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(()),
-            other => other,
+        let created = api.create(&PostParams::default(), &event).await?;
+        let mut written = self.written();
+        if written.len() >= MOST_REMEMBERED {
+            written.clear(); // what is said once more is said by a new Event, and that is all
         }
+        written.insert(saying, created.metadata.name.unwrap_or_default());
+        Ok(())
+    }
+
+    /// Counts once more on the Event of this name, and says whether it did: it may have expired, and whoever may write Events
+    /// may have made it say something else. An Event without a series has happened once.
+    async fn count_on(&self, api: &Api<Event>, name: &str, event: &Event) -> kube::Result<bool> {
+        let Some(there) = api.get_opt(name).await? else { return Ok(false) };
+        if saying(&there) != saying(event) || there.reporting_controller != event.reporting_controller {
+            return Ok(false);
+        }
+        let count = there.series.map_or(1, |series| series.count).saturating_add(1);
+        let patch = json!({
+            "metadata": {"resourceVersion": there.metadata.resource_version},
+            "series": {"count": count, "lastObservedTime": MicroTime(Timestamp::now())},
+        });
+        match api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(_) => Ok(true),
+            // It is gone, or is no longer what was read.
+            Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn written(&self) -> std::sync::MutexGuard<'_, HashMap<Saying, String>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn event(&self, regarding: &ObjectReference, note: Note<'_>, now: Timestamp) -> Event {
@@ -113,7 +151,7 @@ impl Events {
         Event {
             metadata: ObjectMeta {
                 namespace: Some(namespace(regarding).to_owned()),
-                name: Some(name(regarding, severity, note.reason, note.text)),
+                name: Some(name(regarding)),
                 ..ObjectMeta::default()
             },
             event_time: Some(MicroTime(now)),
@@ -123,38 +161,32 @@ impl Events {
             type_: Some(severity.to_owned()),
             reason: Some(head(note.reason, WORD_BYTES).to_owned()),
             action: Some(head(note.action, WORD_BYTES).to_owned()),
-            note: Some(head(note.text, NOTE_BYTES).to_owned()),
+            note: Some(head(&text::excerpt(note.text, NOTE_BYTES), NOTE_BYTES).to_owned()),
             ..Event::default()
         }
     }
-}
-
-/// Counts once more on the Event that is there. An Event without a series has happened once.
-async fn count_on(api: &Api<Event>, name: &str) -> kube::Result<()> {
-    let event = api.get(name).await?;
-    let count = event.series.map_or(1, |series| series.count).saturating_add(1);
-    let patch = json!({
-        "metadata": {"resourceVersion": event.metadata.resource_version},
-        "series": {"count": count, "lastObservedTime": MicroTime(Timestamp::now())},
-    });
-    api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
 }
 
 fn namespace(regarding: &ObjectReference) -> &str {
     regarding.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or(CLUSTER_NAMESPACE)
 }
 
-/// The name of the Event that says this about the object: always the same one. It begins with the object's name.
-fn name(regarding: &ObjectReference, severity: &str, reason: &str, text: &str) -> String {
+/// What an Event says, and of which object.
+fn saying(event: &Event) -> Saying {
     let mut hasher = Sha256::new();
-    for part in [regarding.uid.as_deref().unwrap_or_default(), severity, reason, text] {
+    let uid = event.regarding.as_ref().and_then(|regarding| regarding.uid.as_ref());
+    for part in [uid, event.type_.as_ref(), event.reason.as_ref(), event.note.as_ref()] {
+        let part = part.map(String::as_str).unwrap_or_default();
         hasher.update(part.len().to_be_bytes()); // so that no two lists of parts read alike
         hasher.update(part);
     }
-    let mut suffix = String::from(".");
-    for byte in &hasher.finalize()[..8] {
-        let _ = write!(suffix, "{byte:02x}"); // a String takes all that is written to it
-    }
+    hasher.finalize().into()
+}
+
+/// A name for an Event about the object: it begins with the object's own, and nobody can guess it. Who could, and may write
+/// Events, would be there first, and the Event would never be seen.
+fn name(regarding: &ObjectReference) -> String {
+    let suffix = format!(".{}", Uuid::new_v4().simple());
     let object = head(regarding.name.as_deref().unwrap_or_default(), NAME_BYTES - suffix.len());
     let object = object.trim_end_matches(|last: char| !last.is_ascii_alphanumeric());
     if object.is_empty() { format!("event{suffix}") } else { format!("{object}{suffix}") }
@@ -167,7 +199,7 @@ fn head(text: &str, bytes: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::collections::BTreeMap;
 
     use axum::{
         Json, Router,
@@ -200,24 +232,32 @@ mod tests {
     }
 
     #[test]
-    fn the_same_words_have_the_same_name() {
+    fn nobody_guesses_a_name() {
         let object = regarding(Some("team-a"), "sandbox");
-        let first = name(&object, "Normal", "Looked", "all is well");
-        assert_eq!(first, name(&object, "Normal", "Looked", "all is well"));
-        assert!(first.starts_with("sandbox.") && first.len() == "sandbox.".len() + 16, "{first}");
-        assert_ne!(first, name(&object, "Normal", "Looked", "all is not well"));
-        assert_ne!(first, name(&object, "Warning", "Looked", "all is well"));
-        assert_ne!(first, name(&object, "Normal", "Lookedall", " is well"));
-        let other = ObjectReference { uid: Some("another".into()), ..object };
-        assert_ne!(first, name(&other, "Normal", "Looked", "all is well"));
+        let first = name(&object);
+        assert_ne!(first, name(&object));
+        assert!(first.starts_with("sandbox.") && first.len() == "sandbox.".len() + 32, "{first}");
+    }
+
+    #[tokio::test]
+    async fn other_words_and_other_objects_are_counted_apart() {
+        let events = events(Router::new());
+        let object = regarding(Some("team-a"), "sandbox");
+        let of = |object: &ObjectReference, note| saying(&events.event(object, note, Timestamp::UNIX_EPOCH));
+        let first = of(&object, note("all is well"));
+        assert_eq!(first, of(&object, note("all is well")));
+        assert_ne!(first, of(&object, note("all is not well")));
+        assert_ne!(first, of(&object, Note { severity: Severity::Warning, ..note("all is well") }));
+        assert_ne!(first, of(&object, Note { reason: "Lookedall", ..note(" is well") }));
+        assert_ne!(first, of(&ObjectReference { uid: Some("another".into()), ..object }, note("all is well")));
     }
 
     #[test]
     fn a_long_name_is_cut_to_a_valid_one() {
-        let long = format!("{}.{}", "a".repeat(235), "b".repeat(17));
-        let cut = name(&regarding(None, &long), "Normal", "Looked", "");
+        let long = format!("{}.{}", "a".repeat(219), "b".repeat(33));
+        let cut = name(&regarding(None, &long));
         assert!(cut.len() <= 253 && cut.starts_with("aaa") && !cut.contains(".."), "{cut}");
-        assert!(name(&regarding(None, ""), "Normal", "Looked", "").starts_with("event."));
+        assert!(name(&regarding(None, "")).starts_with("event."));
     }
 
     #[tokio::test]
@@ -226,27 +266,30 @@ mod tests {
         let text = "ä".repeat(600) + "b";
         let event = events.event(&regarding(None, "sandbox"), note(&text), Timestamp::UNIX_EPOCH);
         assert_eq!(event.note.unwrap(), "ä".repeat(512));
+        let hidden = events.event(&regarding(None, "sandbox"), note("a\nb\u{1b}[2J"), Timestamp::UNIX_EPOCH);
+        assert_eq!(hidden.note.unwrap(), "a\\nb\\u{1b}[2J");
         assert_eq!(head(&format!("a{}", "ä".repeat(600)), 1024).len(), 1023);
         assert_eq!(event.metadata.namespace.as_deref(), Some("default"), "a cluster-scoped object");
     }
 
-    /// An API server that knows Events of the namespace team-a, and all that it was sent.
-    fn server(stored: Arc<Mutex<Option<Value>>>) -> Router {
-        let (read, created, patched) = (stored.clone(), stored.clone(), stored);
-        let missing = |reason: &str, code: u16| json!({"kind": "Status", "code": code, "reason": reason});
+    type Stored = Arc<Mutex<BTreeMap<String, Value>>>;
+
+    /// An API server that keeps the Events of the namespace team-a.
+    fn server(stored: &Stored) -> Router {
+        let (read, created, patched) = (stored.clone(), stored.clone(), stored.clone());
         let create = async move |Json(event): Json<Value>| {
-            let mut stored = created.lock().unwrap();
-            if stored.is_some() {
-                return (StatusCode::CONFLICT, Json(missing("AlreadyExists", 409)));
-            }
-            *stored = Some(event.clone());
+            let name = event["metadata"]["name"].as_str().unwrap().to_owned();
+            created.lock().unwrap().insert(name, event.clone());
             (StatusCode::CREATED, Json(event))
         };
-        let read = async move |Path(_): Path<String>| Json(read.lock().unwrap().clone().unwrap());
-        let patch = async move |Path(_): Path<String>, body: String| {
+        let read = async move |Path(name): Path<String>| match read.lock().unwrap().get(&name) {
+            Some(event) => (StatusCode::OK, Json(event.clone())),
+            None => (StatusCode::NOT_FOUND, Json(json!({"kind": "Status", "code": 404, "reason": "NotFound"}))),
+        };
+        let patch = async move |Path(name): Path<String>, body: String| {
             let patch: Value = serde_json::from_str(&body).unwrap();
             let mut stored = patched.lock().unwrap();
-            let event = stored.as_mut().unwrap();
+            let event = stored.get_mut(&name).unwrap();
             event["series"] = patch["series"].clone();
             Json(event.clone())
         };
@@ -254,15 +297,55 @@ mod tests {
         Router::new().route(base, post(create)).route(&format!("{base}/{{name}}"), get(read).patch(patch))
     }
 
+    async fn say(events: &Events, text: &str) {
+        events.publish(&regarding(Some("team-a"), "sandbox"), note(text)).await;
+    }
+
+    fn counts(stored: &Stored) -> Vec<Value> {
+        stored.lock().unwrap().values().map(|event| event["series"]["count"].clone()).collect()
+    }
+
     #[tokio::test]
     async fn a_repetition_is_counted() {
-        let stored = Arc::new(Mutex::new(None));
-        let events = events(server(stored.clone()));
+        let stored = Stored::default();
+        let events = events(server(&stored));
         for count in [Value::Null, json!(2), json!(3)] {
-            events.publish(&regarding(Some("team-a"), "sandbox"), note("all is well")).await;
-            assert_eq!(stored.lock().unwrap().as_ref().unwrap()["series"]["count"], count);
+            say(&events, "all is well").await;
+            assert_eq!(counts(&stored), [count]);
         }
         assert_eq!(events.metrics.event_failures.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_or_says_something_else_is_not_counted_on() {
+        let stored = Stored::default();
+        let events = events(server(&stored));
+        say(&events, "all is well").await;
+        stored.lock().unwrap().clear();
+        say(&events, "all is well").await;
+        assert_eq!(counts(&stored), [Value::Null]);
+        for (field, other) in [("note", "all is ill"), ("reason", "Slept"), ("reportingController", "example.io/other")]
+        {
+            for event in stored.lock().unwrap().values_mut() {
+                event[field] = json!(other);
+            }
+            say(&events, "all is well").await;
+            let true_ones = |event: &&Value| {
+                event["note"] == "all is well" && event["reason"] == "Looked" && event["reportingController"] != other
+            };
+            assert_eq!(stored.lock().unwrap().values().filter(true_ones).count(), 1, "{field}");
+        }
+        say(&events, "all is well").await;
+        assert_eq!(counts(&stored).iter().filter(|count| **count == 2).count(), 1, "the true one is counted on");
+    }
+
+    #[tokio::test]
+    async fn not_all_is_remembered() {
+        let events = events(server(&Stored::default()));
+        for number in 0..=MOST_REMEMBERED {
+            say(&events, &number.to_string()).await;
+        }
+        assert_eq!(events.written().len(), 1);
     }
 
     #[tokio::test]

@@ -1,22 +1,46 @@
 //! What is served over HTTP, and what the kubelet and Prometheus ask: is it alive, is it ready, what are its numbers.
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::{
     Router,
+    body::Body,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{Request, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt;
+use tracing::debug;
 
 use super::{watch::Watches, workers::Pulse};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// A request's header must have come within this time.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A request's header may have so many bytes.
+const LARGEST_HEADER: usize = 16 << 10;
+/// A connection may take so long, from the first byte of the request to the last one of the answer.
+const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
+/// A listener has so many connections at once.
+const MOST_CONNECTIONS: usize = 100;
+/// Of one address it has so many.
+const MOST_OF_A_PEER: usize = 25;
+/// How long nothing is accepted after the system had no file for it.
+const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
@@ -29,16 +53,11 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// The server ended.
-    #[error("serving HTTP failed: {0}")]
-    Serve(io::Error),
 }
 
 /// What the probes tell.
 #[derive(Clone, Debug)]
 pub struct Probes {
-    /// Every family of `/metrics`.
-    pub registry: Arc<Registry>,
     /// `/readyz` is ready once each has seen its first full list.
     pub watches: Watches,
     /// `/healthz` is healthy unless this is stuck.
@@ -58,18 +77,91 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     listener.map_err(|source| Error::Bind { address, source })
 }
 
-/// Serves what the router has, for ever.
-pub async fn serve(listener: TcpListener, router: Router) -> Result<(), Error> {
-    axum::serve(listener, router).await.map_err(Error::Serve)
+/// Serves what the router has, for ever, a request on each connection. Whoever connects can hold only so much: connections,
+/// bytes of a header, time. Who connects while there is no room takes the place of the oldest connection on which no request
+/// has come.
+pub async fn serve(listener: TcpListener, router: Router) -> Infallible {
+    let mut connections = Connections::default();
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => connections.take(stream, peer.ip().to_canonical(), &router),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {} // gone while it waited
+            Err(error) => {
+                debug!(%error, "a connection could not be accepted");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
 }
 
-/// `/healthz`, `/readyz` and `/metrics`.
+/// The connections of a listener.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    /// The oldest one first.
+    open: VecDeque<Connection>,
+}
+
+struct Connection {
+    peer: IpAddr,
+    /// A request has come, and its answer has not begun.
+    is_answering: Arc<AtomicBool>,
+    task: AbortHandle,
+}
+
+impl Connections {
+    /// Serves the connection, if there is room or it can be made; else it is closed.
+    fn take(&mut self, stream: TcpStream, peer: IpAddr, router: &Router) {
+        while self.tasks.try_join_next().is_some() {}
+        self.open.retain(|connection| !connection.task.is_finished());
+        if !self.make_room(peer) {
+            return;
+        }
+        let is_answering = Arc::new(AtomicBool::new(false));
+        let task = self.tasks.spawn(answer(stream, router.clone(), Arc::clone(&is_answering)));
+        self.open.push_back(Connection { peer, is_answering, task });
+    }
+
+    /// Whether there is room for one of `peer`, be it that another one was closed.
+    fn make_room(&mut self, peer: IpAddr) -> bool {
+        let of_peer = self.open.iter().filter(|connection| connection.peer == peer).count();
+        let only_of_peer = of_peer >= MOST_OF_A_PEER;
+        if !only_of_peer && self.open.len() < MOST_CONNECTIONS {
+            return true;
+        }
+        let may_go = |connection: &Connection| {
+            (!only_of_peer || connection.peer == peer) && !connection.is_answering.load(Ordering::Relaxed)
+        };
+        let oldest = self.open.iter().position(may_go).and_then(|at| self.open.remove(at));
+        oldest.inspect(|connection| connection.task.abort()).is_some()
+    }
+}
+
+/// Answers the request that comes on the connection.
+async fn answer(stream: TcpStream, router: Router, is_answering: Arc<AtomicBool>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        is_answering.store(true, Ordering::Relaxed);
+        let (router, is_answering) = (router.clone(), Arc::clone(&is_answering));
+        async move {
+            let answer = router.oneshot(request.map(Body::new)).await;
+            is_answering.store(false, Ordering::Relaxed);
+            answer
+        }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(LARGEST_HEADER).keep_alive(false);
+    // How a connection ends is nothing that anybody could act on.
+    let _ = timeout(LONGEST_CONNECTION, server.serve_connection(TokioIo::new(stream), service)).await;
+}
+
+/// `/healthz` and `/readyz`.
 pub fn probes(probes: Probes) -> Router {
-    Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .with_state(probes)
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz)).with_state(probes)
+}
+
+/// `/metrics`: every family of the registry.
+pub fn metrics(registry: Arc<Registry>) -> Router {
+    Router::new().route("/metrics", get(written_out)).with_state(registry)
 }
 
 async fn healthz(State(probes): State<Probes>) -> Response {
@@ -91,9 +183,9 @@ async fn readyz(State(probes): State<Probes>) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
-async fn metrics(State(probes): State<Probes>) -> Response {
+async fn written_out(State(registry): State<Arc<Registry>>) -> Response {
     let mut text = String::new();
-    match encode(&mut text, &probes.registry) {
+    match encode(&mut text, &registry) {
         Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write the metrics: {error}\n")).into_response()
@@ -102,77 +194,4 @@ async fn metrics(State(probes): State<Probes>) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use axum::body::{Body, to_bytes};
-    use http::Request;
-    use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::{Api, Client};
-    use tower::ServiceExt;
-
-    use super::*;
-    use crate::runtime::{
-        metrics::{Metrics, register_queue, register_watches},
-        queue::Queue,
-        watch::Event,
-    };
-
-    fn empty() -> Probes {
-        let mut registry = Registry::with_prefix("test");
-        let metrics = Metrics::register(&mut registry);
-        let queue = Arc::new(Queue::new(Duration::ZERO));
-        queue.add("a");
-        register_queue(&mut registry, &queue);
-        let watches = Watches::new(&metrics);
-        register_watches(&mut registry, &watches);
-        Probes { registry: Arc::new(registry), watches, pulse: Pulse::default() }
-    }
-
-    async fn ask(probes: &Probes, path: &str) -> (u16, String) {
-        let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = super::probes(probes.clone()).oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        (status, String::from_utf8(body.to_vec()).unwrap())
-    }
-
-    #[tokio::test]
-    async fn is_ready_when_nothing_is_missing() {
-        let probes = empty();
-        assert_eq!(ask(&probes, "/readyz").await, (200, "ok\n".to_owned()));
-        let api = Api::all(Client::new(Router::new(), "default"));
-        drop(probes.watches.watch("configmaps", api, |_: Event<ConfigMap>| ()));
-        let (status, text) = ask(&probes, "/readyz").await;
-        assert!(status == 503 && text.contains("configmaps"), "{text}");
-        assert_eq!(ask(&probes, "/healthz").await, (200, "ok\n".to_owned()), "not ready is not dead");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_metrics_are_open_metrics() {
-        let probes = empty();
-        let api = Api::all(Client::new(Router::new(), "default"));
-        drop(probes.watches.watch("configmaps", api, |_: Event<ConfigMap>| ()));
-        tokio::time::advance(Duration::from_secs(3)).await;
-        let (status, text) = ask(&probes, "/metrics").await;
-        assert_eq!(status, 200);
-        for line in [
-            "test_queue_due 1.0",
-            "test_queue_oldest_wait_seconds 3.0",
-            "test_watch_age_seconds{watch=\"configmaps\"} 3.0",
-            "test_leader 0",
-            "test_pass_seconds_count 0",
-            "# EOF",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_port_that_is_taken_is_named() {
-        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let error = bind(address).await.unwrap_err().to_string();
-        assert!(error.contains(&address.to_string()), "{error}");
-    }
-}
+mod tests;

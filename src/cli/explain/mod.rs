@@ -101,6 +101,7 @@ fn text(known: &Known, paint: Paint) -> String {
         metadata.namespace.as_deref().unwrap_or_default(),
         show::account(subscription)
     );
+    text = show::printable(text.trim_end()) + "\n";
     let ready = show::condition(subscription, "Ready");
     let row = ready.and_then(|ready| rows::of(&ready.reason));
     let style = match ready.map(|ready| ready.status.as_str()) {
@@ -122,7 +123,7 @@ fn text(known: &Known, paint: Paint) -> String {
         text += &paint.paint(style, &format!("{number:>2} {mark} {}", one.holds));
         text += "\n";
         for line in (one.evidence)(known) {
-            text += &paint.paint(Style::Dim, &format!("       {}", show::printable(&line.replace('\n', " "))));
+            text += &paint.paint(Style::Dim, &format!("       {}", show::printable(&line)));
             text += "\n";
         }
     }

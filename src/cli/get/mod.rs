@@ -15,10 +15,10 @@ use serde_json::json;
 use crate::api::Subscription;
 use crate::clock::BillingClock;
 
-use super::Error;
 use super::clock::ClockArgs;
 use super::cluster::{self, ClusterArgs};
 use super::columns::{Cell, Paint, Style};
+use super::{Error, show};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -172,9 +172,6 @@ impl Printer<'_> {
     }
 
     fn document(&self, object: &impl serde::Serialize) -> Result<String, Error> {
-        Ok(match self.args.output {
-            Output::Yaml => serde_saphyr::to_string(object)?,
-            _ => serde_json::to_string_pretty(object)? + "\n",
-        })
+        show::document(object, self.args.output == Output::Yaml)
     }
 }

@@ -43,7 +43,7 @@ pub fn row(object: &DynamicObject, now: Timestamp) -> Vec<Cell> {
         return [namespace, name].into_iter().chain(unread).collect();
     };
     let status = subscription.status.clone().unwrap_or_default();
-    let text = |text: String| Cell::plain(show::printable(&text.replace('\n', " ")));
+    let text = |text: String| Cell::plain(show::printable(&text));
     let (verdict, style) = verdict(&subscription);
     vec![
         namespace,

@@ -1,12 +1,13 @@
 //! The manifests that a plan is made from.
 
+use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::super::Error;
+use super::super::{Error, files};
 
 /// An object and where it stands.
 pub struct Manifest {
@@ -30,22 +31,25 @@ impl Manifest {
     }
 }
 
+/// A file of manifests may have so many bytes.
+const LARGEST: u64 = 8 << 20;
+/// All of them together may have so many.
+const LARGEST_PLAN: u64 = 64 << 20;
+
 /// All objects in the files and directories that `paths` name; `-` is standard input. One that names no namespace is in
 /// `namespace`.
 pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Error> {
     let mut manifests = Vec::new();
-    for path in paths {
-        if path == Path::new("-") {
-            let mut text = String::new();
-            io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input cannot be read: {error}"))?;
-            parse("standard input", &text, &mut manifests)?;
-            continue;
-        }
-        for file in files(path)? {
-            let place = file.display().to_string();
-            let text = fs::read_to_string(&file).map_err(|error| format!("{place} cannot be read: {error}"))?;
-            parse(&place, &text, &mut manifests)?;
-        }
+    let mut left = LARGEST_PLAN;
+    for (place, file) in named(paths)? {
+        let text = match &file {
+            None => files::text(io::stdin(), LARGEST, &place)?,
+            Some(file) => files::read(file, LARGEST)?,
+        };
+        left = left.checked_sub(text.len() as u64).ok_or_else(|| {
+            format!("with {place} there are more than {} MiB of manifests; plan a part of them", LARGEST_PLAN >> 20)
+        })?;
+        parse(&place, &text, &mut manifests)?;
     }
     for manifest in &mut manifests {
         let metadata = &mut manifest.object["metadata"];
@@ -56,26 +60,78 @@ pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Error> 
     Ok(manifests)
 }
 
-/// The manifests at `path`: itself, or those in the directory, at any depth.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let fail = |error: io::Error| format!("{} cannot be read: {error}", path.display());
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(fail)?;
-    entries.sort_by_key(fs::DirEntry::path);
-    let mut found = Vec::new();
-    for entry in entries.iter().map(fs::DirEntry::path) {
-        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        let is_manifest =
-            entry.extension().is_some_and(|end| ["yaml", "yml", "json"].map(Some).contains(&end.to_str()));
-        if entry.is_dir() && !hidden {
-            found.extend(files(&entry)?);
-        } else if is_manifest {
-            found.push(entry);
+/// What is shown of where manifests are, and the file; none is standard input.
+type Place = (String, Option<PathBuf>);
+
+/// The places that `paths` name, in their order: a file itself, and those in a directory, at any depth.
+fn named(paths: &[PathBuf]) -> Result<Vec<Place>, Error> {
+    let resolved = paths.iter().filter(|path| path.is_dir()).map(fs::canonicalize);
+    let mut walk = Walk { roots: resolved.filter_map(Result::ok).collect(), ..Walk::default() };
+    for path in paths {
+        if path == Path::new("-") {
+            walk.found.push(("standard input".to_owned(), None));
+        } else if path.is_dir() {
+            walk.directory(path, &resolve(path, path)?)?;
+        } else {
+            walk.found.push((path.display().to_string(), Some(path.clone())));
         }
     }
-    Ok(found)
+    Ok(walk.found)
+}
+
+/// A way through directories that somebody else may have filled. It leads to each file once, and never out of them.
+#[derive(Default)]
+struct Walk {
+    /// The directories that were named, without links.
+    roots: Vec<PathBuf>,
+    /// Where it has been.
+    seen: HashSet<PathBuf>,
+    found: Vec<Place>,
+}
+
+impl Walk {
+    /// Goes through the directory that is called `shown`, and without links `real`.
+    fn directory(&mut self, shown: &Path, real: &Path) -> Result<(), Error> {
+        if !self.seen.insert(real.to_owned()) {
+            return Ok(());
+        }
+        let fail = |error: io::Error| format!("{} cannot be read: {error}", shown.display());
+        let mut entries = fs::read_dir(real).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(fail)?;
+        entries.sort_by_key(fs::DirEntry::file_name);
+        for entry in entries {
+            let (name, path) = (entry.file_name(), entry.path());
+            let hidden = name.to_string_lossy().starts_with('.');
+            let is_manifest =
+                path.extension().is_some_and(|end| ["yaml", "yml", "json"].map(Some).contains(&end.to_str()));
+            let is_directory = path.is_dir() && !hidden;
+            if !is_manifest && !is_directory {
+                continue;
+            }
+            let shown = shown.join(&name);
+            let real = if path.is_symlink() { self.inside(&shown, &path)? } else { path };
+            if is_directory {
+                self.directory(&shown, &real)?;
+            } else if self.seen.insert(real.clone()) {
+                self.found.push((shown.display().to_string(), Some(real)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the link leads, if that is in a directory that was named.
+    fn inside(&self, shown: &Path, link: &Path) -> Result<PathBuf, Error> {
+        let real = resolve(shown, link)?;
+        if self.roots.iter().any(|root| real.starts_with(root)) {
+            return Ok(real);
+        }
+        let (shown, real) = (shown.display(), real.display());
+        Err(format!("{shown} is a link to {real}, outside of what was named, and is not followed: delete it, or name {real} with -f, too").into())
+    }
+}
+
+/// The path without links of what is shown as `shown`.
+fn resolve(shown: &Path, path: &Path) -> Result<PathBuf, Error> {
+    Ok(fs::canonicalize(path).map_err(|error| format!("{} cannot be read: {error}", shown.display()))?)
 }
 
 fn parse(place: &str, text: &str, manifests: &mut Vec<Manifest>) -> Result<(), Error> {
@@ -104,10 +160,72 @@ fn parse(place: &str, text: &str, manifests: &mut Vec<Manifest>) -> Result<(), E
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     fn problem(text: &str) -> String {
         parse("a.yaml", text, &mut Vec::new()).unwrap_err().to_string()
+    }
+
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("repo/deep/er")).unwrap();
+        for file in ["repo/a.yaml", "repo/deep/er/b.json", "outside.yaml"] {
+            fs::write(dir.path().join(file), "kind: A\n").unwrap();
+        }
+        dir
+    }
+
+    fn found(dir: &Path) -> Result<Vec<String>, String> {
+        let places = named(&[dir.to_owned()]).map_err(|error| error.to_string())?;
+        Ok(places.into_iter().map(|(place, _)| place.strip_prefix(dir.to_str().unwrap()).unwrap().to_owned()).collect())
+    }
+
+    #[test]
+    fn links_inside_are_followed_and_each_file_is_read_once() {
+        let dir = tree();
+        let repo = dir.path().join("repo");
+        // What is mounted of a ConfigMap is such a link.
+        fs::create_dir(repo.join("..data")).unwrap();
+        fs::write(repo.join("..data/c.yaml"), "kind: C\n").unwrap();
+        symlink("..data/c.yaml", repo.join("c.yaml")).unwrap();
+        symlink("a.yaml", repo.join("again.yaml")).unwrap();
+        symlink("..", repo.join("deep/er/loop")).unwrap();
+        symlink(".", repo.join("self")).unwrap();
+        assert_eq!(found(&repo).unwrap(), ["/a.yaml", "/c.yaml", "/deep/er/b.json"]);
+    }
+
+    #[test]
+    fn no_link_leads_out() {
+        for (name, target) in
+            [("x.yaml", "../outside.yaml"), ("x", "/"), ("x.yml", "/dev/zero"), ("deep/x", "../../repo/..")]
+        {
+            let dir = tree();
+            let repo = dir.path().join("repo");
+            symlink(target, repo.join(name)).unwrap();
+            let refusal = found(&repo).unwrap_err();
+            assert!(
+                refusal.contains(&format!("repo/{name} is a link to ")) && refusal.contains("not followed"),
+                "{refusal}"
+            );
+        }
+        let dir = tree();
+        symlink("../outside.yaml", dir.path().join("repo/x.yaml")).unwrap();
+        assert_eq!(found(dir.path()).unwrap().len(), 3, "what was named holds it");
+        symlink("/nonexistent", dir.path().join("repo/README")).unwrap();
+        assert_eq!(found(dir.path()).unwrap().len(), 3, "what is no manifest is left alone");
+    }
+
+    #[test]
+    fn all_manifests_together_have_an_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let comment = format!("# {}\n", "x".repeat(usize::try_from(LARGEST).unwrap() - 100));
+        for number in 0..=LARGEST_PLAN / LARGEST {
+            fs::write(dir.path().join(format!("{number}.yaml")), &comment).unwrap();
+        }
+        let refusal = read(&[dir.path().to_owned()], "default").err().unwrap().to_string();
+        assert!(refusal.contains("8.yaml") && refusal.contains("64 MiB"), "{refusal}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub async fn run(args: Args) -> ExitCode {
         Ok(outcomes) if outcomes.iter().any(|action| action.is_change()) => change.into(),
         Ok(_) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {}", show::printable(&failure.to_string()));
+            eprintln!("error: {}", show::printable_lines(&failure.to_string()));
             error.into()
         }
     }
@@ -143,6 +143,7 @@ fn check(manifests: &[Manifest]) -> Result<(), Error> {
             problems.push(format!("{}: {} `{}`: {problem}", manifest.place, manifest.kind(), manifest.name()));
         }
     }
+    let problems: Vec<_> = problems.iter().map(|problem| show::printable(problem)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
@@ -169,8 +170,7 @@ fn print(output: Output, text: &str, outcomes: &[Outcome]) -> Result<(), Error> 
     let document = json!({"apiVersion": "plan.payg-operator.io/v1", "kind": "Plan", "items": outcomes});
     cluster::print(&match output {
         Output::Text => format!("{text}{}\n", outcome::sentence(outcomes)),
-        Output::Json => serde_json::to_string_pretty(&document)? + "\n",
-        Output::Yaml => serde_saphyr::to_string(&document)?,
+        Output::Json | Output::Yaml => show::document(&document, output == Output::Yaml)?,
     })
 }
 

@@ -144,9 +144,22 @@ pub fn sentence(outcomes: &[Outcome]) -> String {
     }
 }
 
+/// Text in which Markdown sees no cell, tag, link, picture or code.
+fn plain(text: &str) -> String {
+    let marks = |letter| matches!(letter, '&' | '<' | '>' | '|' | '[' | ']' | '`' | '\\');
+    text.chars().fold(String::new(), |mut plain, letter| {
+        if marks(letter) {
+            let _ = write!(plain, "&#{};", u32::from(letter)); // a String takes all that is written to it
+        } else {
+            plain.push(letter);
+        }
+        plain
+    })
+}
+
 /// As a step's summary in Markdown.
 pub fn markdown(outcomes: &[Outcome]) -> String {
-    let cell = |text: &str| show::printable(&text.replace('\n', " ")).replace('|', "\\|").replace('<', "&lt;");
+    let cell = |text: &str| plain(&show::printable(text));
     let mut text = format!("### {}\n\n", sentence(outcomes));
     text += "| Subscription | Account | Offer now | Offer wanted | What would happen | When | Why | Benefits | Hash to approve |\n";
     text += "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";

@@ -33,7 +33,7 @@ pub(super) fn observation(
     let left = remaining(credit, detail.and_then(granted));
     Observation {
         lifecycle: lifecycle(&subscription.state, billing.filter(|_| trial.is_some())),
-        offer: Offer { class: terms.class(), native: quota.clone() },
+        offer: Offer { class: terms.class(), native: excerpt(quota) },
         eligible: trial.is_some(),
         acceptance: trial.map_or(Acceptance::NotAccepted, |trial| acceptance(trial, subscription, billing)),
         benefits: trial.map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, &left, look.observed)),
@@ -84,7 +84,7 @@ const NOT_STOPPED: [&str; 9] = [
 fn lifecycle(state: &str, billing: Option<&Billing>) -> Lifecycle {
     match (by_state(state), billing.and_then(|billing| stopped(state, billing))) {
         (Lifecycle::Closed, _) | (_, None) => by_state(state),
-        (_, Some(word)) => Lifecycle::Unknown(format!("{state} ({})", excerpt(word))),
+        (_, Some(word)) => Lifecycle::Unknown(format!("{} ({})", excerpt(state), excerpt(word))),
     }
 }
 
@@ -103,7 +103,7 @@ fn by_state(state: &str) -> Lifecycle {
         "Warned" | "PastDue" => Lifecycle::Warned,
         "Disabled" => Lifecycle::Restricted,
         "Deleted" => Lifecycle::Closed,
-        other => Lifecycle::Unknown(other.to_owned()),
+        other => Lifecycle::Unknown(excerpt(other)),
     }
 }
 
@@ -134,7 +134,7 @@ fn acceptance(trial: Trial, subscription: &Subscription, billing: Option<&Billin
             (None, Some("On")) => Acceptance::Unclear("Off, while the billing profile's is On".to_owned()),
             _ => Acceptance::Accepted,
         },
-        other => Acceptance::Unclear(other.unwrap_or("no spending limit is reported").to_owned()),
+        other => Acceptance::Unclear(excerpt(other.unwrap_or("no spending limit is reported"))),
     }
 }
 

@@ -139,8 +139,10 @@ impl Stack {
     pub fn operator_with(&self, kubeconfig: &Path, name: &str, arguments: &[&str]) -> Result<Process, Error> {
         let mut command = Command::new(&self.payg);
         command.arg("operator");
-        if !arguments.contains(&"--listen") {
-            command.args(["--listen", "127.0.0.1:0"]);
+        for listens in ["--listen", "--probes-listen"] {
+            if !arguments.contains(&listens) {
+                command.args([listens, "127.0.0.1:0"]);
+            }
         }
         command
             .args(["--namespace", OPERATOR, "--pod-name", name, "--kubeconfig"])

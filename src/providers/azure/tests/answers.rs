@@ -246,7 +246,7 @@ fn plain_answers_are_understood() {
     let sent = |status, body: Value| Sent { status, kind: KINDS[0], body: body.to_string() };
     assert_eq!(peer.progress(&sent(200, states_of_operations()[0].clone())), Operation::Succeeded);
     let failed = peer.progress(&sent(200, states_of_operations()[3].clone()));
-    assert_eq!(failed, Operation::Failed { detail: "CANCELED: CardExpired: Renew it.".to_owned() });
+    assert_eq!(failed, Operation::Failed { detail: "CANCELED: CardExpired: Renew\\nit.".to_owned() });
     let address = peer.server.url("/1");
     let taken = peer.upgrade(sent(202, json!({})).reply(&format!("location: {address}\r\n"))).unwrap();
     assert_eq!(taken.operation, Some(address.to_string()));

@@ -272,7 +272,7 @@ async fn foreign_texts_are_one_short_line() {
     let body = format!(r#"{{"error":{{"code":"AuthorizationFailed","message":"a\nb{}"}}}}"#, "é".repeat(100_000));
     let (seen, _) = look(json(403, &body), Reply::Nothing).await;
     let said = seen.unwrap_err().to_string();
-    assert!(said.len() < 1500 && !said.contains('\n') && said.contains("AuthorizationFailed: a b"), "{said}");
+    assert!(said.len() < 1500 && !said.contains('\n') && said.contains("AuthorizationFailed: a\\nb"), "{said}");
 }
 
 #[tokio::test]

@@ -1,0 +1,109 @@
+//! Files that are in a directory, but of whose choice: not all of them have to be what their names say.
+
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::Error;
+
+/// Reads all of a regular file of at most `largest` bytes. Nothing else is waited for: a FIFO has no writer, a device no end.
+pub fn read(path: &Path, largest: u64) -> Result<String, Error> {
+    let place = path.display();
+    let fail = |error| format!("{place} cannot be read: {error}");
+    if !fs::metadata(path).map_err(fail)?.is_file() {
+        return Err(
+            format!("{place} is not a regular file and is not read; give what it has to standard input, as -").into()
+        );
+    }
+    let file = open(OpenOptions::new().read(true), path, OFlags::empty()).map_err(fail)?;
+    text(file, largest, &place.to_string())
+}
+
+/// Reads all that comes of `source`, which is at `place`, if that is at most `largest` bytes.
+pub fn text(source: impl Read, largest: u64, place: &str) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    let fail = |error| format!("{place} cannot be read: {error}");
+    source.take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > largest {
+        return Err(format!("{place} has more than {} MiB and is not read; split it", largest >> 20).into());
+    }
+    String::from_utf8(bytes).map_err(|_| format!("{place} is not text in UTF-8").into())
+}
+
+/// Writes a file, over the one that is there. A link that is there is not followed.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let place = path.display();
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(format!(
+            "{place} is there, and is a link or no regular file: it is not written through; delete it first"
+        )
+        .into());
+    }
+    let mut create = OpenOptions::new();
+    let file = open(create.write(true).create(true).truncate(true), path, OFlags::NOFOLLOW);
+    let written = file.and_then(|mut file| file.write_all(bytes));
+    Ok(written.map_err(|error| format!("{place} cannot be written: {error}"))?)
+}
+
+/// Opens what may have become something else since it was looked at, without waiting for anybody.
+fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> std::io::Result<fs::File> {
+    options.custom_flags((flags | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn only_regular_files_are_read_and_only_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("short"), "short").unwrap();
+        assert_eq!(read(&at("short"), 5).unwrap(), "short");
+        let refusal = |path: &Path| read(path, 4).unwrap_err().to_string();
+        assert!(refusal(&at("short")).contains("has more than"), "{}", refusal(&at("short")));
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        for path in [at("fifo"), at("socket"), dir.path().to_owned(), "/dev/zero".into()] {
+            assert!(refusal(&path).contains("is not a regular file"), "{}", refusal(&path));
+        }
+        assert!(text(std::io::repeat(0), 1 << 20, "x").unwrap_err().to_string().contains("more than 1 MiB"));
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("there"), "there, and longer").unwrap();
+        write(&at("there"), b"new").unwrap();
+        assert_eq!(fs::read_to_string(at("there")).unwrap(), "new");
+        symlink(at("there"), at("link")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        for name in ["link", "dangling", "fifo"] {
+            let refusal = write(&at(name), b"through").unwrap_err().to_string();
+            assert!(refusal.contains(name) && refusal.contains("delete it first"), "{refusal}");
+        }
+        assert_eq!(fs::read_to_string(at("there")).unwrap(), "new");
+        assert!(!at("nowhere").exists());
+    }
+
+    #[test]
+    fn what_has_become_a_link_or_a_fifo_since_is_not_followed_nor_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        symlink("/dev/null", at("link")).unwrap();
+        open(OpenOptions::new().write(true), &at("link"), OFlags::NOFOLLOW).unwrap_err();
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        open(OpenOptions::new().write(true), &at("fifo"), OFlags::empty()).unwrap_err();
+        open(OpenOptions::new().read(true), &at("fifo"), OFlags::empty()).unwrap();
+    }
+}
