@@ -1,6 +1,6 @@
 //! What is served over HTTP, and what the kubelet and Prometheus ask: is it alive, is it ready, what are its numbers.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,9 +19,9 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt;
 use tracing::debug;
 
@@ -39,6 +39,11 @@ const LONGEST_CONNECTION: Duration = Duration::from_secs(30);
 const MOST_CONNECTIONS: usize = 100;
 /// Of one address it has so many.
 const MOST_OF_A_PEER: usize = 25;
+/// So many connections wait to be accepted; what comes beyond them comes again a second later, too late for a probe. It is what
+/// Linux allows where nobody says otherwise.
+const BACKLOG: u32 = 4096;
+/// Who has its share already is let in once more after one of its connections has said nothing for so long.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long nothing is accepted after the system had no file for it.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
@@ -67,24 +72,31 @@ pub struct Probes {
 /// Listens on the address, which may have port 0 for any free port. Apart from [`serve`] so that a port that is taken
 /// ends the process before it has begun anything.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    let listener = match TcpListener::bind(address).await {
+    let listener = match listen(address) {
         // `[::]` is every address of both families, and without IPv6 every one that there is.
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+            listen((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
         listener => listener,
     };
     listener.map_err(|source| Error::Bind { address, source })
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Serves what the router has, for ever, a request on each connection. Whoever connects can hold only so much: connections,
-/// bytes of a header, time. Who connects while there is no room takes the place of the oldest connection on which no request
-/// has come.
+/// bytes of a header, time. Who holds less than others is let in all the same, in the place of a connection on which no request
+/// has come. To turn somebody away costs next to nothing, so that who comes after is not late.
 pub async fn serve(listener: TcpListener, router: Router) -> Infallible {
     let mut connections = Connections::default();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => connections.take(stream, peer.ip().to_canonical(), &router),
+            Ok((stream, peer)) => connections.take(stream, peer.ip().to_canonical(), &router).await,
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {} // gone while it waited
             Err(error) => {
                 debug!(%error, "a connection could not be accepted");
@@ -104,6 +116,7 @@ struct Connections {
 
 struct Connection {
     peer: IpAddr,
+    since: Instant,
     /// A request has come, and its answer has not begun.
     is_answering: Arc<AtomicBool>,
     task: AbortHandle,
@@ -111,29 +124,41 @@ struct Connection {
 
 impl Connections {
     /// Serves the connection, if there is room or it can be made; else it is closed.
-    fn take(&mut self, stream: TcpStream, peer: IpAddr, router: &Router) {
-        while self.tasks.try_join_next().is_some() {}
+    async fn take(&mut self, stream: TcpStream, peer: IpAddr, router: &Router) {
         self.open.retain(|connection| !connection.task.is_finished());
         if !self.make_room(peer) {
             return;
         }
+        while self.tasks.try_join_next().is_some() {}
+        // Those that were closed to make room hold their files until they have been told.
+        while self.tasks.len() >= 2 * MOST_CONNECTIONS {
+            self.tasks.join_next().await;
+        }
         let is_answering = Arc::new(AtomicBool::new(false));
         let task = self.tasks.spawn(answer(stream, router.clone(), Arc::clone(&is_answering)));
-        self.open.push_back(Connection { peer, is_answering, task });
+        self.open.push_back(Connection { peer, since: Instant::now(), is_answering, task });
     }
 
-    /// Whether there is room for one of `peer`, be it that another one was closed.
+    /// Whether there is room for one of `peer`, be it that another one was closed: one of its own that had its time, if it has
+    /// its share; or one of who has the most, if all are given away.
     fn make_room(&mut self, peer: IpAddr) -> bool {
-        let of_peer = self.open.iter().filter(|connection| connection.peer == peer).count();
-        let only_of_peer = of_peer >= MOST_OF_A_PEER;
-        if !only_of_peer && self.open.len() < MOST_CONNECTIONS {
-            return true;
+        let mut held: HashMap<IpAddr, usize> = HashMap::new();
+        for connection in &self.open {
+            *held.entry(connection.peer).or_default() += 1;
         }
-        let may_go = |connection: &Connection| {
-            (!only_of_peer || connection.peer == peer) && !connection.is_answering.load(Ordering::Relaxed)
+        let own = held.get(&peer).copied().unwrap_or_default();
+        let is_silent = |connection: &Connection| !connection.is_answering.load(Ordering::Relaxed);
+        let gives_way = if own >= MOST_OF_A_PEER {
+            let had_its_time = |one: &Connection| one.peer == peer && is_silent(one) && one.since.elapsed() >= PATIENCE;
+            self.open.iter().position(had_its_time)
+        } else if self.open.len() >= MOST_CONNECTIONS {
+            let most = held.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| own < *count);
+            most.and_then(|(most, _)| self.open.iter().position(|one| one.peer == most && is_silent(one)))
+        } else {
+            return true;
         };
-        let oldest = self.open.iter().position(may_go).and_then(|at| self.open.remove(at));
-        oldest.inspect(|connection| connection.task.abort()).is_some()
+        let gone = gives_way.and_then(|at| self.open.remove(at));
+        gone.inspect(|connection| connection.task.abort()).is_some()
     }
 }
 

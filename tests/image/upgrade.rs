@@ -20,11 +20,12 @@ async fn it_upgrades_an_account_as_the_chart_runs_it() {
     let stack = STACK.get_or_init(start).await;
     let world = World::on(stack).await;
     let account = world.account(json!({"credit": {"amount": "200", "currency": "USD"}, "periodDays": 30})).await;
-    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [listen, probes] = [0, 1].map(|_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let simulator = stack.simulator.url();
     let values = [
         "image.repository=localhost/payg-operator".to_owned(),
         format!("operator.listen={listen}"),
+        format!("operator.probesListen={probes}"),
         format!("operator.azureArmEndpoint={simulator}"),
         format!("operator.azureAuthorityHost={simulator}"),
         format!("operator.azureBrokerUrl={simulator}/broker"),
@@ -32,7 +33,7 @@ async fn it_upgrades_an_account_as_the_chart_runs_it() {
     ];
     let pod = Pod::run(stack, &values.each_ref().map(String::as_str)).await;
     let ready = async || {
-        let answer = reqwest::get(format!("http://{listen}/readyz")).await.ok()?;
+        let answer = reqwest::get(format!("http://{probes}/readyz")).await.ok()?;
         answer.status().is_success().then_some(())
     };
     world.eventually(60, ready).await.unwrap_or_else(|| panic!("it is never ready: {}", pod.log()));

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use crate::tools::{IMAGE, file, objects, only, run, template, tool};
 
 /// Every value of `operator`, and what it must become.
-const FLAGS: [(&str, &str); 11] = [
+const FLAGS: [(&str, &str); 12] = [
     ("operator.listen=[::]:9090", "--listen=[::]:9090"),
+    ("operator.probesListen=[::]:9092", "--probes-listen=[::]:9092"),
     ("operator.workers=1000", "--workers=1000"),
     ("operator.dryRun=true", "--dry-run"),
     ("operator.maxUpgradesPerHour=4294967295", "--max-upgrades-per-hour=4294967295"),
@@ -50,7 +51,7 @@ fn every_flag_is_a_value_and_the_program_takes_it() {
     let wanted: BTreeSet<_> = flags.into_iter().chain(["operator"]).map(str::to_owned).collect();
     assert_eq!(rendered.iter().cloned().collect::<BTreeSet<_>>(), wanted);
     let ports: Vec<_> = container["ports"].as_array().unwrap().iter().map(|port| &port["containerPort"]).collect();
-    assert_eq!(ports, [9090, 9091]);
+    assert_eq!(ports, [9090, 9092, 9091]);
 
     // All that `--help` lists, but for what is set elsewhere.
     let payg = env!("CARGO_BIN_EXE_payg");
@@ -128,6 +129,7 @@ fn bad_values_are_refused() {
         ("operator.maxUpgradesPerHour=many", "got string, want integer"),
         ("operator.logFormat=xml", "must be one of"),
         ("operator.listen=8080", "want string"),
+        ("operator.probesListen=8082", "want string"),
         ("operator.ambientIdentityNamespaces={Team_A}", "does not match pattern"),
         ("operator.azureArmEndpoint=http://arm.example", "does not match pattern"),
         ("operator.azureBrokerUrl=https://broker.example", "azureBrokerScope"),
@@ -201,8 +203,37 @@ fn webhooks_are_open_only_where_there_is_a_token() {
     assert_eq!(pod["containers"][0]["volumeMounts"][0]["readOnly"], true);
     assert_eq!(only(&open, "Service")["spec"]["ports"][1]["targetPort"], "hooks");
     let ingress = &only(&open, "NetworkPolicy")["spec"]["ingress"];
-    assert_eq!(ingress[1]["from"][0]["podSelector"]["matchLabels"]["app"], "ingress");
-    assert!(ingress[0]["from"].is_null());
+    assert_eq!(let_in(ingress, "hooks").unwrap()[0]["podSelector"]["matchLabels"]["app"], "ingress");
+    assert_ne!(let_in(ingress, "http"), let_in(ingress, "hooks"));
+}
+
+/// Who is let in to the port: none if nobody is, null if everybody.
+fn let_in<'a>(ingress: &'a Value, port: &str) -> Option<&'a Value> {
+    ingress.as_array().unwrap().iter().find(|rule| rule["ports"][0]["port"] == port).map(|rule| &rule["from"])
+}
+
+/// Who must is let in and nobody else, unless somebody says so.
+#[test]
+fn only_monitoring_and_the_ingress_controller_are_let_in() {
+    let ingress = |values: &[&str]| {
+        let values = [&[IMAGE, "hooks.secretName=hooks"], values].concat();
+        only(&objects(&template(&values).unwrap()), "NetworkPolicy")["spec"]["ingress"].clone()
+    };
+    let namespace = |name: &str| json!([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}]);
+    let shipped = ingress(&[]);
+    assert_eq!(let_in(&shipped, "http"), Some(&namespace("monitoring")));
+    assert_eq!(let_in(&shipped, "hooks"), Some(&namespace("ingress-nginx")));
+    // No rule tells the kubelet from others everywhere.
+    assert_eq!(let_in(&shipped, "probes"), Some(&Value::Null));
+    let closed = ingress(&["networkPolicy.from=null", "networkPolicy.hooksFrom=null"]);
+    assert_eq!((let_in(&closed, "http"), let_in(&closed, "hooks")), (None, None), "nobody, and not everybody");
+    let nodes = ingress(&["networkPolicy.probesFrom[0].ipBlock.cidr=10.0.0.0/16"]);
+    assert_eq!(let_in(&nodes, "probes").unwrap()[0]["ipBlock"]["cidr"], "10.0.0.0/16");
+    let rendered = std::fs::read_to_string(file("deploy/kustomize/default/network.yaml")).unwrap();
+    let rendered = objects(&rendered);
+    let rendered = only(&rendered, "NetworkPolicy");
+    assert_eq!(let_in(&rendered["spec"]["ingress"], "http"), Some(&namespace("monitoring")));
+    assert!(!rendered.to_string().contains("169.254"), "nobody uses the machine's identity there");
 }
 
 /// Where nobody may use the machine's identity, the network does not lead to it.

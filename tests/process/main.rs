@@ -219,10 +219,11 @@ async fn no_more_upgrades_an_hour_than_the_cap_also_after_a_restart() {
 async fn health_readiness_and_metrics_tell_how_it_is() {
     let (_alone, stack) = alone().await;
     let world = World::on(stack).await;
-    let address = format!("127.0.0.1:{}", free_port());
-    let operator = stack.operator("observed", &["--listen", &address]).await.unwrap();
+    let [metrics, probes] = [0, 1].map(|_| format!("127.0.0.1:{}", free_port()));
+    let operator = stack.operator("observed", &["--listen", &metrics, "--probes-listen", &probes]).await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let get = async |path: &str| {
+        let address = if path == "metrics" { &metrics } else { &probes };
         let answer = http.get(format!("http://{address}/{path}")).send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.text().await.ok()?))

@@ -44,6 +44,10 @@ app.kubernetes.io/name: payg-operator
 {{- regexFind "[0-9]+$" .Values.hooks.listen -}}
 {{- end }}
 
+{{- define "payg.probesPort" -}}
+{{- regexFind "[0-9]+$" (.Values.operator.probesListen | default "[::]:8082") -}}
+{{- end }}
+
 {{- define "payg.port" -}}
 {{- regexFind "[0-9]+$" (.Values.operator.listen | default "[::]:8080") -}}
 {{- end }}
