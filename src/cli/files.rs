@@ -9,9 +9,8 @@ use rustix::fs::OFlags;
 
 use super::Error;
 
-/// Reads all of a regular file of at most `largest` bytes. Nothing else is waited for: a FIFO has no writer, a device no end.
-pub fn read(path: &Path, largest: u64) -> Result<String, Error> {
-    let place = path.display();
+/// Reads all of a regular file of at most `largest` bytes, which is shown as `place`. Nothing else is waited for: a FIFO has no writer, a device no end.
+pub fn read(path: &Path, largest: u64, place: &str) -> Result<String, Error> {
     let fail = |error| format!("{place} cannot be read: {error}");
     if !fs::metadata(path).map_err(fail)?.is_file() {
         return Err(
@@ -19,7 +18,7 @@ pub fn read(path: &Path, largest: u64) -> Result<String, Error> {
         );
     }
     let file = open(OpenOptions::new().read(true), path, OFlags::empty()).map_err(fail)?;
-    text(file, largest, &place.to_string())
+    text(file, largest, place)
 }
 
 /// Reads all that comes of `source`, which is at `place`, if that is at most `largest` bytes.
@@ -67,8 +66,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::write(at("short"), "short").unwrap();
-        assert_eq!(read(&at("short"), 5).unwrap(), "short");
-        let refusal = |path: &Path| read(path, 4).unwrap_err().to_string();
+        assert_eq!(read(&at("short"), 5, "x").unwrap(), "short");
+        let refusal = |path: &Path| read(path, 4, "x").unwrap_err().to_string();
         assert!(refusal(&at("short")).contains("has more than"), "{}", refusal(&at("short")));
         mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let _socket = UnixListener::bind(at("socket")).unwrap();
@@ -103,7 +102,12 @@ mod tests {
         symlink("/dev/null", at("link")).unwrap();
         open(OpenOptions::new().write(true), &at("link"), OFlags::NOFOLLOW).unwrap_err();
         mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        open(OpenOptions::new().write(true), &at("fifo"), OFlags::empty()).unwrap_err();
-        open(OpenOptions::new().read(true), &at("fifo"), OFlags::empty()).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let fifo = at("fifo");
+        std::thread::spawn(move || {
+            let written = open(OpenOptions::new().write(true), &fifo, OFlags::empty()).is_ok();
+            tell.send((written, open(OpenOptions::new().read(true), &fifo, OFlags::empty()).is_ok()))
+        });
+        assert_eq!(told.recv_timeout(std::time::Duration::from_secs(5)), Ok((false, true)));
     }
 }

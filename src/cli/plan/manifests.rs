@@ -39,16 +39,20 @@ const LARGEST_PLAN: u64 = 64 << 20;
 /// All objects in the files and directories that `paths` name; `-` is standard input. One that names no namespace is in
 /// `namespace`.
 pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Error> {
-    let mut manifests = Vec::new();
+    let mut texts = Vec::new();
     let mut left = LARGEST_PLAN;
     for (place, file) in named(paths)? {
         let text = match &file {
             None => files::text(io::stdin(), LARGEST, &place)?,
-            Some(file) => files::read(file, LARGEST)?,
+            Some(file) => files::read(file, LARGEST, &place)?,
         };
         left = left.checked_sub(text.len() as u64).ok_or_else(|| {
             format!("with {place} there are more than {} MiB of manifests; plan a part of them", LARGEST_PLAN >> 20)
         })?;
+        texts.push((place, text));
+    }
+    let mut manifests = Vec::new();
+    for (place, text) in texts {
         parse(&place, &text, &mut manifests)?;
     }
     for manifest in &mut manifests {

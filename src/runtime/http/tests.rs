@@ -183,14 +183,14 @@ async fn many_peers_leave_room_for_another() {
 
 #[tokio::test]
 async fn who_has_asked_is_answered() {
-    let server = server(Duration::from_secs(1), "ok".to_owned()).await;
+    let server = server(3 * PATIENCE, "ok".to_owned()).await;
     let mut asking = Vec::new();
     for _ in 0..MOST_OF_A_PEER {
         let mut stream = connect(server, 1).await;
         stream.write_all(REQUEST).await.unwrap();
         asking.push(stream);
     }
-    sleep(Duration::from_millis(200)).await;
+    sleep(PATIENCE + PATIENCE / 5).await;
     assert_eq!(rest(&mut connect(server, 1).await).await, "", "there is no room for one more of them");
     for stream in &mut asking {
         assert!(rest(stream).await.ends_with("ok"));

@@ -17,7 +17,7 @@ use crate::world::{automatic, provider, subscription};
 /// So much memory for data is enough for a check of manifests. What takes more is ended by the system.
 const MEMORY: &str = "--data=268435456";
 /// A refusal is there at once, also on a machine that does much else.
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(20);
 
 /// A repository that a pull request has written into.
 struct Repository {

@@ -111,7 +111,7 @@ async fn eve(world: &World) -> User<'_> {
     const EDIT: (&str, &[&str]) = ("edit", &["create", "configmaps"]);
     let eve = user(world, &format!("eve-{}", world.number), &[EDIT, EDITOR]).await;
     world.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "events"},
-        "rules": [{"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["get", "list", "create", "patch", "delete"]}]}));
+        "rules": [{"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["get", "list", "create", "patch", "delete"]}]}));
     world.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "events"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "events"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": format!("eve-{}", world.number)}]}));
@@ -131,7 +131,10 @@ async fn nobody_takes_the_place_of_an_event() {
     let account = world.account(json!({"periodDays": 3000})).await;
     world.subscribe("sandbox", &account, automatic("BenefitsExhausted"));
     let object = world.until("sandbox", "WaitingForExhaustion").await;
-    let text = "Suspended by `spec.suspend`, or being deleted: the account is neither looked at nor upgraded.";
+    let mut other = subscription("other", &account, automatic("BenefitsExhausted"));
+    other["spec"]["suspend"] = json!(true);
+    world.apply(&other);
+    let text = &message(&world.until("other", "Suspended").await);
     let squat = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event",
         "metadata": {"name": guessed(&object, "Suspended", text)}, "eventTime": "2026-11-30T12:00:00.000000Z",
         "reportingController": "payg-operator.io/operator", "reportingInstance": "operator-0", "type": "Normal",
@@ -164,7 +167,8 @@ async fn an_event_that_was_altered_is_said_again() {
     };
     let first = world.eventually(60, async || names().first().cloned()).await.expect("an Event");
     let kubeconfig = format!("--kubeconfig={}", eve.kubeconfig.display());
-    let alter = ["patch", "events.events.k8s.io", &first, "--type=merge", "-p", r#"{"note": "nothing to see here"}"#];
+    // The older form of the API lets it be changed.
+    let alter = ["patch", "events", &first, "--type=merge", "-p", r#"{"message": "nothing to see here"}"#];
     let altered = async || world.kubectl(&[&[kubeconfig.as_str()], alter.as_slice()].concat()).ok();
     world.eventually(30, altered).await.expect("eve may alter Events");
     suspend(&world, "sandbox", false);
