@@ -150,12 +150,12 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let mut tasks: Tasks<()> = Tasks::new();
     watches::start(&operator, &watched, &mut tasks);
     let probes = http::Probes { watches: watched.clone(), pulse: pulse.clone() };
-    serve(&mut tasks, "probes", config.probes_listen, http::probes(probes)).await?;
-    serve(&mut tasks, "metrics", config.listen, http::metrics(Arc::new(registry))).await?;
+    serve(&mut tasks, "probes", config.probes_listen, http::probes(probes))?;
+    serve(&mut tasks, "metrics", config.listen, http::metrics(Arc::new(registry)))?;
     let leads = Arc::new(AtomicBool::new(false));
     if let Some(endpoint) = config.hooks {
         let taking = hooks::Hooks::new(Arc::clone(&operator), aws, endpoint.token_file, Arc::clone(&leads)).await?;
-        serve(&mut tasks, "hooks", endpoint.listen, hooks::router(taking)).await?;
+        serve(&mut tasks, "hooks", endpoint.listen, hooks::router(taking))?;
     }
     info!(version = env!("CARGO_PKG_VERSION"), dry_run = config.settings.dry_run, "started");
 
@@ -222,13 +222,8 @@ pub(crate) async fn lead(
 const WORKERS: &str = "workers";
 
 /// Serves what `router` has at `address`, as the task called `name`.
-async fn serve(
-    tasks: &mut Tasks<()>,
-    name: &'static str,
-    address: SocketAddr,
-    router: Router,
-) -> Result<(), http::Error> {
-    let listener = http::bind(address).await?;
+fn serve(tasks: &mut Tasks<()>, name: &'static str, address: SocketAddr, router: Router) -> Result<(), http::Error> {
+    let listener = http::bind(address)?;
     tasks.spawn(name, async move {
         http::serve(listener, router).await;
     });

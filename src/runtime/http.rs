@@ -71,7 +71,7 @@ pub struct Probes {
 
 /// Listens on the address, which may have port 0 for any free port. Apart from [`serve`] so that a port that is taken
 /// ends the process before it has begun anything.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
+pub fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     let listener = match listen(address) {
         // `[::]` is every address of both families, and without IPv6 every one that there is.
         Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {

@@ -64,9 +64,9 @@ async fn the_metrics_are_open_metrics() {
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    let error = bind(address).await.unwrap_err().to_string();
+    let error = bind(address).unwrap_err().to_string();
     assert!(error.contains(&address.to_string()), "{error}");
 }
 
@@ -74,7 +74,7 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 /// A server that answers `answer`, after `delay`.
 async fn server(delay: Duration, answer: String) -> SocketAddr {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().fallback(async move || {
         sleep(delay).await;

@@ -174,7 +174,8 @@ async fn nothing_stops(target: &'static Target, attack: impl FnOnce() -> Attack)
     );
     assert!(metrics.contains("payg_operator_leader 1"), "{metrics}");
     assert!(grown < MEMORY && memory(target, "VmHWM") - before < 2 * MEMORY, "{before} KiB and {grown} more");
-    assert!(most_files < 500, "{most_files} files");
+    // Two hundred of each listener at most, a hundred of which are being closed.
+    assert!(most_files < 700, "{most_files} files");
     let log = target.operator.log_tail(10_000);
     assert!(!log.contains("lease is lost") && !log.contains("Too many open files"), "{log}");
 }
