@@ -73,7 +73,7 @@ async fn a_port_that_is_taken_is_named() {
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
 /// A server that answers `answer`, after `delay`.
-async fn server(delay: Duration, answer: String) -> SocketAddr {
+fn server(delay: Duration, answer: String) -> SocketAddr {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let router = Router::new().fallback(async move || {
@@ -116,7 +116,7 @@ async fn open(streams: &mut [TcpStream]) -> usize {
 
 #[tokio::test]
 async fn nobody_is_waited_for_who_does_not_ask() {
-    let server = server(Duration::ZERO, "ok".to_owned()).await;
+    let server = server(Duration::ZERO, "ok".to_owned());
     let (mut silent, mut half) = (connect(server, 1).await, connect(server, 1).await);
     half.write_all(&REQUEST[..20]).await.unwrap();
     let began = Instant::now();
@@ -127,7 +127,7 @@ async fn nobody_is_waited_for_who_does_not_ask() {
 
 #[tokio::test]
 async fn a_header_has_an_end() {
-    let server = server(Duration::ZERO, "ok".to_owned()).await;
+    let server = server(Duration::ZERO, "ok".to_owned());
     let header = |bytes: usize| format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(bytes));
     for (bytes, status) in [(LARGEST_HEADER / 2, "HTTP/1.1 200"), (LARGEST_HEADER * 2, "HTTP/1.1 431")] {
         let mut stream = connect(server, 1).await;
@@ -140,13 +140,13 @@ async fn a_header_has_an_end() {
 
 #[tokio::test]
 async fn a_connection_is_for_one_request() {
-    let server = server(Duration::ZERO, "ok".to_owned()).await;
+    let server = server(Duration::ZERO, "ok".to_owned());
     assert!(asked(server, 1).await.ends_with("\r\n\r\nok"));
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_read_is_given_up() {
-    let server = server(Duration::ZERO, "x".repeat(64 << 20)).await;
+    let server = server(Duration::ZERO, "x".repeat(64 << 20));
     let mut stream = connect(server, 1).await;
     stream.write_all(REQUEST).await.unwrap();
     stream.readable().await.unwrap();
@@ -158,7 +158,7 @@ async fn an_answer_that_is_not_read_is_given_up() {
 
 #[tokio::test]
 async fn one_peer_has_its_share_and_no_more() {
-    let server = server(Duration::ZERO, "ok".to_owned()).await;
+    let server = server(Duration::ZERO, "ok".to_owned());
     let mut idle = Vec::new();
     for _ in 0..3 * MOST_OF_A_PEER {
         idle.push(connect(server, 1).await);
@@ -171,7 +171,7 @@ async fn one_peer_has_its_share_and_no_more() {
 
 #[tokio::test]
 async fn many_peers_leave_room_for_another() {
-    let server = server(Duration::ZERO, "ok".to_owned()).await;
+    let server = server(Duration::ZERO, "ok".to_owned());
     let mut idle = Vec::new();
     for number in 0..2 * MOST_CONNECTIONS {
         let peer = u8::try_from(1 + number / (MOST_OF_A_PEER - 5)).unwrap();
@@ -183,7 +183,7 @@ async fn many_peers_leave_room_for_another() {
 
 #[tokio::test]
 async fn who_has_asked_is_answered() {
-    let server = server(3 * PATIENCE, "ok".to_owned()).await;
+    let server = server(3 * PATIENCE, "ok".to_owned());
     let mut asking = Vec::new();
     for _ in 0..MOST_OF_A_PEER {
         let mut stream = connect(server, 1).await;

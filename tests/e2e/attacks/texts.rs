@@ -66,8 +66,8 @@ async fn a_name_of_two_lines_forges_none_in_the_log() {
     let account = world.account(json!({"periodDays": 3000})).await;
     world.subscribe("sandbox", &account, json!({"when": "Immediately", "approval": "Manual"}));
     let asked = world.until("sandbox", "AwaitingApproval").await;
-    let word = approval("sandbox", &asked["status"]["transition"]["hash"], name, "no\u{1b}[2J");
-    world.eventually(30, async || world.create_as(name, &word).ok()).await.expect("the Deny is created");
+    let denial = approval("sandbox", &asked["status"]["transition"]["hash"], name, "no\u{1b}[2J");
+    world.eventually(30, async || world.create_as(name, &denial).ok()).await.expect("the Deny is created");
     world.until("sandbox", "UpgradeDenied").await;
     let denied = assert_told_as_it_is(&world, "sandbox");
     assert!(message(&denied).contains(r"jane\n2026-01-01"), "{}", message(&denied));
@@ -102,8 +102,8 @@ fn guessed(object: &Value, reason: &str, text: &str) -> String {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part);
     }
-    let hash: String = hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}.{hash}", object["metadata"]["name"].as_str().unwrap())
+    let hash = u64::from_be_bytes(hasher.finalize()[..8].try_into().unwrap());
+    format!("{}.{hash:016x}", object["metadata"]["name"].as_str().unwrap())
 }
 
 /// Somebody with the built-in role `edit`, who may also write Events.
@@ -190,8 +190,8 @@ async fn what_others_wrote_is_shown_at_the_terminal_as_it_is() {
     let account = world.account(json!({"periodDays": 3000})).await;
     world.subscribe("sandbox", &account, json!({"when": "Immediately", "approval": "Manual"}));
     let asked = world.until("sandbox", "AwaitingApproval").await;
-    let word = approval("sandbox", &asked["status"]["transition"]["hash"], &jane, FORGED);
-    world.create_as(&jane, &word).unwrap();
+    let denial = approval("sandbox", &asked["status"]["transition"]["hash"], &jane, FORGED);
+    world.create_as(&jane, &denial).unwrap();
     world.until("sandbox", "UpgradeDenied").await;
     let mut shown = 0;
     for arguments in [
