@@ -35,6 +35,10 @@ gitops: control-plane gitops-programs ## have Flux's controller work on a real A
 kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
 	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
 
+.PHONY: attacks
+attacks: control-plane ## attack the operator as real users on a real API server (docs/threat-model.md), the long races too
+	cargo test --locked --test e2e attacks:: -- --include-ignored
+
 .PHONY: faults
 faults: ## run the operator with every fault at every effect, alone and in pairs; WORKLOAD=…, SHARE=… and SEED=… choose
 	cargo test --locked --profile campaign --lib faults::all -- --ignored --nocapture

@@ -1,5 +1,5 @@
 //! `docs/azure-protocol.md` and `docs/aws-protocol.md` name the tests of each thing that is relied on, and
-//! `docs/published-bugs.md` those of each bug: they must exist. What `docs/aws.md` shows of `deploy/aws/` must be what is there.
+//! `docs/published-bugs.md` those of each bug: they must exist. So must those of `docs/threat-model.md`, which has every attack. What `docs/aws.md` shows of `deploy/aws/` must be what is there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::collections::HashSet;
@@ -96,6 +96,55 @@ fn every_field_of_a_subscription_is_a_term_and_every_term_is_documented() {
     let policies = read("deploy/kustomize/base/admission.yaml");
     let guards = policies.matches(r#"expression: "oldObject == null || object.spec != oldObject.spec""#).count();
     assert_eq!(guards, 2, "of Subscriptions, and of BillingProviders");
+}
+
+/// The tests in `tests/e2e/attacks/` as the threat model names them, each with its doc comment.
+fn attacks() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for path in files(&Path::new(ROOT).join("tests/e2e/attacks")) {
+        let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let (mut comment, mut is_test) = (String::new(), false);
+        for line in fs::read_to_string(&path).unwrap().lines().map(str::trim) {
+            if let Some(text) = line.strip_prefix("///") {
+                comment = comment + text.trim() + " ";
+            } else if line.starts_with("#[") {
+                is_test |= line.starts_with("#[tokio::test") || line.starts_with("#[test]");
+            } else {
+                let name = line.split_once("fn ").and_then(|(_, rest)| rest.split_once('(')).map(|(name, _)| name);
+                if let Some(name) = name.filter(|_| is_test) {
+                    found.push((format!("attacks::{module}::{name}"), comment));
+                }
+                (comment, is_test) = (String::new(), false);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_attack_names_its_source_and_is_in_the_threat_model() {
+    let (attacks, tests) = (attacks(), tests());
+    let text = read("docs/threat-model.md");
+    let is_head = |line: &str| line.starts_with("| Attack |") || line.starts_with("| ---");
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| ") && !is_head(line)).collect();
+    let mut named = HashSet::new();
+    for row in &rows {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "not a row of four: {row}");
+        let test = cells[3].split('`').nth(1).unwrap_or_else(|| panic!("no test is named: {row}"));
+        let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("no path of a test: {row}"));
+        assert!(tests.contains(name), "there is no test `{test}`: {row}");
+        let is_there = !module.starts_with("attacks::") || attacks.iter().any(|(attack, _)| attack == test);
+        assert!(is_there, "there is no `{test}`: {row}");
+        named.insert(test);
+    }
+    for (attack, comment) in &attacks {
+        let said = comment.split_once("Class: ").and_then(|(_, rest)| rest.split_once(". Source: "));
+        let is_said = said.is_some_and(|(class, source)| !class.is_empty() && source.trim().len() > 3);
+        assert!(is_said, "{attack} does not say `Class: … . Source: …`: {comment}");
+        assert!(named.contains(attack.as_str()), "{attack} is not in docs/threat-model.md");
+    }
+    assert!(rows.len() >= 60, "only {} cases", rows.len());
 }
 
 #[test]

@@ -115,17 +115,35 @@ impl Campaign {
         if end.all > 1 {
             wrong.push(format!("{} upgrades", end.all));
         }
-        if end.ours > 0 && !matches!(end.record.as_str(), "Confirmed" | "Accepted") {
+        let happened = |is: fn(Happening) -> bool| {
+            plan.iter().any(|(_, fault)| matches!(fault, Fault::World(happening) if is(*happening)))
+        };
+        // The BillingProvider that could show it went.
+        let is_out_of_sight = happened(|happening| match happening {
+            Happening::ProviderEnds => true,
+            Happening::NamespaceEnds(gone) => gone.0.contains(&"BillingProvider"),
+            _ => false,
+        });
+        if end.ours > 0 && !is_out_of_sight && !matches!(end.record.as_str(), "Confirmed" | "Accepted") {
             wrong.push(format!("an upgrade of ours is not in the ledger: {end}"));
         }
         // Three requests were lost before the run; the one that a Retry is for may be the last.
         let is_last_try = self.snapshot.workload.lost_before > 0 && end.verdict == "UpgradeUnresolved";
         // The other Subscription is the older one then, and nobody has approved it.
-        let happened = |wanted: Happening| plan.iter().any(|(_, fault)| *fault == Fault::World(wanted));
         let workload = &self.snapshot.workload;
-        let needs_person = workload.approval == "Manual" || workload.lost_before > 0;
-        let is_others = needs_person && happened(Happening::Recreated) && happened(Happening::SecondClaimant);
+        let is_others = workload.needs_person()
+            && happened(|happening| happening == Happening::Recreated)
+            && happened(|happening| happening == Happening::SecondClaimant);
+        let reads_the_present = !plan.iter().any(|(_, fault)| matches!(fault, Fault::Stale | Fault::Old));
+        if workload.denied
+            && end.ours > 0
+            && reads_the_present
+            && !happened(|happening| happening == Happening::SecondClaimant)
+        {
+            wrong.push("what a Deny forbade was upgraded".to_owned());
+        }
         let may_be_left = is_others
+            || workload.denied
             || plan.iter().any(|(_, fault)| is_unwanted(*fault))
             || self.snapshot.workload.benefits_left
             || is_last_try;
@@ -177,8 +195,12 @@ impl Campaign {
 
 /// Whether nobody wants the upgrade any more.
 fn is_unwanted(fault: Fault) -> bool {
-    use Happening::{Deleted, Denied, Never, Suspended, ToppedUp};
-    matches!(fault, Fault::World(Never | Suspended | Denied | Deleted | ToppedUp))
+    use Happening::{Deleted, Denied, NamespaceEnds, Never, ProviderEnds, Suspended, TakenBack, ToppedUp, Unguarded};
+    let Fault::World(happening) = fault else { return false };
+    matches!(
+        happening,
+        Never | Suspended | Denied | Deleted | ToppedUp | TakenBack | ProviderEnds | Unguarded | NamespaceEnds(_)
+    )
 }
 
 /// All plans that go on from `plan` with one more fault, after those that are in it.

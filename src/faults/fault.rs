@@ -71,10 +71,47 @@ pub(super) enum Happening {
     UpgradedByPerson,
     /// The account gets new benefits.
     ToppedUp,
+    /// All that people have said is deleted, and kept by somebody's finalizer.
+    TakenBack,
+    /// The BillingProvider is deleted, and kept by somebody's finalizer.
+    ProviderEnds,
+    /// Approvals are no longer checked: the binding of their policy is deleted.
+    Unguarded,
+    /// The namespace is being deleted, and of what was in it, this is gone.
+    NamespaceEnds(Gone),
+}
+
+/// The kinds of which nothing is left in a namespace that is being deleted. Its contents go in any order, so any of them may
+/// be gone first; two such happenings, one after the other, are an order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Gone(pub(super) &'static [&'static str]);
+
+impl Gone {
+    const ALL: [Self; 8] = [
+        Self(&[]),
+        Self(&["UpgradeApproval"]),
+        Self(&["Subscription"]),
+        Self(&["BillingProvider"]),
+        Self(&["UpgradeApproval", "Subscription"]),
+        Self(&["UpgradeApproval", "BillingProvider"]),
+        Self(&["Subscription", "BillingProvider"]),
+        Self(&["UpgradeApproval", "Subscription", "BillingProvider"]),
+    ];
+}
+
+/// Without blanks, to be named in `PLAN`.
+impl fmt::Debug for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("+"))
+    }
 }
 
 impl Happening {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::ONCE.into_iter().chain(Gone::ALL.map(Self::NamespaceEnds))
+    }
+
+    const ONCE: [Self; 14] = [
         Self::SecondLeader,
         Self::Recreated,
         Self::Deleted,
@@ -86,6 +123,9 @@ impl Happening {
         Self::Rotated,
         Self::UpgradedByPerson,
         Self::ToppedUp,
+        Self::TakenBack,
+        Self::ProviderEnds,
+        Self::Unguarded,
     ];
 
     /// Whether it matters if this happens before or after `effect`. Where it does not, it is let happen before the next
@@ -101,7 +141,15 @@ impl Happening {
             | Self::StatusWiped
             | Self::Never
             | Self::Suspended => !cloud && of("v1alpha1") && of("/subscriptions"),
-            Self::Denied => of("v1alpha1") && of("/upgradeapprovals"),
+            Self::Denied | Self::TakenBack => of("v1alpha1") && of("/upgradeapprovals"),
+            Self::ProviderEnds => effect.side == Side::ApiRead && of("/billingproviders"),
+            Self::Unguarded => effect.what.ends_with(FIRST_POLICY),
+            // Where what goes, or the mark on the namespace, is read.
+            Self::NamespaceEnds(_) => {
+                let is_of_namespace =
+                    ["/subscriptions", "/upgradeapprovals", "/billingproviders"].iter().any(|kind| of(kind));
+                effect.side == Side::ApiRead && (is_of_namespace || effect.what.ends_with(NAMESPACE))
+            }
             Self::Rotated => cloud || of("/secrets/"),
             Self::UpgradedByPerson | Self::ToppedUp => cloud && !of("/token"),
         }
@@ -114,6 +162,9 @@ const LATE: u16 = 15;
 const VERY_LATE: u16 = 200;
 /// Longer than an attempt may be sent after its record was written.
 const LONG: u16 = 45;
+
+/// The namespace of the first Subscription.
+const NAMESPACE: &str = "/api/v1/namespaces/team-a";
 
 /// The binding that is read first.
 const FIRST_POLICY: &str = "bindings/upgradeapprovals.payg-operator.io";
@@ -130,7 +181,7 @@ impl Fault {
     /// Everything that can go wrong anywhere.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let sides = [Side::ApiRead, Side::ApiWatch, Side::ApiWrite, Side::CloudRead, Side::Upgrade];
-        sides.into_iter().flat_map(Self::of).copied().chain(Happening::ALL.map(Self::World))
+        sides.into_iter().flat_map(Self::of).copied().chain(Happening::all().map(Self::World))
     }
 
     /// Everything that can go wrong at `effect`, or happen right before it.
@@ -139,7 +190,7 @@ impl Fault {
         if effect.what.contains("/validatingadmissionpolic") && !effect.what.ends_with(FIRST_POLICY) {
             return Vec::new();
         }
-        let happenings = Happening::ALL.into_iter().filter(|happening| happening.concerns(effect)).map(Self::World);
+        let happenings = Happening::all().filter(|happening| happening.concerns(effect)).map(Self::World);
         Self::of(effect.side).iter().copied().chain(happenings).collect()
     }
 

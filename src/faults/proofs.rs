@@ -3,7 +3,7 @@
 
 use super::campaign::{Campaign, Tally};
 use super::effect::{Effect, Side};
-use super::fault::{Fault, Happening};
+use super::fault::{Fault, Gone, Happening};
 use super::run::Outcome;
 use super::workload::{self, AZURE};
 use super::world::Plan;
@@ -25,6 +25,10 @@ fn look(effect: &Effect) -> bool {
 
 fn read_subscription(effect: &Effect) -> bool {
     effect.side == Side::ApiRead && effect.what.ends_with("/subscriptions/sandbox")
+}
+
+fn read_approvals(effect: &Effect) -> bool {
+    effect.side == Side::ApiRead && effect.what.ends_with("/upgradeapprovals")
 }
 
 fn open(effect: &Effect) -> bool {
@@ -133,6 +137,59 @@ fn a_deny_during_the_look_counts() {
 fn what_is_suspended_during_the_look_is_not_upgraded() {
     let outcome = run("automatic", &[(look, Fault::World(Happening::Suspended))]);
     assert!(times(&outcome, request).is_empty());
+}
+
+#[test]
+fn an_approve_that_is_taken_back_does_not_count() {
+    for at in [start as At, look] {
+        let outcome = run("approved", &[(at, Fault::World(Happening::TakenBack))]);
+        assert!(times(&outcome, request).is_empty());
+    }
+}
+
+#[test]
+fn a_retry_that_is_taken_back_does_not_count() {
+    for at in [start as At, look] {
+        let outcome = run("retry", &[(at, Fault::World(Happening::TakenBack))]);
+        assert!(times(&outcome, request).is_empty());
+    }
+}
+
+#[test]
+fn a_deny_that_is_being_deleted_holds_until_it_is_gone() {
+    let outcome = run("denied", &[(start, Fault::World(Happening::TakenBack))]);
+    assert_eq!((times(&outcome, request).len(), outcome.end.verdict.as_str()), (0, "UpgradeDenied"));
+}
+
+#[test]
+fn a_billing_provider_that_is_being_deleted_allows_nothing() {
+    for at in [start as At, look] {
+        let outcome = run("automatic", &[(at, Fault::World(Happening::ProviderEnds))]);
+        assert!(times(&outcome, request).is_empty());
+    }
+}
+
+#[test]
+fn nothing_is_upgraded_in_a_namespace_that_is_being_deleted() {
+    for at in [start as At, look] {
+        let outcome = run("automatic", &[(at, Fault::World(Happening::NamespaceEnds(Gone(&[]))))]);
+        assert_eq!((times(&outcome, request).len(), outcome.end.verdict.as_str()), (0, "Suspended"));
+    }
+}
+
+/// Somebody says no during the look and deletes the namespace, which takes the Deny first: right before the last look at what
+/// people said.
+#[test]
+fn a_deny_that_went_with_its_namespace_is_not_missed() {
+    let ends = Fault::World(Happening::NamespaceEnds(Gone(&["UpgradeApproval"])));
+    let outcome = run("automatic", &[(look, Fault::World(Happening::Denied)), (read_approvals, ends)]);
+    assert!(times(&outcome, request).is_empty());
+}
+
+#[test]
+fn an_approval_counts_only_while_its_policies_are_in_force() {
+    let outcome = run("approved", &[(look, Fault::World(Happening::Unguarded))]);
+    assert_eq!((times(&outcome, request).len(), outcome.end.verdict.as_str()), (0, "ApprovalPolicyMissing"));
 }
 
 #[test]

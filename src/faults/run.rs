@@ -18,6 +18,7 @@ use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
 use super::world::{Plan, Signal, World};
 use super::{api, cloud};
 use crate::clock::{self, BillingClock, virtual_time};
+use crate::core::approval::SETTLED;
 use crate::operator::{Settings, lead};
 use crate::providers::{aws, azure, wire};
 use crate::simulator::local::Local;
@@ -111,8 +112,8 @@ pub(super) fn prepare(workload: Workload) -> Snapshot {
             let fault = json!({"operation": "upgrade", "count": workload.lost_before, "kind": "cut"});
             cloud.control("POST", "/faults", fault).await;
         }
-        // An approval counts from when the policies are there.
-        sleep(Duration::from_mins(1)).await;
+        // An approval counts from when the policies are surely in force.
+        sleep(2 * SETTLED.unsigned_abs()).await;
         for object in [workload.secret(TEAM, SECRET), workload.provider(TEAM), workload.subscription(TEAM)] {
             api.apply(&object).unwrap();
         }
@@ -144,11 +145,15 @@ fn decide(world: &World) {
     let Some(subscription) = world.api.get("Subscription", TEAM, NAME) else { return };
     let hash = subscription["status"]["transition"]["hash"].as_str().unwrap_or("0000000000000000");
     let decision = match (world.workload.approval, world.workload.lost_before) {
+        _ if world.workload.denied => "Deny",
         ("Manual", _) => "Approve",
         (_, 1..) => "Retry",
         _ => return,
     };
     world.api.apply(&Workload::decision(decision, hash, clock::wall())).unwrap();
+    // An answer that is as of before the last write is not one of before that.
+    let other = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other", "namespace": TEAM}});
+    world.api.apply(&other).unwrap();
 }
 
 /// Runs the workload with what `plan` says going wrong.
@@ -208,7 +213,7 @@ async fn drive(world: &Arc<World>, mut signals: UnboundedReceiver<Signal>, quiet
             Some(Settled { at, .. }) if now > at + quiet && to_start.is_empty() => {
                 let state = world.state();
                 let later = state.witness.last_write.saturating_sub(at.max(state.last_fault));
-                break if later > LAST_WORDS {
+                break if later > last_words(world) {
                     vec!["it is still being written when all is settled".to_owned()]
                 } else {
                     Vec::new()
@@ -287,6 +292,9 @@ fn verdict_of(world: &World, namespace: &str) -> Option<String> {
 
 /// Whether nothing is left to do but to wait for people, or for a benefit to end.
 fn is_settled(world: &World) -> bool {
+    if is_out_of_sight(world) {
+        return true;
+    }
     let topped_up = world.state().witness.topped_up;
     let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
     let [Some(one), Some(other)] = verdicts else { return false };
@@ -305,6 +313,19 @@ fn is_settled(world: &World) -> bool {
     }
 }
 
+/// For how long something may still be written when all is settled.
+fn last_words(world: &World) -> Duration {
+    // Whether somebody has put the policies or the BillingProvider back is looked at again and again.
+    let waits = is_out_of_sight(world) || verdict_of(world, TEAM).as_deref() == Some("ApprovalPolicyMissing");
+    if waits { LONGEST } else { LAST_WORDS }
+}
+
+/// Whether the first Subscription has nothing to look at the account with any more.
+fn is_out_of_sight(world: &World) -> bool {
+    let provider = world.api.get("BillingProvider", TEAM, "cloud");
+    provider.is_none_or(|provider| provider["metadata"]["deletionTimestamp"].is_string())
+}
+
 /// The verdict on the Subscription in `namespace`, if it is one that lasts and is of the spec as it is.
 fn settled_verdict(world: &World, namespace: &str, topped_up: Option<Timestamp>) -> Option<String> {
     let Some(subscription) = world.api.get("Subscription", namespace, NAME) else { return Some("gone".to_owned()) };
@@ -314,6 +335,10 @@ fn settled_verdict(world: &World, namespace: &str, topped_up: Option<Timestamp>)
     let verdict = ready["reason"].as_str()?;
     let lasts = match verdict {
         "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "AccountConflict" | "UpgradeAccepted" => true,
+        // Nobody puts the policies back.
+        "ApprovalPolicyMissing" => true,
+        // What somebody said is taken back.
+        "AwaitingApproval" if taken_back(world) => true,
         // What was so before the run says nothing.
         "UpgradeUnresolved" => seen > Some(world.began_at),
         // Of two claimants only the first has a person who approves.
@@ -322,6 +347,11 @@ fn settled_verdict(world: &World, namespace: &str, topped_up: Option<Timestamp>)
         _ => false,
     };
     (lasts && ready["observedGeneration"] == subscription["metadata"]["generation"]).then(|| verdict.to_owned())
+}
+
+/// Whether no word of a person allows anything any more.
+fn taken_back(world: &World) -> bool {
+    world.api.list("UpgradeApproval").iter().all(|said| said["metadata"]["deletionTimestamp"].is_string())
 }
 
 /// How it ended, in a line.

@@ -52,6 +52,10 @@ pub(super) struct Witness {
     uids: BTreeMap<Life, BTreeSet<String>>,
     /// The approvals as replicas read them last, by replica and namespace.
     approvals: BTreeMap<(Life, String), Vec<Value>>,
+    /// Whether the namespaces, as replicas read them last, are being deleted or gone.
+    ending: BTreeMap<(Life, String), bool>,
+    /// The number of the last answer before the namespace of the first Subscription began to be deleted.
+    ended: Option<usize>,
     pub(super) attempts: Vec<Attempt>,
     /// When the account got new benefits (wall clock).
     pub(super) topped_up: Option<Timestamp>,
@@ -86,6 +90,11 @@ impl Witness {
     pub(super) fn answered_by_api(&mut self, life: Life, path: &str, body: &Value) {
         let namespace = path.split("/namespaces/").nth(1).and_then(|rest| rest.split('/').next());
         let namespace = namespace.unwrap_or_default().to_owned();
+        if path.ends_with(&format!("/api/v1/namespaces/{namespace}")) {
+            let is_ending = body["code"] == 404 || body["metadata"]["deletionTimestamp"].is_string();
+            self.ending.insert((life, namespace), is_ending);
+            return;
+        }
         match body["kind"].as_str() {
             Some("Subscription") => {
                 self.saw(life, Seen::Subscription);
@@ -111,6 +120,11 @@ impl Witness {
     pub(super) fn looked(&mut self, life: Life, at: Duration) {
         self.saw(life, Seen::Account);
         self.looks.push(at);
+    }
+
+    /// The namespace of the first Subscription begins to be deleted.
+    pub(super) fn namespace_ends(&mut self) {
+        self.ended = Some(self.answers);
     }
 
     fn saw(&mut self, life: Life, what: Seen) {
@@ -164,7 +178,7 @@ pub(super) fn asked(world: &Arc<World>, life: Life, request: &Request<Vec<u8>>) 
     if world.workload.cloud == Cloud::Azure && key.as_ref() != Some(&key_of_account) {
         witness.violation(format!("an upgrade is asked for with the key {key:?}, which is not the account's"));
     }
-    witness.check_allowed(life);
+    witness.check_allowed(life, &world.workload);
     witness.check_number(&world.workload);
     let late = world.workload.when != "Immediately" && witness.topped_up.is_some_and(|at| clock::wall() > at + NOTICED);
     if world.workload.benefits_left || late {
@@ -220,21 +234,25 @@ impl Witness {
     }
 
     /// Whether the Subscription and the approvals were read again after the account, before the intents in `body` are
-    /// written.
-    fn check_order(&mut self, life: Life, body: &Value, is_alone: bool) {
+    /// written, and the namespace was not being deleted by then: a Deny that was looked for and not found may have gone with it.
+    fn check_order(&mut self, life: Life, body: &Value, is_alone: bool, reads_the_present: bool) {
         let new: Vec<_> = intents(body).into_iter().filter(|id| !self.stored.contains(id)).collect();
         let last = |what| self.last.get(&(life, what)).copied();
+        let had_ended = self.ended.is_some_and(|ended| last(Seen::Approvals) > Some(ended));
         let before = |what| last(what) < last(Seen::Account);
         if is_alone && !new.is_empty() && (before(Seen::Subscription) || before(Seen::Approvals)) {
             self.violation(
                 "an intent is written, and nobody has looked whether somebody changed their mind".to_owned(),
             );
         }
+        if is_alone && reads_the_present && !new.is_empty() && had_ended {
+            self.violation("an intent is written for a namespace that was being deleted".to_owned());
+        }
         self.written.entry(life).or_default().extend(new);
     }
 
     /// Whether what `life` read last allows an upgrade.
-    fn check_allowed(&mut self, life: Life) {
+    fn check_allowed(&mut self, life: Life, workload: &Workload) {
         let allowing = |subscription: &Value| {
             subscription["metadata"]["name"] == NAME
                 && subscription["metadata"]["deletionTimestamp"].is_null()
@@ -244,8 +262,12 @@ impl Witness {
         let of = |life: Life, namespace: &str| (life, namespace.to_owned());
         let allows = |witness: &Self, namespace: &str| {
             let denies = |approval: &Value| approval["spec"]["decision"] == "Deny";
+            let approves = |approval: &Value| !denies(approval) && approval["metadata"]["deletionTimestamp"].is_null();
+            let said = witness.approvals.get(&of(life, namespace)).map(Vec::as_slice).unwrap_or_default();
             witness.subscriptions.get(&of(life, namespace)).is_some_and(allowing)
-                && !witness.approvals.get(&of(life, namespace)).is_some_and(|said| said.iter().any(denies))
+                && !said.iter().any(denies)
+                && (!workload.needs_person() || said.iter().any(approves))
+                && witness.ending.get(&of(life, namespace)) == Some(&false)
         };
         let namespaces: BTreeSet<String> =
             self.subscriptions.keys().filter(|(of, _)| *of == life).map(|(_, namespace)| namespace.clone()).collect();
@@ -260,11 +282,13 @@ pub(super) fn sets_out(world: &World, life: Life, request: &Request<Vec<u8>>) {
     if request.uri().path().contains("/upgraderecords")
         && let Ok(body) = serde_json::from_slice(request.body())
     {
-        let witness = &mut world.state().witness;
+        let mut state = world.state();
+        let reads_the_present = state.reads_the_present();
+        let witness = &mut state.witness;
         witness.stored.extend(intents(&world.workload.record(&world.api).unwrap_or_default()));
         // Who claims an account looks at it, too, and the two cannot be told apart.
         let is_alone = world.api.get("Subscription", OTHER_TEAM, NAME).is_none();
-        witness.check_order(life, &body, is_alone);
+        witness.check_order(life, &body, is_alone, reads_the_present);
     }
 }
 

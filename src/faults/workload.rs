@@ -49,6 +49,8 @@ pub(super) struct Workload {
     pub(super) two_claimants: bool,
     /// Whether the benefits last for longer than any run.
     pub(super) benefits_left: bool,
+    /// Whether a Deny stands from the begin.
+    pub(super) denied: bool,
     /// How many requests for the upgrade are lost before the run begins.
     pub(super) lost_before: u32,
     pub(super) begin: Begin,
@@ -62,16 +64,18 @@ const AUTOMATIC: Workload = Workload {
     leaders: 1,
     two_claimants: false,
     benefits_left: false,
+    denied: false,
     lost_before: 0,
     begin: Begin::At("WaitingForExhaustion"),
 };
 
 /// All of them.
-pub(super) const ALL: [Workload; 9] = [
+pub(super) const ALL: [Workload; 10] = [
     AUTOMATIC,
     Workload { name: "two-leaders", leaders: 2, ..AUTOMATIC },
     Workload { name: "two-claimants", two_claimants: true, ..AUTOMATIC },
     Workload { name: "approved", approval: "Manual", ..AUTOMATIC },
+    Workload { name: "denied", denied: true, ..AUTOMATIC },
     Workload { name: "retry", lost_before: 3, begin: Begin::At("UpgradeUnresolved"), ..AUTOMATIC },
     Workload { name: "fresh", begin: Begin::Fresh, ..AUTOMATIC },
     Workload { name: "not-yet", begin: Begin::Fresh, benefits_left: true, ..AUTOMATIC },
@@ -158,6 +162,11 @@ impl Workload {
         }
         let spec = json!({"providerName": "cloud", "account": account, "offer": "PayAsYouGo", "upgrade": upgrade});
         object("Subscription", namespace, NAME, &spec)
+    }
+
+    /// Whether nothing is asked for without a person's word.
+    pub(super) fn needs_person(&self) -> bool {
+        self.approval == "Manual" || self.lost_before > 0
     }
 
     /// What a person says to the upgrade.

@@ -81,6 +81,11 @@ impl State {
         fault
     }
 
+    /// Whether every live read is of a moment at which it was under way, as those of a real API server are.
+    pub(super) fn reads_the_present(&self) -> bool {
+        !self.plan.values().any(|fault| matches!(fault, Fault::Stale | Fault::Old))
+    }
+
     /// Whether the replica was stopped for a while a moment ago: what it does now, it may have checked before that.
     pub(super) fn was_just_paused(&self, life: Life) -> bool {
         let until = self.paused_until.get(&life.replica);
@@ -185,8 +190,48 @@ impl World {
         if self.state().rotated { rotated() } else { SECRET.to_owned() }
     }
 
+    /// Applies `object`. Where its namespace is being deleted, nothing new comes to be.
     fn apply(&self, object: &Value) {
-        self.api.apply(object).unwrap();
+        let applied = self.api.apply(object);
+        assert!(applied.is_ok() || self.is_ending(), "{applied:?}");
+    }
+
+    /// Whether the namespace of the first Subscription is being deleted.
+    pub(super) fn is_ending(&self) -> bool {
+        self.api.get("Namespace", "", TEAM).is_some_and(|team| team["metadata"]["deletionTimestamp"].is_string())
+    }
+
+    /// What there is of the kind in the namespace is deleted, and kept by a finalizer.
+    fn delete_and_keep(&self, kind: &str) {
+        for object in self.api.list(kind).iter().filter(|object| object["metadata"]["namespace"] == TEAM) {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            self.apply(&json!({"apiVersion": object["apiVersion"], "kind": kind,
+                "metadata": {"name": name, "namespace": TEAM, "finalizers": ["example.com/keeps"]}}));
+            self.api.delete(kind, TEAM, name).unwrap();
+        }
+    }
+
+    /// The namespace is being deleted, and what is in it of the `kinds` is gone.
+    fn end_namespace(&self, kinds: &[&str]) {
+        if !self.is_ending() {
+            // The real API server keeps it by `spec.finalizers` until it is empty.
+            let kept = json!({"apiVersion": "v1", "kind": "Namespace",
+                "metadata": {"name": TEAM, "finalizers": ["payg-operator.io/contents"]}});
+            self.apply(&kept);
+            self.api.delete("Namespace", "", TEAM).unwrap();
+            self.state().witness.namespace_ends();
+        }
+        for kind in kinds {
+            for object in self.api.list(kind).iter().filter(|object| object["metadata"]["namespace"] == TEAM) {
+                let name = object["metadata"]["name"].as_str().unwrap();
+                self.api.delete(kind, TEAM, name).unwrap();
+                // Somebody has taken out the finalizer that kept it.
+                let metadata = json!({"name": name, "namespace": TEAM, "finalizers": null});
+                if self.api.get(kind, TEAM, name).is_some() {
+                    self.apply(&json!({"apiVersion": object["apiVersion"], "kind": kind, "metadata": metadata}));
+                }
+            }
+        }
     }
 
     async fn happen(&self, happening: Happening) {
@@ -227,6 +272,12 @@ impl World {
             }),
             Happening::Suspended => subscription(&|object| object["spec"]["suspend"] = json!(true)),
             Happening::Denied => self.apply(&Workload::decision("Deny", "0000000000000000", clock::wall())),
+            Happening::TakenBack => self.delete_and_keep("UpgradeApproval"),
+            Happening::ProviderEnds => self.delete_and_keep("BillingProvider"),
+            Happening::Unguarded => {
+                let _ = self.api.delete("ValidatingAdmissionPolicyBinding", "", "upgradeapprovals.payg-operator.io");
+            }
+            Happening::NamespaceEnds(gone) => self.end_namespace(gone.0),
             Happening::Rotated => self.rotate().await,
             Happening::UpgradedByPerson => {
                 // It is refused where the account is upgraded already.

@@ -15,13 +15,20 @@ use crate::aws::{Account, OBSERVE};
 use crate::people::PAYG;
 use crate::world::{World, automatic};
 
-const TOKEN: &str = "a-token-that-nobody-guesses";
+pub(crate) const TOKEN: &str = "a-token-that-nobody-guesses";
 
 /// Two operators, of which the first one works, and where each takes deliveries.
 pub(crate) struct Hooked {
     pub(crate) stack: Stack,
     _operators: [Process; 2],
     addresses: [String; 2],
+}
+
+impl Hooked {
+    /// Where the operator that works takes deliveries.
+    pub(crate) fn address(&self) -> &str {
+        &self.addresses[0]
+    }
 }
 
 static HOOKED: OnceCell<Hooked> = OnceCell::const_new();

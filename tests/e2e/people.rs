@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -20,6 +20,9 @@ pub(crate) struct User<'a> {
 pub(crate) type Role = (&'static str, &'static [&'static str]);
 pub(crate) const APPROVER: Role = ("payg-approver", &["create", "upgradeapprovals.payg-operator.io"]);
 pub(crate) const EDITOR: Role = ("payg-editor", &["create", "subscriptions.payg-operator.io"]);
+/// Kubernetes' own roles, into which the shipped ones are aggregated.
+pub(crate) const EDIT: Role = ("edit", &["create", "subscriptions.payg-operator.io"]);
+pub(crate) const ADMIN: Role = ("admin", &["create", "rolebindings"]);
 pub(crate) const VIEWER: Role = ("payg-viewer", &["list", "upgradeapprovals.payg-operator.io"]);
 
 /// Somebody called `name` with `roles`, which the API server has taken note of.
@@ -40,7 +43,36 @@ pub(crate) async fn user<'a>(world: &'a World, name: &str, roles: &[Role]) -> Us
     User { world, kubeconfig }
 }
 
+/// Somebody called `name` who may do what they like with approvals, and approve only the Subscription called `subscription`.
+pub(crate) async fn limited<'a>(world: &'a World, name: &str, subscription: &str) -> User<'a> {
+    let rules = json!([
+        {"apiGroups": ["payg-operator.io"], "resources": ["subscriptions"], "resourceNames": [subscription], "verbs": ["approve"]},
+        {"apiGroups": ["payg-operator.io"], "resources": ["upgradeapprovals"], "verbs": ["*"]},
+    ]);
+    world.apply(&json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name}, "rules": rules}));
+    world.kubectl(&["create", "rolebinding", name, &format!("--role={name}"), &format!("--user={name}")]).unwrap();
+    let user = user(world, name, &[]).await;
+    let can_i = ["auth", "can-i", "deletecollection", "upgradeapprovals.payg-operator.io"];
+    let allowed = async || user.kubectl(&can_i).ok();
+    world.eventually(30, allowed).await.expect("the role");
+    user
+}
+
 impl User<'_> {
+    /// What kubectl prints for them in this namespace.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        let kubeconfig = format!("--kubeconfig={}", self.kubeconfig.display());
+        self.world.kubectl(&[&[kubeconfig.as_str()], arguments].concat())
+    }
+
+    /// Creates `object`, or says why not. The API server alone judges it; an approval from when on approvals count.
+    pub(crate) fn create(&self, object: &Value) -> Result<String, String> {
+        if object["kind"] == "UpgradeApproval" {
+            self.world.wait_until_approvals_count();
+        }
+        self.kubectl(&["create", "--validate=false", "-f", &self.world.file(object)])
+    }
+
     /// Runs payg without a terminal, from when on what it creates counts.
     pub(crate) fn payg(&self, arguments: &[&str]) -> Output {
         self.world.wait_until_approvals_count();

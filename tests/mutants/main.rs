@@ -2,6 +2,7 @@
 //! `docs/mutants.md` says how to read this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
+mod deletion;
 mod edges;
 mod ledger;
 mod provider;
@@ -33,7 +34,8 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS].into_iter().flatten()
+    let parts = [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS, deletion::MUTANTS];
+    parts.into_iter().flatten()
 }
 
 #[test]

@@ -85,7 +85,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "suspend-ignored-with-a-record",
         wrong: "Where a request is open already, `suspend` does not keep the next one back.",
         file: "core/decide.rs",
-        edits: &[("    if desired.suspend {", "    if !$ON && desired.suspend {")],
+        edits: &[(
+            "    if let Some(why) = desired.suspend {",
+            "    if let Some(why) = desired.suspend.filter(|_| !$ON) {",
+        )],
         caught_by: &["faults::proofs::nothing_is_asked_again_for_what_is_suspended"],
     },
     Mutant {

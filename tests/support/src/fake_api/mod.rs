@@ -9,8 +9,9 @@
 //! What it does not do:
 //! - CEL rules and admission policies are **not evaluated**. Everybody may do everything.
 //! - Objects of built-in kinds are kept as they are sent: they are not validated, pruned or filled in beyond what shows.
-//! - managedFields tell of one manager, who owns the spec and the labels. There is no garbage collection. A namespace that is deleted is gone at once, with all
-//!   that is in it, whatever its finalizers.
+//! - managedFields tell of one manager, who owns the spec and the labels. There is no garbage collection. A namespace that is
+//!   deleted is gone at once, with all that is in it, whatever its `spec.finalizers`; one with `metadata.finalizers` stays,
+//!   being deleted, with all that is in it.
 //! - No other patches than merge patches, no server-side apply, no dry run, no deletion of collections. Each of them is
 //!   refused, and so is every parameter of a request that is not known here.
 

@@ -44,6 +44,17 @@ impl Refusal {
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message, Some(details(kind, &kind.plural, name)))
     }
 
+    /// A create in a namespace that is being deleted.
+    pub(super) fn terminating(kind: &Kind, name: &str, namespace: &str) -> Self {
+        let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+        let cause = format!("namespace {namespace} is being terminated");
+        let mut details = details(kind, &kind.plural, name);
+        details["causes"] =
+            json!([{"reason": "NamespaceTerminating", "message": cause, "field": "metadata.namespace"}]);
+        let message = format!("{} \"{name}\" is forbidden: {why}", kind.qualified());
+        Self::new(StatusCode::FORBIDDEN, "Forbidden", message, Some(details))
+    }
+
     pub(super) fn conflict(kind: &Kind, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", kind.qualified());
         Self::new(StatusCode::CONFLICT, "Conflict", message, Some(details(kind, &kind.plural, name)))

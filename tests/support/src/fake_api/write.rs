@@ -143,11 +143,14 @@ impl Writer<'_> {
         }
         metadata.insert("namespace".to_owned(), namespace.into());
         let namespaces = self.store.kind(|kind| kind.name == "Namespace" && kind.group.is_empty());
-        match namespaces {
-            Some(namespaces) if self.store.get(&namespaces, namespace).is_none() => {
-                Err(Refusal::not_found(&namespaces, namespace))
+        let Some(namespaces) = namespaces else { return Ok(()) };
+        match self.store.get(&namespaces, namespace) {
+            None => Err(Refusal::not_found(&namespaces, namespace)),
+            Some(found) if found.object["metadata"].get("deletionTimestamp").is_some() => {
+                let name = metadata.get("name").and_then(Value::as_str).unwrap_or_default();
+                Err(Refusal::terminating(&self.target.kind, name, namespace))
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
         }
     }
 
