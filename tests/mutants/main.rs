@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod ledger;
+mod numbers;
 mod provider;
 mod rules;
 mod run;
@@ -32,7 +33,7 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS].into_iter().flatten()
+    [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, numbers::MUTANTS].into_iter().flatten()
 }
 
 #[test]
