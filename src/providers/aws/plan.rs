@@ -18,13 +18,17 @@ use crate::providers::http::excerpt;
 /// What every answer about a plan tells:
 /// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Told {
-    account_id: Option<String>,
-    account_plan_type: Option<String>,
-    account_plan_status: Option<String>,
-    account_plan_remaining_credits: Option<Box<RawValue>>,
-    account_plan_expiration_date: Option<Box<RawValue>>,
+    #[serde(rename = "accountId")]
+    id: Option<String>,
+    #[serde(rename = "accountPlanType")]
+    kind: Option<String>,
+    #[serde(rename = "accountPlanStatus")]
+    status: Option<String>,
+    #[serde(rename = "accountPlanRemainingCredits")]
+    credit: Option<Box<RawValue>>,
+    #[serde(rename = "accountPlanExpirationDate")]
+    expires: Option<Box<RawValue>>,
 }
 
 /// An amount of money, with its digits as they were sent.
@@ -63,10 +67,10 @@ pub(super) struct Plan {
 impl Plan {
     /// The plan of `account` in the `answer` of the Free Tier API.
     pub(super) fn of(answer: &[u8], account: &AwsAccountId) -> Result<Self, ProviderError> {
-        let told: Told = document::read(answer).map_err(malformed)?;
+        let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
         let (kind, status) = checked(&told, account)?;
-        let credit = told.account_plan_remaining_credits.as_deref().map(credit).transpose();
-        let expires = told.account_plan_expiration_date.as_deref().map(time).transpose();
+        let credit = told.credit.as_deref().map(credit).transpose();
+        let expires = told.expires.as_deref().map(time).transpose();
         // Of a Paid plan nothing more is decided: an odd number in it does not keep an upgrade from being confirmed.
         if kind == PlanType::Paid {
             return Ok(Self { kind, status, credit: credit.unwrap_or(None), expires: expires.unwrap_or(None) });
@@ -82,7 +86,7 @@ impl Plan {
 
     /// The plan and its status, as the answer to an upgrade of `account` tells them.
     pub(super) fn upgraded(answer: &[u8], account: &AwsAccountId) -> Result<(), ProviderError> {
-        let told: Told = document::read(answer).map_err(malformed)?;
+        let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
         match checked(&told, account)?.0 {
             PlanType::Paid => Ok(()),
             PlanType::Free => Err(odd("it accepts the upgrade and tells of a Free plan")),
@@ -92,19 +96,19 @@ impl Plan {
 
 /// The plan of `account` and its status, if both are there and known.
 fn checked(told: &Told, account: &AwsAccountId) -> Result<(PlanType, PlanStatus), ProviderError> {
-    let id = told.account_id.as_deref().ok_or_else(|| odd("its account id is missing"))?;
+    let id = told.id.as_deref().ok_or_else(|| odd("its account id is missing"))?;
     match AwsAccountId::parse(id) {
         Some(found) if found == *account => {}
         Some(found) => return Err(ProviderError::WrongAccount { found: format!("AWS account {found}") }),
         None => return Err(odd(format_args!("its account id is {:?}", excerpt(id)))),
     }
-    let kind = match told.account_plan_type.as_deref() {
+    let kind = match told.kind.as_deref() {
         Some("FREE") => PlanType::Free,
         Some("PAID") => PlanType::Paid,
         Some(other) => return Err(odd(format_args!("its plan is {:?}", excerpt(other)))),
         None => return Err(odd("its plan is missing")),
     };
-    let status = match told.account_plan_status.as_deref() {
+    let status = match told.status.as_deref() {
         Some("NOT_STARTED") => PlanStatus::NotStarted,
         Some("ACTIVE") => PlanStatus::Active,
         Some("EXPIRED") => PlanStatus::Expired,
@@ -144,11 +148,10 @@ fn time(sent: &RawValue) -> Result<Timestamp, ProviderError> {
 }
 
 fn part<T: DeserializeOwned>(sent: &RawValue) -> Result<T, ProviderError> {
-    document::part(sent).map_err(malformed)
+    document::part(sent).map_err(|error| malformed(&error))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is for map_err")]
-fn malformed(error: serde_json::Error) -> ProviderError {
+fn malformed(error: &serde_json::Error) -> ProviderError {
     odd(format_args!("it is malformed: {}", excerpt(&error.to_string())))
 }
 

@@ -74,7 +74,7 @@ async fn an_amount_of_another_type_is_not_zero() {
     }
 }
 
-/// Class: a member that is there twice, of which two readers take different ones. Source: CVE-2017-12635 (CouchDB: of two `roles` the second was checked and the first was in force), RFC 8259 section 4.
+/// Class: a member that is there twice, of which two readers take different ones. Source: CVE-2017-12635 (`CouchDB`: of two `roles` the second was checked and the first was in force), RFC 8259 section 4.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_an_amount_that_is_there_twice_neither_is_taken() {
     let world = World::new().await;
@@ -93,7 +93,7 @@ async fn a_member_in_other_letters_is_not_taken_for_it() {
     plan_is_refused(&world, "letters", fault, "is there twice").await;
 }
 
-/// Class: the state of a plan against its date, where the figure that would explain it is left out. Source: AWS Free Tier API, AccountPlanStatus (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_GetAccountPlanState.html): the credit and the date are not required members.
+/// Class: the state of a plan against its date, where the figure that would explain it is left out. Source: AWS Free Tier API, `AccountPlanStatus` (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_GetAccountPlanState.html): the credit and the date are not required members.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_expired_before_its_date_without_a_word_of_its_credit_is_left_alone() {
     let world = World::new().await;

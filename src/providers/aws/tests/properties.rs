@@ -10,7 +10,7 @@ use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::*;
 use crate::core::account::AwsAccountId;
 use crate::core::offer::BenefitKind;
-use crate::providers::changes::{Changes, sent, singles, subsets};
+use crate::providers::changes::{Change, sent, singles, subsets};
 
 fn texts(known: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => ".{0,12}"]
@@ -79,7 +79,7 @@ proptest! {
 }
 
 /// That what was made of the answer is what it says. `says` is nothing where that is in doubt.
-fn is_said(plan: &Plan, says: Option<&Value>, changes: &Changes) {
+fn is_said(plan: &Plan, says: Option<&Value>, changes: &[(String, Change)]) {
     let Some(says) = says else { panic!("in doubt, and read: {changes:?} {plan:?}") };
     let kind = match plan.kind {
         PlanType::Free => "FREE",

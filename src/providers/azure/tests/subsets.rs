@@ -21,7 +21,7 @@ use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Observation};
 use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
 use crate::core::trigger::{APART, PastLook, Shown, shown};
-use crate::providers::changes::{Change, Changes, Sent, sent, singles, subsets};
+use crate::providers::changes::{Change, Sent, sent, singles, subsets};
 use crate::providers::document;
 
 /// The answers of a look: the subscription, its billing property, the billing profile, the balance and a credit.
@@ -87,7 +87,7 @@ const LIMITS: [&str; 2] = ["spendingLimitDetails", "billingProfileSpendingLimitD
 const REASONS: [&str; 3] = ["reason", "statusReasonCode", "billingProfileStatusReasonCode"];
 
 /// That the look claims nothing that its answers do not say.
-fn claims_what_is_said(seen: &Observation, answers: &Answers, changes: &Changes) {
+fn claims_what_is_said(seen: &Observation, answers: &Answers, changes: &[(String, Change)]) {
     let quota = |words: &[&str]| says(answers, &["quotaId"], words);
     let kind = |words: &[&str]| says(answers, &["subscriptionBillingType"], words);
     match seen.offer.class {
