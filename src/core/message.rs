@@ -9,7 +9,7 @@ use super::approval::{Unguarded, Word};
 use super::desired::Suspension;
 use super::observation::Unread;
 use super::provider::Operation;
-use super::trigger::{Missing, NotYet};
+use super::trigger::{Contradiction, Missing, NotYet};
 use super::verdict::{Held, NotEligible, Unobserved, Verdict};
 
 /// A time as people read it, to the minute.
@@ -188,6 +188,9 @@ fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timesta
         NotYet::ClocksDiffer => f.write_str(
             "It is time by the clock of the operator's node, and not by the provider's, which is more than an hour behind. Set the clock that is wrong.",
         ),
+        NotYet::PastItsEnd => f.write_str(
+            "The end of the trial has passed, and the provider does not say that it is over: that is waited for. If the end is declared in `spec.trial`, correct it.",
+        ),
     }
 }
 
@@ -243,6 +246,32 @@ impl fmt::Display for Missing {
             Self::Odd(kind) => {
                 write!(f, "the provider reports a negative {}. Look at the account in the provider's portal.", kind.name())
             }
+            Self::Which(contradiction) => write!(
+                f,
+                "{contradiction}. These contradict each other, so nothing is requested. Look at the account in the provider's portal; when the provider no longer contradicts itself, this resolves itself. If the account is to be upgraded all the same, use `when: Immediately`."
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SpentWithCreditLeft(left) => {
+                write!(f, "the provider says that the credit is used up, and it reports that {left} of it are left")
+            }
+            Self::OverWithCreditLeft(left) => write!(
+                f,
+                "the provider says that the trial's period is over and not since when, and it reports that {left} of the credit are left"
+            ),
+            Self::OverBeforeItsEnd(end) => write!(
+                f,
+                "the provider says that the trial's period is over, and it reports that it ends at {}",
+                minute(*end)
+            ),
+            Self::OverWhileItWorks => f.write_str(
+                "the provider says that the trial's period is over and not since when, and it reports that the account works",
+            ),
         }
     }
 }

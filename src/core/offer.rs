@@ -167,6 +167,17 @@ impl Benefit {
             && (self.kind != BenefitKind::Period || self.end.is_none_or(|end| end <= now))
     }
 
+    /// Whether it is a period that is over by a word, without a date that says when.
+    pub fn is_over_by_word_alone(&self) -> bool {
+        self.kind == BenefitKind::Period && self.state == BenefitState::Exhausted && self.end.is_none()
+    }
+
+    /// Whether its end has passed at `now` and it is not over all the same: the provider says that it goes on, or not that it
+    /// does not.
+    pub fn is_past_its_end(&self, now: Timestamp) -> bool {
+        self.state != BenefitState::Exhausted && self.end.is_some_and(|end| end <= now)
+    }
+
     /// Whether a number is one that no benefit can have.
     pub fn is_odd(&self) -> bool {
         self.remaining.is_some_and(|left| left.amount < Decimal::ZERO)

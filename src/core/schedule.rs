@@ -84,7 +84,8 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         Verdict::BenefitsUnknown { unread, .. } if !unread.is_empty() => {
             after(until_exhaustion(inputs, seen, forecast).min(MAY_BE_GRANTED))
         }
-        Verdict::BenefitsUnknown { .. } | Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => {
+        Verdict::BenefitsUnknown { .. }
+        | Verdict::WaitingForExhaustion { not_yet: NotYet::Left | NotYet::PastItsEnd, .. } => {
             after(until_exhaustion(inputs, seen, forecast))
         }
         Verdict::WaitingForExhaustion { not_yet: NotYet::TooSoon(_), .. } => after(APART),

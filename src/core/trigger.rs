@@ -4,11 +4,12 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
 
 use super::desired::{Limits, When};
 use super::money::Money;
-use super::observation::Observation;
-use super::offer::{Benefit, BenefitKind, Source};
+use super::observation::{Lifecycle, Observation};
+use super::offer::{Benefit, BenefitKind, BenefitState, Source};
 
 /// What a former pass saw, as status remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +81,21 @@ pub enum Missing {
     PeriodEnd,
     /// The benefit of this kind has a number that no benefit can have.
     Odd(BenefitKind),
+    /// Which of two things that are told is right.
+    Which(Contradiction),
+}
+
+/// Two things that are told and cannot both be so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// The credit is used up by the provider's word, and this much is left by its figure.
+    SpentWithCreditLeft(Money),
+    /// The period is over by a word without a date, and this much of the credit is left.
+    OverWithCreditLeft(Money),
+    /// The period is over by the provider's word, and its end is still to come.
+    OverBeforeItsEnd(Timestamp),
+    /// The period is over by a word without a date, and the account works.
+    OverWhileItWorks,
 }
 
 /// What the trigger says.
@@ -106,6 +122,8 @@ pub enum NotYet {
     WentBack,
     /// The provider's clock and ours differ too much to trust a date.
     ClocksDiffer,
+    /// The end has passed, and the provider does not say that the benefit is over: what it says of its state goes on.
+    PastItsEnd,
 }
 
 /// The least between two looks that count as two (billing clock). What wakes a pass early, such as a change of the manifest,
@@ -136,9 +154,15 @@ pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation
     };
     // A date has passed when it has by the provider's clock as well as by ours: neither alone ends a trial.
     let at = observation.provider_time.map_or(observation.observed, |theirs| theirs.min(observation.observed));
+    if let Some(contradiction) = contradiction_of(observation) {
+        return Shown::Unknown(vec![Missing::Which(contradiction)]);
+    }
     let cause = match read(limits, &observation.benefits, at) {
         Reading::Met(cause) => cause,
         Reading::NotMet if by_our_clock_alone(limits, observation) => return Shown::NotYet(NotYet::ClocksDiffer),
+        Reading::NotMet if observation.benefits.iter().any(|benefit| benefit.is_past_its_end(at)) => {
+            return Shown::NotYet(NotYet::PastItsEnd);
+        }
         Reading::NotMet => return Shown::NotYet(NotYet::Left),
         Reading::Unknown(missing) => return Shown::Unknown(missing),
     };
@@ -150,10 +174,41 @@ pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation
         Some(past) if cause == Cause::CreditBelowLimit && is_same_credit(past, observation) => {
             Shown::NotYet(NotYet::SecondLook(cause))
         }
-        Some(past) if past.eligible && matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) => {
+        Some(past)
+            if past.eligible
+                && contradiction(&past.benefits, past.observed).is_none()
+                && matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) =>
+        {
             Shown::Yes(evidence(cause, observation))
         }
         _ => Shown::NotYet(NotYet::SecondLook(cause)),
+    }
+}
+
+/// What in `observation` contradicts what else is in it.
+fn contradiction_of(observation: &Observation) -> Option<Contradiction> {
+    // By the later clock: while one of them has passed a date, it is the clocks that differ.
+    let latest = observation.provider_time.map_or(observation.observed, |theirs| theirs.max(observation.observed));
+    let works = matches!(observation.lifecycle, Lifecycle::Active | Lifecycle::Warned);
+    contradiction(&observation.benefits, latest).or_else(|| {
+        let by_word = observation.benefits.iter().any(Benefit::is_over_by_word_alone);
+        (works && by_word).then_some(Contradiction::OverWhileItWorks)
+    })
+}
+
+/// Which two of the `benefits`' facts contradict each other at `latest`.
+fn contradiction(benefits: &[Benefit], latest: Timestamp) -> Option<Contradiction> {
+    let of = |kind| benefits.iter().find(|benefit| benefit.kind == kind);
+    let credit = of(BenefitKind::Credit);
+    let left = credit.and_then(|credit| credit.remaining).filter(|left| left.amount > Decimal::ZERO);
+    if let (Some(BenefitState::Exhausted), Some(left)) = (credit.map(|credit| credit.state), left) {
+        return Some(Contradiction::SpentWithCreditLeft(left));
+    }
+    let period = of(BenefitKind::Period).filter(|period| period.state == BenefitState::Exhausted)?;
+    match (period.end, left) {
+        (Some(end), _) => (end > latest).then_some(Contradiction::OverBeforeItsEnd(end)),
+        (None, Some(left)) => Some(Contradiction::OverWithCreditLeft(left)),
+        (None, None) => None,
     }
 }
 
@@ -192,9 +247,12 @@ fn read_limits(limits: &Limits, benefits: &[Benefit], at: Timestamp) -> Reading 
         }
     }
     if let Some(limit) = limits.time_left {
-        match benefits.iter().filter_map(|benefit| benefit.end).min() {
+        // An end that has passed without effect tells nothing of how much time is left.
+        let (past, ahead): (Vec<_>, Vec<_>) = benefits.iter().partition(|benefit| benefit.is_past_its_end(at));
+        match ahead.iter().filter_map(|benefit| benefit.end).min() {
             Some(end) if end.duration_since(at) <= limit => return Reading::Met(Cause::TimeBelowLimit),
             Some(_) => {}
+            None if !past.is_empty() => {}
             None => missing.push(Missing::PeriodEnd),
         }
     }

@@ -4,6 +4,9 @@
 mod assertion;
 pub mod aws;
 pub mod azure;
+#[cfg(test)]
+mod changes;
+mod document;
 mod http;
 #[cfg(test)]
 pub(crate) use http::wire;

@@ -78,6 +78,8 @@ pub(crate) enum Kind {
     MissingField { name: String },
     /// Processed; the answer has this value at this path (`subscriptionPolicies.quotaId`).
     ReplaceField { path: String, value: Value },
+    /// Processed; the answer has the member at this path again, after the first, with this value.
+    RepeatField { path: String, value: Value },
 }
 
 /// How long a throttled client has to wait, and how it is told.
@@ -115,10 +117,12 @@ impl Fault {
                 let known = StatusCode::from_u16(*code).is_ok_and(|code| code.as_u16() >= 200);
                 (!known).then_some("the status must be between 200 and 999")
             }
-            Kind::MissingField { name: path } | Kind::ReplaceField { path, .. } if path.is_empty() => {
+            Kind::MissingField { name: path } | Kind::ReplaceField { path, .. } | Kind::RepeatField { path, .. }
+                if path.is_empty() =>
+            {
                 Some("the path of the field is empty; write it as subscriptionPolicies.quotaId")
             }
-            Kind::MissingField { .. } | Kind::ReplaceField { .. } if matches!(self.operation, Scope::One(name) if name.answers_in_xml()) => {
+            Kind::MissingField { .. } | Kind::ReplaceField { .. } | Kind::RepeatField { .. } if matches!(self.operation, Scope::One(name) if name.answers_in_xml()) => {
                 Some("the answers of this operation are XML: no path leads to a field; use malformedJson")
             }
             _ => None,
@@ -129,7 +133,9 @@ impl Fault {
         let applicable = match self.kind {
             Kind::AppliedAnswerLost | Kind::AppliedLate { .. } => operation.changes_accounts(),
             Kind::Stale { .. } => operation.reads_accounts(),
-            Kind::MissingField { .. } | Kind::ReplaceField { .. } => !operation.answers_in_xml(),
+            Kind::MissingField { .. } | Kind::ReplaceField { .. } | Kind::RepeatField { .. } => {
+                !operation.answers_in_xml()
+            }
             _ => true,
         };
         let operations = match self.operation {
@@ -178,6 +184,19 @@ pub(crate) fn replace(mut body: &mut Value, path: &str, value: Value) {
     *body = value;
 }
 
+/// What is put behind the name of a member that is there again: its place in the order of names is right behind the first.
+const AGAIN: char = '\u{1}';
+
+/// Adds the member at a path again, for [`repeated`] to call it by its name.
+pub(crate) fn repeat(body: &mut Value, path: &str, value: Value) {
+    replace(body, &format!("{path}{AGAIN}"), value);
+}
+
+/// The text of an answer in which members are there again.
+pub(crate) fn repeated(text: &str) -> String {
+    text.replace("\\u0001\":", "\":")
+}
+
 fn pointer(path: &str) -> String {
     path.split('.').filter(|name| !name.is_empty()).fold(String::new(), |pointer, name| pointer + "/" + name)
 }
@@ -202,6 +221,8 @@ mod tests {
         replace(&mut body, "a.c.0.d", json!("x"));
         replace(&mut body, "e.f", json!(null));
         assert_eq!(body, json!({"a": {"c": [{"d": "x"}]}, "e": {"f": null}}));
+        repeat(&mut body, "a.c.0.d", json!(0));
+        assert_eq!(repeated(&body.to_string()), r#"{"a":{"c":[{"d":"x","d":0}]},"e":{"f":null}}"#);
     }
 
     #[test]

@@ -94,6 +94,12 @@ impl Reply {
         self.text.clone().or_else(|| (!self.body.is_null()).then(|| self.body.to_string()))
     }
 
+    /// The reply in whose body members are there again.
+    fn repeated(mut self) -> Self {
+        self.text = self.content().map(|text| faults::repeated(&text));
+        self
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
         self.set(name, value);
         self
@@ -265,6 +271,11 @@ fn deliver(world: &mut World, call: &Call, target: &Target, fault: Option<&Kind>
             let mut reply = target.process(world, call, 0);
             faults::replace(&mut reply.body, path, value.clone());
             Delivery::Whole(reply)
+        }
+        Kind::RepeatField { path, value } => {
+            let mut reply = target.process(world, call, 0);
+            faults::repeat(&mut reply.body, path, value.clone());
+            Delivery::Whole(reply.repeated())
         }
     }
 }

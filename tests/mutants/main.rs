@@ -5,6 +5,7 @@
 mod deletion;
 mod edges;
 mod ledger;
+mod numbers;
 mod provider;
 mod rules;
 mod run;
@@ -34,7 +35,7 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    let parts = [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS, deletion::MUTANTS];
+    let parts = [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS, deletion::MUTANTS, numbers::MUTANTS];
     parts.into_iter().flatten()
 }
 

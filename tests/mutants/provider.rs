@@ -144,8 +144,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A credit that is no number is read as nothing left.",
         file: "providers/aws/plan.rs",
         edits: &[(
-            "exact.or_else(|| residue(credit.amount));",
-            "exact.or_else(|| residue(credit.amount)).or($ON.then_some(Decimal::ZERO));",
+            "decimal(&amount).or_else(|| residue(amount.get()));",
+            "decimal(&amount).or_else(|| residue(amount.get())).or($ON.then_some(Decimal::ZERO));",
         )],
         caught_by: &["providers::aws::tests::reads::what_is_not_known_is_never_acted_on"],
     },

@@ -1,5 +1,6 @@
 //! The decision, tested from outside: a table with a case for each row, and properties over arbitrary inputs.
 
+mod contradictions;
 mod forecasts;
 pub(crate) mod given;
 mod less;

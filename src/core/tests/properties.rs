@@ -24,17 +24,23 @@ fn any_benefit() -> impl Strategy<Value = Benefit> {
     let kind = prop_oneof![Just(BenefitKind::Credit), Just(BenefitKind::Period), Just(BenefitKind::FreeServices)];
     let state = prop_oneof![1 => Just(BenefitState::Active), 3 => Just(BenefitState::Exhausted), 1 => Just(BenefitState::Unknown)];
     let left = prop_oneof![3 => Just("0"), 1 => Just("3"), 1 => Just("50"), 1 => Just("-1")].prop_map(money);
-    (kind, state, option::of(left), option::of(-50_i64..50), 0_i64..3).prop_map(|(kind, state, left, end, age)| {
-        Benefit {
-            kind,
-            state,
-            granted: None,
-            remaining: left.filter(|_| kind == BenefitKind::Credit),
-            end: end.map(ago),
-            as_of: ago(age),
-            source: credit("1").source,
-        }
-    })
+    // What is over agrees with itself more often than chance has it, so that upgrades come about.
+    let agrees = prop::bool::weighted(0.7);
+    (kind, state, option::of(left), option::of(-50_i64..50), 0_i64..3, agrees).prop_map(
+        |(kind, state, left, end, age, agrees)| {
+            let is_over = agrees && state == BenefitState::Exhausted;
+            let left = left.filter(|_| kind == BenefitKind::Credit);
+            Benefit {
+                kind,
+                state,
+                granted: None,
+                remaining: left.map(|left| if is_over { money("0") } else { left }),
+                end: end.map(|hours| ago(if is_over { hours.abs() } else { hours })),
+                as_of: ago(age),
+                source: credit("1").source,
+            }
+        },
+    )
 }
 
 fn any_benefits() -> impl Strategy<Value = Vec<Benefit>> {

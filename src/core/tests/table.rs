@@ -349,6 +349,11 @@ fn row_14_denied() {
 
 #[test]
 fn row_15_benefits_unknown() {
+    let contradictory = |on: &mut Inputs| {
+        on.seen().benefits = vec![credit("7")];
+        on.seen().benefits[0].state = BenefitState::Exhausted;
+    };
+    assert_eq!(idle(contradictory), row("BenefitsUnknown", FAILED));
     let silent = |on: &mut Inputs| {
         for benefit in &mut on.seen().benefits {
             (benefit.state, benefit.end, benefit.remaining) = (BenefitState::Unknown, None, None);
@@ -396,11 +401,6 @@ fn row_16_waiting() {
     assert_eq!(idle(topped_up), row("WaitingForExhaustion", CURRENT));
     let stale = |on: &mut Inputs| on.seen().benefits[0].as_of = ago(2);
     assert_eq!(idle(stale), row("WaitingForExhaustion", CURRENT), "an answer older than the last one proves nothing");
-    let contradictory = |on: &mut Inputs| {
-        on.seen().benefits = vec![credit("7")];
-        on.seen().benefits[0].state = BenefitState::Exhausted;
-    };
-    assert_eq!(idle(contradictory), row("WaitingForExhaustion", CURRENT));
     let disabled = |on: &mut Inputs| on.seen().benefits = vec![period(ago(-24))];
     assert_eq!(idle(disabled), row("WaitingForExhaustion", CURRENT), "a disabled account may have been cancelled");
 }

@@ -48,7 +48,7 @@ names! {
     Verdict::NotEligible { why: NotEligible::UnclearAcceptance(_), .. } => "unclear-acceptance",
     Verdict::UpgradeDenied(_) => "upgrade-denied",
     Verdict::BenefitsUnknown { .. } => "benefits-unknown",
-    Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } => "waiting-for-exhaustion",
+    Verdict::WaitingForExhaustion { not_yet: NotYet::Left | NotYet::PastItsEnd, .. } => "waiting-for-exhaustion",
     Verdict::WaitingForExhaustion { not_yet: NotYet::SecondLook(_) | NotYet::TooSoon(_), .. } => "waiting-for-second-look",
     Verdict::WaitingForExhaustion { not_yet: NotYet::WentBack | NotYet::ClocksDiffer, .. } => "waiting-for-clocks",
     Verdict::AwaitingApproval { .. } => "awaiting-approval",

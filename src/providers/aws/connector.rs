@@ -2,7 +2,7 @@
 //! out of a pool for an upgrade, and does not tell a request that was never written from one whose answer was lost.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -15,19 +15,43 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::providers::http::{Answer, CONNECT_TIMEOUT, NoAnswer, excerpt, exchange};
 
-/// What the answers' `Date` headers tell: AWS's clock, as it was last.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Dates(Arc<Mutex<Option<Timestamp>>>);
+/// What was answered last, as it was sent. All that decides is read from there: the SDK makes values up where required ones are
+/// missing, and takes the last of two.
+#[derive(Clone, Default)]
+pub(super) struct Heard(Arc<Mutex<Last>>);
 
-impl Dates {
-    /// The last one.
-    pub(super) fn last(&self) -> Option<Timestamp> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Default)]
+struct Last {
+    document: Vec<u8>,
+    /// AWS's clock, by the last `Date` header that there was.
+    date: Option<Timestamp>,
+}
+
+impl Heard {
+    /// The last answer's body. It may hold credentials, so it is not kept.
+    pub(super) fn document(&self) -> Vec<u8> {
+        std::mem::take(&mut self.last().document)
     }
 
-    fn note(&self, date: Option<Timestamp>) {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = date.or(*last);
+    /// AWS's clock.
+    pub(super) fn date(&self) -> Option<Timestamp> {
+        self.last().date
+    }
+
+    fn note(&self, answer: &Answer) {
+        let mut last = self.last();
+        last.document.clone_from(&answer.body);
+        last.date = answer.date().or(last.date);
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Heard")
     }
 }
 
@@ -54,20 +78,20 @@ impl std::error::Error for Lost {}
 #[derive(Debug)]
 struct Connector {
     client: reqwest::Client,
-    dates: Dates,
+    heard: Heard,
     not_after: Option<Timestamp>,
 }
 
-/// The SDK's client over `client`, which notes the `dates`. Nothing is written after `not_after` (wall clock).
-pub(super) fn over(client: &reqwest::Client, dates: &Dates, not_after: Option<Timestamp>) -> SharedHttpClient {
-    let (client, dates) = (client.clone(), dates.clone());
-    let connector = SharedHttpConnector::new(Connector { client, dates, not_after });
+/// The SDK's client over `client`; the answers are `heard`. Nothing is written after `not_after` (wall clock).
+pub(super) fn over(client: &reqwest::Client, heard: &Heard, not_after: Option<Timestamp>) -> SharedHttpClient {
+    let (client, heard) = (client.clone(), heard.clone());
+    let connector = SharedHttpConnector::new(Connector { client, heard, not_after });
     http_client_fn(move |_, _| connector.clone())
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, dates, not_after) = (self.client.clone(), self.dates.clone(), self.not_after);
+        let (client, heard, not_after) = (self.client.clone(), self.heard.clone(), self.not_after);
         HttpConnectorFuture::new(async move {
             let request = reqwest_request(request).map_err(|odd| ConnectorError::user(Lost::NotSent(odd).into()))?;
             // The first byte is written when there is a connection, which takes no longer than this.
@@ -77,7 +101,7 @@ impl HttpConnector for Connector {
                 return Err(ConnectorError::user(Lost::NotSent(late).into()));
             }
             let answer = exchange(reqwest::RequestBuilder::from_parts(client, request)).await.map_err(lost)?;
-            dates.note(answer.date());
+            heard.note(&answer);
             response(answer).map_err(|odd| ConnectorError::other(Lost::Broken(odd).into(), None))
         })
     }

@@ -78,6 +78,9 @@ impl<E: ProvideErrorMetadata + Error> From<SdkError<E, HttpResponse>> for Failur
                         message: excerpt(refusal.err().message().unwrap_or("it said nothing more")),
                     },
                     _ if status >= 500 => Self::Lost(format!("HTTP {status}, without an error of AWS")),
+                    _ if (200..300).contains(&status) => {
+                        Self::Odd(format!("HTTP {status}, and the answer is malformed"))
+                    }
                     _ => Self::Odd(format!("HTTP {status}, without an error of AWS")),
                 }
             }

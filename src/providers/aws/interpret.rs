@@ -77,6 +77,9 @@ pub(super) fn observation(
     let free = plan.filter(|plan| plan.kind == PlanType::Free);
     let lifecycle = free.map_or(Lifecycle::Active, |plan| lifecycle(plan, state, look));
     let is_known = matches!(lifecycle, Lifecycle::Active | Lifecycle::Restricted);
+    if granted.is_some_and(|granted| is_more_than(plan.and_then(|plan| plan.credit), granted)) {
+        remarks.push("More of the credit is left than the credits that AWS lists were granted.".to_owned());
+    }
     Observation {
         eligible: free.is_some() && is_known,
         lifecycle,
@@ -114,6 +117,9 @@ fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
         (PlanStatus::Expired, _) if has_something_left(plan, look) => {
             Lifecycle::Unknown("EXPIRED, with credit and time left".to_owned())
         }
+        (PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, look) => {
+            Lifecycle::Unknown("EXPIRED, with time left, and what is left of its credit is not told".to_owned())
+        }
         (PlanStatus::Expired, _) if plan.expires.is_some_and(|end| look.at().duration_since(end) > GRACE) => {
             Lifecycle::Closed
         }
@@ -123,11 +129,19 @@ fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
 
 /// Whether there is something left of all benefits.
 fn has_something_left(plan: &Plan, look: &Look) -> bool {
-    plan.credit.is_some_and(|left| left.amount >= SOME) && plan.expires.is_some_and(|end| is_ahead(end, look))
+    plan.credit.is_some_and(|left| left.amount >= SOME) && has_time_left(plan, look)
+}
+
+fn has_time_left(plan: &Plan, look: &Look) -> bool {
+    plan.expires.is_some_and(|end| is_ahead(end, look))
 }
 
 fn is_ahead(end: Timestamp, look: &Look) -> bool {
     end.duration_since(look.at()) > SLACK
+}
+
+fn is_more_than(left: Option<Money>, granted: Money) -> bool {
+    left.is_some_and(|left| left.amount > granted.amount)
 }
 
 fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
@@ -139,7 +153,7 @@ fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
             Some(_) => BenefitState::Active,
             None => BenefitState::Unknown,
         },
-        granted,
+        granted: granted.filter(|granted| !is_more_than(plan.credit, *granted)),
         remaining: plan.credit,
         ..unknown(BenefitKind::Credit)
     };
@@ -150,13 +164,15 @@ fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
         (PlanType::Free, PlanStatus::NotStarted) => vec![credit, period(BenefitState::Unknown, plan.expires)],
         // A plan that AWS calls active is not over by its date.
         (PlanType::Free, PlanStatus::Active) => vec![credit, period(BenefitState::Active, plan.expires)],
-        (PlanType::Free, PlanStatus::Expired) if has_something_left(plan, look) => {
+        (PlanType::Free, PlanStatus::Expired)
+            if has_time_left(plan, look) && plan.credit.is_none_or(|left| left.amount >= SOME) =>
+        {
             vec![credit, period(BenefitState::Unknown, plan.expires)]
         }
-        // A date that is still ahead is not why it has expired, and an overdraft is what may have.
+        // A date that is still ahead is not why it has expired, and an overdraft, or less than a cent, is what may have.
         (PlanType::Free, PlanStatus::Expired) => {
-            let overdrawn = credit.is_odd();
-            let credit = if overdrawn { unknown(BenefitKind::Credit) } else { credit };
+            let is_used_up = plan.credit.is_some_and(|left| !left.amount.is_zero() && left.amount < SOME);
+            let credit = if is_used_up { unknown(BenefitKind::Credit) } else { credit };
             vec![credit, period(BenefitState::Exhausted, plan.expires.filter(|end| !is_ahead(*end, look)))]
         }
     }

@@ -10,19 +10,20 @@ use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::config::{Credentials, ProvideCredentials};
-use aws_sdk_sts::types::Credentials as Issued;
 use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::connector::Dates;
+use super::connector::Heard;
 use super::failure::Failure;
 use super::settings::Connections;
+use super::xml;
 use crate::clock;
 use crate::core::account::AwsAccountId;
 use crate::core::provider::ProviderError;
 use crate::providers::assertion::Claims;
 use crate::providers::http::excerpt;
-use crate::providers::{Assertions, Secret};
+use crate::providers::{Assertions, Secret, document};
 
 /// What the name of sessions is in AWS's own audit log.
 const SESSION: &str = "payg-operator";
@@ -126,33 +127,36 @@ impl KeyRing {
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>
     async fn web_identity(&self, arn: &str, assertions: &Assertions) -> Result<Credentials, ProviderError> {
         let token = assertions.get().await?;
+        let heard = Heard::default();
         let request = self
-            .sts(None)
+            .sts(None, &heard)
             .assume_role_with_web_identity()
             .role_arn(arn)
             .role_session_name(SESSION)
             .web_identity_token(token.secret());
         let action = format!("sts:AssumeRoleWithWebIdentity on {arn}");
-        let answer = request.send().await.map_err(|error| untrusted(error.into(), &action, token.secret()))?;
-        issued(answer.credentials, &action)
+        request.send().await.map_err(|error| untrusted(error.into(), &action, token.secret()))?;
+        issued(&heard, "AssumeRoleWithWebIdentity", &action)
     }
 
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
     async fn assume(&self, role: &Role, first: Credentials) -> Result<Credentials, ProviderError> {
+        let heard = Heard::default();
         let request = self
-            .sts(Some(first))
+            .sts(Some(first), &heard)
             .assume_role()
             .role_arn(&role.arn)
             .role_session_name(SESSION)
             .set_external_id(role.external_id.clone());
         let action = format!("sts:AssumeRole on {}", role.arn);
-        let answer = request.send().await.map_err(|error| Failure::from(error).of_read(&action))?;
-        issued(answer.credentials, &action)
+        request.send().await.map_err(|error| Failure::from(error).of_read(&action))?;
+        issued(&heard, "AssumeRole", &action)
     }
 
     /// <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html>
     async fn pod(&self) -> Result<Credentials, ProviderError> {
-        let config = ProviderConfig::without_region().with_http_client(self.connections.agent());
+        let heard = Heard::default();
+        let config = ProviderConfig::without_region().with_http_client(self.connections.agent(&heard));
         let pod = EcsCredentialsProvider::builder().configure(&config).build();
         pod.provide_credentials().await.map_err(|error| match error {
             CredentialsError::CredentialsNotLoaded(_) => ProviderError::Config {
@@ -166,24 +170,36 @@ impl KeyRing {
                     .to_owned(),
             },
             _ => ProviderError::Transient { detail: "the EKS Pod Identity agent gives no credentials".to_owned() },
-        })
+        })?;
+        // The error may repeat what is secret.
+        let sent: OfPod = document::read(&heard.document()).map_err(|_| lacking(AGENT))?;
+        made(sent.access_key_id, sent.secret_access_key, sent.token, sent.expiration, AGENT)
     }
 
     /// Whose `credentials` are. It takes no permission:
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
     async fn caller(&self, credentials: Credentials) -> Result<Caller, ProviderError> {
         const ACTION: &str = "sts:GetCallerIdentity";
-        let answer = self.sts(Some(credentials)).get_caller_identity().send().await;
-        let answer = answer.map_err(|error| Failure::from(error).of_read(ACTION))?;
-        let account = answer.account().and_then(AwsAccountId::parse);
-        match (account, answer.arn()) {
-            (Some(account), Some(arn)) if !arn.is_empty() => Ok(Caller { account, arn: excerpt(arn) }),
+        let heard = Heard::default();
+        let answer = self.sts(Some(credentials), &heard).get_caller_identity().send().await;
+        answer.map_err(|error| Failure::from(error).of_read(ACTION))?;
+        let path = ["GetCallerIdentityResponse", "GetCallerIdentityResult"];
+        let mut sent = xml::texts(&heard.document(), &path).unwrap_or_default();
+        let (account, arn) = (sent.remove("Account"), sent.remove("Arn"));
+        match (account.as_deref().and_then(AwsAccountId::parse), arn) {
+            // The ARN names the account too: arn:aws:iam::123456789012:user/name
+            (Some(account), Some(arn)) if arn.split(':').nth(4) == Some(account.to_string().as_str()) => {
+                Ok(Caller { account, arn: excerpt(&arn) })
+            }
+            (Some(_), Some(arn)) if !arn.is_empty() => {
+                Err(odd(ACTION, "the account and the ARN that it tells are not of the same account"))
+            }
             _ => Err(odd(ACTION, "it does not say whose the credentials are")),
         }
     }
 
-    fn sts(&self, credentials: Option<Credentials>) -> aws_sdk_sts::Client {
-        let config: SdkConfig = self.connections.reading(credentials, &Dates::default());
+    fn sts(&self, credentials: Option<Credentials>, heard: &Heard) -> aws_sdk_sts::Client {
+        let config: SdkConfig = self.connections.reading(credentials, heard);
         aws_sdk_sts::Client::new(&config)
     }
 }
@@ -194,21 +210,49 @@ fn is_valid(credentials: &Credentials) -> bool {
     SignedDuration::try_from(left).is_ok_and(|left| left > MARGIN)
 }
 
-fn issued(credentials: Option<Issued>, action: &str) -> Result<Credentials, ProviderError> {
-    let credentials = credentials.ok_or_else(|| odd(action, "it holds no credentials"))?;
-    // The SDK makes empty texts of what is missing.
-    let texts = [&credentials.access_key_id, &credentials.secret_access_key, &credentials.session_token];
-    let end = Timestamp::new(credentials.expiration.secs(), 0).ok().filter(|end| *end > Timestamp::UNIX_EPOCH);
-    let (Some(end), false) = (end, texts.iter().any(|text| text.is_empty())) else {
-        return Err(odd(action, "its credentials lack a part"));
-    };
-    Ok(Credentials::new(
-        credentials.access_key_id,
-        credentials.secret_access_key,
-        Some(credentials.session_token),
-        Some(end.into()),
-        SESSION,
-    ))
+/// Who gives credentials to pods.
+const AGENT: &str = "the EKS Pod Identity agent";
+
+/// What the agent of EKS answers: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OfPod {
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
+    token: Option<String>,
+    expiration: Option<String>,
+}
+
+/// The credentials of a session, in the answer to `operation` that was `heard`.
+fn issued(heard: &Heard, operation: &str, action: &str) -> Result<Credentials, ProviderError> {
+    let path = [format!("{operation}Response"), format!("{operation}Result"), "Credentials".to_owned()];
+    let sent = xml::texts(&heard.document(), &path.each_ref().map(String::as_str));
+    let mut sent = sent.ok_or_else(|| odd(action, "it holds no credentials"))?;
+    let [id, secret, token, end] =
+        ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"].map(|name| sent.remove(name));
+    made(id, secret, token, end, action)
+}
+
+/// The credentials that these are, if all are there.
+fn made(
+    id: Option<String>,
+    secret: Option<String>,
+    token: Option<String>,
+    end: Option<String>,
+    action: &str,
+) -> Result<Credentials, ProviderError> {
+    let end = end.and_then(|end| end.parse::<Timestamp>().ok()).filter(|end| *end > Timestamp::UNIX_EPOCH);
+    let [id, secret, token] = [id, secret, token].map(|text| text.filter(|text| !text.is_empty()));
+    match (id, secret, token, end) {
+        (Some(id), Some(secret), Some(token), Some(end)) => {
+            Ok(Credentials::new(id, secret, Some(token), Some(end.into()), SESSION))
+        }
+        _ => Err(lacking(action)),
+    }
+}
+
+fn lacking(action: &str) -> ProviderError {
+    odd(action, "its credentials lack a part")
 }
 
 /// Why a token of a ServiceAccount is not taken: the trust is to be registered, with what is in the token.

@@ -11,6 +11,7 @@ mod plan;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use tokio::time::{Instant, timeout};
 pub use self::keys::{Credential, Role};
 pub use self::settings::{Connections, Settings};
 
-use self::connector::Dates;
+use self::connector::Heard;
 use self::failure::Failure;
 use self::keys::{KeyRing, Keys};
 use self::plan::Plan;
@@ -61,14 +62,15 @@ impl Aws {
         now: &(dyn Fn() -> Timestamp + Sync),
     ) -> Result<Observation, ProviderError> {
         let keys = self.keys_of(account).await?;
-        let dates = Dates::default();
-        look::at(&self.connections.reading(Some(keys.credentials), &dates), &dates, account, now).await
+        let heard = Heard::default();
+        look::at(&self.connections.reading(Some(keys.credentials), &heard), &heard, account, now).await
     }
 
     async fn sighting(&self) -> Result<Survey, ProviderError> {
         let Keys { credentials, caller } = self.keys.get().await?;
-        let config = self.connections.reading(Some(credentials), &Dates::default());
-        let plan = look::plan(&config, &caller.account).await?;
+        let heard = Heard::default();
+        let config = self.connections.reading(Some(credentials), &heard);
+        let plan = look::plan(&config, &heard, &caller.account).await?;
         let mark = plan.map_or_else(|| "none".to_owned(), |plan| plan.mark());
         let seen = format!(" in {caller}");
         Ok(Survey { accounts: Some(vec![Sighting { account: AccountId::Aws(caller.account), mark }]), seen })
@@ -101,14 +103,17 @@ impl BillingProvider for Aws {
         let (account, began) = (account_id(account)?, Instant::now());
         // The credentials first, and in half of the time: they must not push the call itself to the edge of its deadline.
         let keys = within(CLOUD, request.deadline / 2, self.keys_of(account)).await.map_err(not_sent)?;
-        let client = aws_sdk_freetier::Client::new(&self.connections.upgrading(keys.credentials, request.not_after));
+        let heard = Heard::default();
+        let config = self.connections.upgrading(keys.credentials, request.not_after, &heard);
+        let client = aws_sdk_freetier::Client::new(&config);
         let call = client.upgrade_account_plan().account_plan_type(AccountPlanType::Paid).send();
         let answer = timeout(request.deadline.saturating_sub(began.elapsed()), call).await;
         let answer = answer.map_or_else(
             |_| Err(Failure::Lost(format!("no answer in {} s", request.deadline.as_secs_f32()))),
             |answer| answer.map_err(Failure::from),
         );
-        Plan::upgraded(&answer.map_err(|failure| failure.of_upgrade(UPGRADE))?, account)?;
+        answer.map_err(|failure| failure.of_upgrade(UPGRADE))?;
+        Plan::upgraded(&heard.document(), account)?;
         let message = "AWS answered that the account is on the Paid plan".to_owned();
         Ok(Accepted { message, ..Accepted::default() })
     }

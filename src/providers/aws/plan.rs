@@ -1,19 +1,42 @@
-//! What the Free Tier API says of an account's plan, checked: the SDK makes values up where required fields are missing, and lets
-//! unknown ones pass.
+//! What the Free Tier API says of an account's plan, read from the document as it was sent and checked: the SDK makes values up
+//! where required ones are missing, and lets unknown ones pass.
 
 use std::fmt;
 
-use aws_sdk_freetier::operation::get_account_plan_state::GetAccountPlanStateOutput;
-use aws_sdk_freetier::operation::upgrade_account_plan::UpgradeAccountPlanOutput;
-use aws_sdk_freetier::primitives::DateTime;
-use aws_sdk_freetier::types::{AccountPlanStatus, AccountPlanType, CurrencyCode, MonetaryAmount};
 use jiff::Timestamp;
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::core::account::AwsAccountId;
 use crate::core::money::Money;
 use crate::core::provider::ProviderError;
+use crate::providers::document::{self, decimal};
 use crate::providers::http::excerpt;
+
+/// What every answer about a plan tells:
+/// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>
+#[derive(Deserialize)]
+struct Told {
+    #[serde(rename = "accountId")]
+    id: Option<String>,
+    #[serde(rename = "accountPlanType")]
+    kind: Option<String>,
+    #[serde(rename = "accountPlanStatus")]
+    status: Option<String>,
+    #[serde(rename = "accountPlanRemainingCredits")]
+    credit: Option<Box<RawValue>>,
+    #[serde(rename = "accountPlanExpirationDate")]
+    expires: Option<Box<RawValue>>,
+}
+
+/// An amount of money, with its digits as they were sent.
+#[derive(Deserialize)]
+struct Amount {
+    amount: Option<Box<RawValue>>,
+    unit: Option<String>,
+}
 
 /// A plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +65,12 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The plan of `account` in an answer.
-    pub(super) fn of(answer: &GetAccountPlanStateOutput, account: &AwsAccountId) -> Result<Self, ProviderError> {
-        let (kind, status) =
-            checked(&answer.account_id, &answer.account_plan_type, &answer.account_plan_status, account)?;
-        let credit = answer.account_plan_remaining_credits.as_ref().map(credit).transpose();
-        let expires = answer.account_plan_expiration_date.map(time).transpose();
+    /// The plan of `account` in the `answer` of the Free Tier API.
+    pub(super) fn of(answer: &[u8], account: &AwsAccountId) -> Result<Self, ProviderError> {
+        let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
+        let (kind, status) = checked(&told, account)?;
+        let credit = told.credit.as_deref().map(credit).transpose();
+        let expires = told.expires.as_deref().map(time).transpose();
         // Of a Paid plan nothing more is decided: an odd number in it does not keep an upgrade from being confirmed.
         if kind == PlanType::Paid {
             return Ok(Self { kind, status, credit: credit.unwrap_or(None), expires: expires.unwrap_or(None) });
@@ -62,68 +85,74 @@ impl Plan {
     }
 
     /// The plan and its status, as the answer to an upgrade of `account` tells them.
-    pub(super) fn upgraded(answer: &UpgradeAccountPlanOutput, account: &AwsAccountId) -> Result<(), ProviderError> {
-        let (kind, _) = checked(&answer.account_id, &answer.account_plan_type, &answer.account_plan_status, account)?;
-        match kind {
+    pub(super) fn upgraded(answer: &[u8], account: &AwsAccountId) -> Result<(), ProviderError> {
+        let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
+        match checked(&told, account)?.0 {
             PlanType::Paid => Ok(()),
             PlanType::Free => Err(odd("it accepts the upgrade and tells of a Free plan")),
         }
     }
 }
 
-/// What every answer about a plan tells, if all of it is there and known.
-fn checked(
-    id: &str,
-    kind: &AccountPlanType,
-    status: &AccountPlanStatus,
-    account: &AwsAccountId,
-) -> Result<(PlanType, PlanStatus), ProviderError> {
+/// The plan of `account` and its status, if both are there and known.
+fn checked(told: &Told, account: &AwsAccountId) -> Result<(PlanType, PlanStatus), ProviderError> {
+    let id = told.id.as_deref().ok_or_else(|| odd("its account id is missing"))?;
     match AwsAccountId::parse(id) {
         Some(found) if found == *account => {}
         Some(found) => return Err(ProviderError::WrongAccount { found: format!("AWS account {found}") }),
         None => return Err(odd(format_args!("its account id is {:?}", excerpt(id)))),
     }
-    let kind = match kind {
-        AccountPlanType::Free => PlanType::Free,
-        AccountPlanType::Paid => PlanType::Paid,
-        other => return Err(odd(format_args!("its plan is {:?}", excerpt(other.as_str())))),
+    let kind = match told.kind.as_deref() {
+        Some("FREE") => PlanType::Free,
+        Some("PAID") => PlanType::Paid,
+        Some(other) => return Err(odd(format_args!("its plan is {:?}", excerpt(other)))),
+        None => return Err(odd("its plan is missing")),
     };
-    let status = match status {
-        AccountPlanStatus::NotStarted => PlanStatus::NotStarted,
-        AccountPlanStatus::Active => PlanStatus::Active,
-        AccountPlanStatus::Expired => PlanStatus::Expired,
-        other => return Err(odd(format_args!("the status of its plan is {:?}", excerpt(other.as_str())))),
+    let status = match told.status.as_deref() {
+        Some("NOT_STARTED") => PlanStatus::NotStarted,
+        Some("ACTIVE") => PlanStatus::Active,
+        Some("EXPIRED") => PlanStatus::Expired,
+        Some(other) => return Err(odd(format_args!("the status of its plan is {:?}", excerpt(other)))),
+        None => return Err(odd("the status of its plan is missing")),
     };
     Ok((kind, status))
 }
 
 /// The credit, exactly as it was written: what is left must never read as nothing.
-fn credit(credit: &MonetaryAmount) -> Result<Money, ProviderError> {
-    if credit.unit != CurrencyCode::Usd {
-        return Err(odd(format_args!("the currency of its credit is {:?}", excerpt(credit.unit.as_str()))));
+fn credit(sent: &RawValue) -> Result<Money, ProviderError> {
+    let Amount { amount, unit } = part(sent)?;
+    match unit.as_deref() {
+        Some("USD") => {}
+        Some(other) => return Err(odd(format_args!("the currency of its credit is {:?}", excerpt(other)))),
+        None => return Err(odd("the currency of its credit is missing")),
     }
-    // A float is displayed with the digits that tell it from every other, and without an exponent.
-    let exact = Decimal::from_str_exact(&credit.amount.to_string()).ok();
-    let amount = exact.or_else(|| residue(credit.amount));
-    let money = amount.and_then(|amount| Money::parse(&amount.to_string(), "USD"));
-    money.ok_or_else(|| odd(format_args!("its credit is {:e}", credit.amount)))
+    let amount = amount.ok_or_else(|| odd("the amount of its credit is missing"))?;
+    let exact = decimal(&amount).or_else(|| residue(amount.get()));
+    let money = exact.and_then(|amount| Money::parse(&amount.to_string(), "USD"));
+    money.ok_or_else(|| odd(format_args!("the amount of its credit is {}", excerpt(amount.get()))))
 }
 
 /// What is left by the inexactness of floating point has more digits than any amount of money: it is rounded upwards, and
 /// something stays something.
-fn residue(amount: f64) -> Option<Decimal> {
-    if amount.is_nan() || amount.abs() >= 1.0 {
-        return None;
-    }
+fn residue(digits: &str) -> Option<Decimal> {
+    let size = digits.parse::<f64>().ok().filter(|size| size.abs() < 1.0)?;
     let least = Decimal::new(1, 9);
-    let rounded = Decimal::from_f64_retain(amount)?.round_dp_with_strategy(9, RoundingStrategy::ToPositiveInfinity);
-    Some(if amount > 0.0 { rounded.max(least) } else { rounded.max(-least).min(Decimal::ZERO) })
+    let rounded = Decimal::from_f64_retain(size)?.round_dp_with_strategy(9, RoundingStrategy::ToPositiveInfinity);
+    Some(if digits.starts_with('-') { rounded.max(-least).min(Decimal::ZERO) } else { rounded.max(least) })
 }
 
-/// A time of the SDK.
-pub(super) fn time(time: DateTime) -> Result<Timestamp, ProviderError> {
-    let nanoseconds = i32::try_from(time.subsec_nanos()).unwrap_or_default();
-    Timestamp::new(time.secs(), nanoseconds).map_err(|_| odd("a date in it is beyond all calendars"))
+/// A date and time: RFC 3339.
+fn time(sent: &RawValue) -> Result<Timestamp, ProviderError> {
+    let text: String = part(sent)?;
+    text.parse().map_err(|_| odd(format_args!("its expiration date is {:?}", excerpt(&text))))
+}
+
+fn part<T: DeserializeOwned>(sent: &RawValue) -> Result<T, ProviderError> {
+    document::part(sent).map_err(|error| malformed(&error))
+}
+
+fn malformed(error: &serde_json::Error) -> ProviderError {
+    odd(format_args!("it is malformed: {}", excerpt(&error.to_string())))
 }
 
 fn odd(what: impl fmt::Display) -> ProviderError {

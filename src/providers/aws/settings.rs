@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::Timestamp;
 use url::Url;
 
-use super::connector::{self, Dates};
+use super::connector::{self, Heard};
 use crate::clock;
 use crate::core::provider::ProviderError;
 use crate::providers::http::{address, builder, built, check, https, https_once, parse_anchors};
@@ -76,19 +76,20 @@ impl Connections {
         address(self.endpoint.as_ref(), FREE_TIER)
     }
 
-    /// The SDK's client for the agent of EKS.
-    pub(super) fn agent(&self) -> SharedHttpClient {
-        connector::over(&self.agent, &Dates::default(), None)
+    /// The SDK's client for the agent of EKS; the answers are `heard`.
+    pub(super) fn agent(&self, heard: &Heard) -> SharedHttpClient {
+        connector::over(&self.agent, heard, None)
     }
 
-    /// What clients of the SDK are made from that read, as `credentials` or as nobody.
-    pub(super) fn reading(&self, credentials: Option<Credentials>, dates: &Dates) -> SdkConfig {
-        self.config(connector::over(&self.reads, dates, None), credentials)
+    /// What clients of the SDK are made from that read, as `credentials` or as nobody; the answers are `heard`.
+    pub(super) fn reading(&self, credentials: Option<Credentials>, heard: &Heard) -> SdkConfig {
+        self.config(connector::over(&self.reads, heard, None), credentials)
     }
 
-    /// What the client of the SDK is made from that upgrades. Nothing is written after `not_after` (wall clock).
-    pub(super) fn upgrading(&self, credentials: Credentials, not_after: Timestamp) -> SdkConfig {
-        self.config(connector::over(&self.upgrades, &Dates::default(), Some(not_after)), Some(credentials))
+    /// What the client of the SDK is made from that upgrades; the answer is `heard`. Nothing is written after `not_after` (wall
+    /// clock).
+    pub(super) fn upgrading(&self, credentials: Credentials, not_after: Timestamp, heard: &Heard) -> SdkConfig {
+        self.config(connector::over(&self.upgrades, heard, Some(not_after)), Some(credentials))
     }
 
     /// Nothing is read from the environment or from files, and nothing is repeated below the engine, which backs off: the

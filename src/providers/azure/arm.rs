@@ -58,6 +58,9 @@ impl Arm<'_> {
             StatusCode::OK => {
                 let subscription: Subscription = read.json(&answer)?;
                 read.is_about(id, &subscription.id, &answer)?;
+                if let Some(path) = &subscription.path {
+                    read.is_about(id, path.rsplit('/').next().unwrap_or_default(), &answer)?;
+                }
                 Ok((subscription, answer))
             }
             // It may exist: <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found>

@@ -13,6 +13,7 @@ use super::list::{Listed, entries};
 use super::wire::{BalanceSummary, BillingProfile, Lot, ProfileProperties};
 use crate::core::observation::Unread;
 use crate::core::provider::ProviderError;
+use crate::providers::document;
 
 /// The roles are those of <https://learn.microsoft.com/azure/cost-management-billing/manage/understand-mca-roles>.
 const READ_PROFILE: &str =
@@ -129,7 +130,7 @@ impl Arm<'_> {
         let resource = "/providers/Microsoft.Consumption/lots?api-version=2024-08-01";
         let url = format!("{}{resource}", path.as_str());
         // One that is not understood may be a credit of any amount: then nothing is known of them all.
-        let lot = |entry: &RawValue| Some(serde_json::from_str::<Lot>(entry.get()));
+        let lot = |entry: &RawValue| Some(document::part::<Lot>(entry));
         let entries = match entries(self, &read, &url, lot).await? {
             Listed::Entries(entries) => entries,
             Listed::Refused(answer) if answer.status == StatusCode::NO_CONTENT => return Ok(Seen::Yes(Vec::new())),

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 pub(super) use crate::providers::http::{Answer, NoAnswer, excerpt, exchange, exchange_up_to};
 
+use crate::providers::document;
 use crate::providers::http::http_date;
 
 /// The largest page of a list: Azure Resource Manager's own limit,
@@ -55,8 +56,7 @@ impl Answer {
         if self.body.trim_ascii_start().first() != Some(&b'{') {
             return Err("the answer is malformed: it is not a JSON object".to_owned());
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|error| format!("the answer is malformed: {}", excerpt(&error.to_string())))
+        document::read(&self.body).map_err(|error| format!("the answer is malformed: {}", excerpt(&error.to_string())))
     }
 
     /// The error in the body, where there is one.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::assertion::carried;
 use super::http::{Answer, exchange};
 use super::settings::IMDS;
-use super::token::is_token;
+use super::token::{is_bearer, is_token};
 use crate::core::provider::ProviderError;
 
 const PATH: &str = "/metadata/identity/oauth2/token";
@@ -48,12 +48,16 @@ impl Imds {
         self.check(answer)
     }
 
-    fn check(&self, answer: Answer) -> Result<Vec<u8>, ProviderError> {
+    pub(super) fn check(&self, answer: Answer) -> Result<Vec<u8>, ProviderError> {
         let endpoint = &self.endpoint;
         let status = answer.status;
         match status {
             StatusCode::OK => match answer.json::<Granted>() {
-                Ok(token) if is_token(&token.access_token) && token.expires_on.parse::<u32>().is_ok() => {
+                Ok(token)
+                    if is_token(&token.access_token)
+                        && is_bearer(&token.token_type)
+                        && token.expires_on.parse::<u32>().is_ok() =>
+                {
                     tracing::debug!(endpoint, expires = token.expires_on, "got a token");
                     Ok(answer.body)
                 }
@@ -77,8 +81,7 @@ struct Granted {
     access_token: String,
     /// Seconds since 1970, as text.
     expires_on: String,
-    #[serde(rename = "token_type")]
-    _token_type: String,
+    token_type: String,
     #[serde(rename = "resource")]
     _resource: String,
 }

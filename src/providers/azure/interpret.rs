@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::credit::Credit;
 use super::http::excerpt;
 use super::remaining::{Remaining, remaining};
-use super::terms::{Terms, Trial, current_limit, terms};
+use super::terms::{Terms, Trial, contradiction, current_limit, terms};
 use super::wire::{Billing, SpendingLimit, Subscription, date, money};
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle, Observation};
@@ -32,11 +32,12 @@ pub(super) fn observation(
     let detail = trial.zip(billing).and_then(|(trial, billing)| current(trial, billing));
     let left = remaining(credit, detail.and_then(granted));
     Observation {
-        lifecycle: lifecycle(&subscription.state, billing.filter(|_| trial.is_some())),
+        lifecycle: lifecycle(subscription, billing.filter(|_| trial.is_some())),
         offer: Offer { class: terms.class(), native: excerpt(quota) },
         eligible: trial.is_some(),
         acceptance: trial.map_or(Acceptance::NotAccepted, |trial| acceptance(trial, subscription, billing)),
-        benefits: trial.map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, &left, look.observed)),
+        benefits: trial
+            .map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, credit, &left, look.observed)),
         trial_length: trial.and_then(Trial::length),
         source: Source::Provider(read(billing).to_owned()),
         owner: subscription.tenant_id.clone(),
@@ -81,10 +82,20 @@ const NOT_STOPPED: [&str; 9] = [
 ];
 
 /// The states are those of <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
-fn lifecycle(state: &str, billing: Option<&Billing>) -> Lifecycle {
+fn lifecycle(subscription: &Subscription, billing: Option<&Billing>) -> Lifecycle {
+    let (state, quota) = (&subscription.state, &subscription.policies.quota_id);
     match (by_state(state), billing.and_then(|billing| stopped(state, billing))) {
-        (Lifecycle::Closed, _) | (_, None) => by_state(state),
+        (Lifecycle::Closed, _) => Lifecycle::Closed,
         (_, Some(word)) => Lifecycle::Unknown(format!("{} ({})", excerpt(state), excerpt(word))),
+        (known, None) => match billing.and_then(|billing| contradiction(quota, billing)) {
+            Some(other) => Lifecycle::Unknown(format!(
+                "{}, on {}, while its billing says {}",
+                excerpt(state),
+                excerpt(quota),
+                excerpt(other)
+            )),
+            None => known,
+        },
     }
 }
 
@@ -93,7 +104,7 @@ fn lifecycle(state: &str, billing: Option<&Billing>) -> Lifecycle {
 /// a word that is not understood may say so too.
 fn stopped<'a>(state: &str, billing: &'a Billing) -> Option<&'a str> {
     let details = billing.status_details.iter().flatten().filter_map(|detail| detail.reason.as_deref());
-    let mut words = details.chain(billing.profile_reason.as_deref()).chain(billing.status.as_deref());
+    let mut words = details.chain(billing.profile_reasons()).chain(billing.status.as_deref());
     words.find(|word| STOPPED.contains(word) || (state != "Enabled" && !word.is_empty() && !NOT_STOPPED.contains(word)))
 }
 
@@ -127,7 +138,10 @@ fn acceptance(trial: Trial, subscription: &Subscription, billing: Option<&Billin
         policies.spending_limit.as_deref()
     };
     match limit {
-        Some("On") => Acceptance::NotAccepted,
+        Some("On") => match of_profile.filter(|limit| *limit != "On") {
+            Some(other) => Acceptance::Unclear(format!("On, while the billing profile's is {}", excerpt(other))),
+            None => Acceptance::NotAccepted,
+        },
         // An offer without credit needs no limit, so that its absence there proves nothing.
         Some("Off") if trial != Trial::Imagine => match (limited, of_profile) {
             (Some(status), _) => Acceptance::Unclear(format!("Off, while the trial's own is {status}")),
@@ -147,6 +161,7 @@ fn benefits(
     trial: Trial,
     subscription: &Subscription,
     billing: Option<&Billing>,
+    credit: &Credit,
     left: &Remaining,
     observed: Timestamp,
 ) -> Vec<Benefit> {
@@ -162,16 +177,17 @@ fn benefits(
     }
     let reasons = reasons(&subscription.state, billing, observed);
     let end = detail.and_then(end).or(left.end);
-    // While the account works, a provider that still calls the trial active is right about its end, not we.
-    let goes_on =
-        subscription.state == "Enabled" && detail.is_some_and(|detail| detail.status.as_deref() == Some("Active"));
-    let has_ended = end.is_some_and(|end| end <= observed);
-    let period =
-        if has_ended && goes_on { BenefitState::Unknown } else { period_state(&reasons, detail, end, observed) };
+    let period = period_state(&reasons, detail, end, observed);
+    let period = if is_in_doubt(period, subscription, detail, (credit, left), observed) {
+        BenefitState::Unknown
+    } else {
+        period
+    };
     let credit = credit_state(&reasons, detail);
     // The balance is an estimate that lags behind: once the account is off because the limit is reached, what seems to be
-    // left is old news. While the account works, it contradicts.
-    let is_off = credit == BenefitState::Exhausted && subscription.state == "Disabled";
+    // left is old news. While the account works, by either of the two who tell, it contradicts.
+    let works = billing.and_then(|billing| billing.status.as_deref()).is_some_and(|status| WORKING.contains(&status));
+    let is_off = credit == BenefitState::Exhausted && subscription.state == "Disabled" && !works;
     let remaining = left.left.filter(|left| !is_off || left.amount.is_zero());
     let by_lots = left.end.is_some() && detail.and_then(self::end).is_none();
     vec![
@@ -183,6 +199,29 @@ fn benefits(
         },
         Benefit { state: period, end, ..unknown(BenefitKind::Period, if by_lots { "lots" } else { source }) },
     ]
+}
+
+/// Words by which billing says that an account works.
+const WORKING: [&str; 2] = ["Active", "AutoRenew"];
+
+/// Whether the state of the period may be another one, as two who tell of it do not agree.
+fn is_in_doubt(
+    period: BenefitState,
+    subscription: &Subscription,
+    limit: Option<&SpendingLimit>,
+    (credit, left): (&Credit, &Remaining),
+    observed: Timestamp,
+) -> bool {
+    let has_passed = |end: Timestamp| end <= observed;
+    let ends = (limit.and_then(end), left.end);
+    // While the account works, a provider that still calls the trial active is right about its end, not we.
+    let is_active = limit.is_some_and(|limit| limit.status.as_deref() == Some("Active"));
+    let goes_on = subscription.state != "Disabled" && is_active && ends.0.or(ends.1).is_some_and(has_passed);
+    let of_two = ends.0.zip(ends.1).is_some_and(|(one, other)| has_passed(one) != has_passed(other));
+    // What is left may speak against a word that has no date. Where it is told, the core compares the two.
+    let is_untold = left.left.is_none() && (credit.balance.is_some() || !credit.remarks.is_empty());
+    let by_word_alone = period == BenefitState::Exhausted && ends == (None, None);
+    goes_on || of_two || (by_word_alone && is_untold)
 }
 
 /// A disabled account alone is not exhaustion: its owner may have cancelled it. Nor is a reason alone: of an account that
@@ -231,7 +270,7 @@ fn reasons<'a>(state: &str, billing: Option<&'a Billing>, observed: Timestamp) -
     let mut own = in_force.iter().filter(|(_, since, _)| Some(*since) == last).map(|(.., reason)| *reason);
     // Which of two at the same time counts is not known.
     let own = own.next().filter(|first| own.all(|reason| reason == *first));
-    own.into_iter().chain(billing.profile_reason.as_deref()).collect()
+    own.into_iter().chain(billing.profile_reasons()).collect()
 }
 
 fn granted(detail: &SpendingLimit) -> Option<Money> {

@@ -15,7 +15,7 @@ use super::limits::Scope;
 use super::wire::{Page, Subscription};
 use crate::core::account::AccountId;
 use crate::core::provider::ProviderError;
-use crate::providers::{Sighting, Survey};
+use crate::providers::{Sighting, Survey, document};
 
 /// The most pages and entries that are read of a list. A tenant has far fewer.
 const MOST_PAGES: usize = 100;
@@ -109,7 +109,7 @@ fn seen(sightings: Vec<Sighting>) -> Survey {
 
 /// What an entry of the list says; nothing if it is none of a subscription.
 pub(super) fn sighting(entry: &RawValue) -> Option<Sighting> {
-    let found: Subscription = serde_json::from_str(entry.get()).ok()?;
+    let found: Subscription = document::part(entry).ok()?;
     let account = AccountId::Azure(Uuid::try_parse(&found.id).ok()?);
     let limit = found.policies.spending_limit.unwrap_or_default();
     // Short, however long the words are: it is kept.

@@ -118,8 +118,18 @@ pub(super) fn current_limit(billing: &Billing) -> Option<&SpendingLimit> {
     let began = |limit: &SpendingLimit| date(limit.start_date.as_deref());
     let limits = || billing.limits.iter().flatten().filter(|limit| Trial::of_limit(limit).is_some());
     let last = limits().max_by_key(|limit| began(limit))?;
-    let state = |limit: &SpendingLimit| (Trial::of_limit(limit), limit.status.clone(), limit.end_date.clone());
+    let state = |limit: &SpendingLimit| (Trial::of_limit(limit), limit.status.clone(), date(limit.end_date.as_deref()));
     limits().all(|limit| began(limit) != began(last) || state(limit) == state(last)).then_some(last)
+}
+
+/// What `billing` calls an account that is a trial by its `quota` id, if it calls it something else.
+pub(super) fn contradiction<'a>(quota: &str, billing: &'a Billing) -> Option<&'a str> {
+    let trial = of_quota(quota).trial()?;
+    let other = |limit: &&SpendingLimit| Trial::of_limit(limit).is_some_and(|of_limit| of_limit != trial);
+    let limit = current_limit(billing).filter(other).and_then(|limit| limit.kind.as_deref());
+    let paid = billing.kind.as_deref().filter(|kind| ["Paid", "PrePaid"].contains(kind));
+    let agreements = ["EnterpriseAgreement", "MicrosoftPartnerAgreement"];
+    limit.or(paid).or(billing.agreement.as_deref().filter(|agreement| agreements.contains(agreement)))
 }
 
 fn of_quota(quota: &str) -> Terms {

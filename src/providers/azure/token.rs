@@ -218,6 +218,7 @@ impl Checked {
 /// A token: <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#successful-response>
 #[derive(Deserialize)]
 struct Granted {
+    token_type: String,
     access_token: String,
     /// Seconds.
     expires_in: u32,
@@ -236,11 +237,17 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn check(authority: &str, answer: Answer, shown: Option<&Claims>) -> Result<Vec<u8>, ProviderError> {
+/// Whether who has such a token may use it: RFC 6750. Its kind may be in any letters: RFC 6749, section 5.1.
+pub(super) fn is_bearer(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("Bearer")
+}
+
+/// The `answer` of `authority`, if it is a token; `shown` is what was asked with.
+pub(super) fn check(authority: &str, answer: Answer, shown: Option<&Claims>) -> Result<Vec<u8>, ProviderError> {
     let detail = |what: &str| format!("a token of {authority}: {what}");
     match answer.status {
         StatusCode::OK => match answer.json::<Granted>() {
-            Ok(token) if is_token(&token.access_token) => {
+            Ok(token) if is_token(&token.access_token) && is_bearer(&token.token_type) => {
                 tracing::debug!(authority, seconds = token.expires_in, "got a token");
                 Ok(answer.body)
             }

@@ -3,17 +3,20 @@
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::core::money::{Currency, Money};
+use crate::providers::document::decimal;
 
 /// `GET /subscriptions/{id}`, version 2022-12-01:
 /// <https://learn.microsoft.com/rest/api/resources/subscriptions/get>
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Subscription {
+    /// The resource id, which ends with the same id.
+    #[serde(rename = "id")]
+    pub(super) path: Option<String>,
     #[serde(rename = "subscriptionId")]
     pub(super) id: String,
     pub(super) tenant_id: Option<String>,
@@ -54,7 +57,7 @@ pub(super) struct Billing {
     pub(super) limits: Option<Vec<SpendingLimit>>,
     /// Why the billing profile is in its state.
     #[serde(rename = "billingProfileStatusReasonCode")]
-    pub(super) profile_reason: Option<String>,
+    profile_reason: Option<String>,
     /// The state of the subscription by its billing.
     #[serde(rename = "subscriptionBillingStatus")]
     pub(super) status: Option<String>,
@@ -64,6 +67,9 @@ pub(super) struct Billing {
     /// Whether the subscription is `Free` or `Paid`.
     #[serde(rename = "subscriptionBillingType")]
     pub(super) kind: Option<String>,
+    /// The same by the billing profile itself.
+    #[serde(skip)]
+    own_profile_reason: Option<String>,
     /// Whether the billing profile itself was read too.
     #[serde(skip)]
     pub(super) completed: bool,
@@ -73,15 +79,24 @@ pub(super) struct Billing {
 }
 
 impl Billing {
-    /// Takes from the billing profile what the billing property does not say.
+    /// Takes from the billing profile what the billing property does not say. Where both say something, both count: which of
+    /// two is right is not known.
     pub(super) fn complete(&mut self, profile: ProfileProperties) {
         self.completed = true;
-        if self.limits.as_ref().is_none_or(Vec::is_empty) {
-            self.limits = profile.limits;
-            self.by_profile = true;
-        }
-        self.spending_limit = self.spending_limit.take().or(profile.spending_limit);
-        self.profile_reason = self.profile_reason.take().or(profile.reason);
+        self.by_profile = self.limits.as_ref().is_none_or(Vec::is_empty);
+        self.limits.get_or_insert_default().extend(profile.limits.into_iter().flatten());
+        self.spending_limit = match (self.spending_limit.take(), profile.spending_limit) {
+            (Some(told), Some(own)) if told != own => {
+                Some(format!("{told}, while the billing profile itself says {own}"))
+            }
+            (told, own) => told.or(own),
+        };
+        self.own_profile_reason = profile.reason;
+    }
+
+    /// Why the billing profile is in its state, by whoever tells.
+    pub(super) fn profile_reasons(&self) -> impl Iterator<Item = &str> {
+        self.profile_reason.as_deref().into_iter().chain(self.own_profile_reason.as_deref())
     }
 }
 
@@ -192,10 +207,7 @@ const LAST_DAY: Timestamp = Timestamp::constant(4_102_444_800, 0);
 
 /// The money that `digits` and `currency` spell, exactly: what rounding would make nothing of is unknown.
 pub(super) fn money(digits: Option<&RawValue>, currency: Option<&str>) -> Option<Money> {
-    let digits = digits?.get();
-    let amount = Decimal::from_str_exact(digits).or_else(|_| Decimal::from_scientific(digits)).ok()?;
-    let is_nothing = digits.split(['e', 'E']).next()?.bytes().all(|digit| !(b'1'..=b'9').contains(&digit));
-    Money::new(amount, Currency::parse(currency?)?).filter(|money| !money.amount.is_zero() || is_nothing)
+    Money::new(decimal(digits?)?, Currency::parse(currency?)?)
 }
 
 /// The date of a lot: older versions write it as in the United States, without a zone.

@@ -150,6 +150,64 @@ async fn a_session_that_lacks_a_part_is_not_used() {
     }
 }
 
+/// The SDK takes the last of two.
+#[tokio::test]
+async fn credentials_that_are_there_twice_or_in_other_letters_are_not_used() {
+    let Reply::Bytes(bytes) = session("AssumeRoleWithWebIdentity", 3600) else { unreachable!() };
+    let whole = String::from_utf8(bytes).unwrap().split_once("\r\n\r\n").unwrap().1.to_owned();
+    for part in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "Credentials"] {
+        let (before, rest) = whole.split_once(&format!("<{part}>")).unwrap();
+        let (inner, after) = rest.split_once(&format!("</{part}>")).unwrap();
+        let element = |name: &str, inner: &str| format!("<{name}>{inner}</{name}>");
+        let once = element(part, inner);
+        for odd in [
+            format!("{once}{once}"),
+            format!("{}{once}", element(part, "")),
+            element(&part.to_ascii_lowercase(), inner),
+            element(part, ""),
+            element(part, &element("x", inner)),
+        ] {
+            let answer = xml(200, &format!("{before}{odd}{after}"));
+            let server = server(move |_, called| (called == "AssumeRoleWithWebIdentity").then(|| answer.clone())).await;
+            let error = look(&aws(&server, by_token())).await.unwrap_err();
+            assert!(matches!(error, ProviderError::Protocol { .. }), "{odd}: {error}");
+            assert_eq!(calls(&server, "GetCallerIdentity"), 0, "{odd}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whose_credentials_are_is_told_by_one_account_and_an_arn_of_it() {
+    let result = |inner: &str| {
+        xml(
+            200,
+            &format!(
+                "<GetCallerIdentityResponse><GetCallerIdentityResult>{inner}</GetCallerIdentityResult></GetCallerIdentityResponse>"
+            ),
+        )
+    };
+    let (arn, account) = (format!("<Arn>arn:aws:iam::{ID}:user/payg</Arn>"), format!("<Account>{ID}</Account>"));
+    let other = format!("<Account>{OTHER}</Account>");
+    for odd in [
+        arn.clone(),
+        account.clone(),
+        format!("{arn}<Account></Account>"),
+        format!("{arn}{account}{account}"),
+        format!("{arn}{other}{account}"),
+        format!("{arn}<account>{ID}</account>"),
+        format!("{arn}{}", account.replace("3", "x")),
+        // The two contradict each other.
+        format!("<Arn>arn:aws:iam::{OTHER}:user/payg</Arn>{account}"),
+        format!("<Arn>payg</Arn>{account}"),
+    ] {
+        let answer = result(&odd);
+        let server = server(move |_, called| (called == "GetCallerIdentity").then(|| answer.clone())).await;
+        let error = look(&aws(&server, by_key())).await.unwrap_err();
+        assert!(matches!(error, ProviderError::Protocol { .. }), "{odd}: {error}");
+        assert_eq!(server.all_requests().len(), 1, "{odd}: nothing is asked with them");
+    }
+}
+
 #[tokio::test]
 async fn secrets_are_in_no_debug_text() {
     let text = format!("{:?} {:?}", by_key(), by_token());

@@ -1,13 +1,16 @@
 //! What the answers mean.
 
+use jiff::SignedDuration;
 use rust_decimal::Decimal;
 
 use super::super::interpret::{Look, State, observation};
 use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::time;
+use crate::core::desired::{Limits, When};
 use crate::core::money::Money;
 use crate::core::observation::{Lifecycle, Observation};
 use crate::core::offer::{BenefitKind, BenefitState};
+use crate::core::trigger::{APART, PastLook, Shown, shown};
 
 const END: &str = "2027-03-05T00:00:00Z";
 
@@ -77,6 +80,71 @@ fn only_a_word_of_aws_exhausts() {
     let overdrawn = seen_at(BEFORE, &plan(Expired, Some("-0.02"), Some(END)), None);
     assert!(!overdrawn.benefit(BenefitKind::Credit).unwrap().is_odd() && is_exhausted(&overdrawn, BenefitKind::Period));
     assert!(!period(BEFORE, &plan(Expired, Some("50"), Some(END))), "a contradiction");
+}
+
+/// Each two things that AWS tells of one fact and that cannot both be so: none of them is acted on.
+#[test]
+fn what_contradicts_itself_is_never_acted_on() {
+    use PlanStatus::{Active, Expired, NotStarted};
+    const SOON: &str = "2027-03-04T12:00:00Z";
+    for (what, now, plan, state) in [
+        ("expired, and credit and time are left", BEFORE, plan(Expired, Some("50"), Some(END)), None),
+        ("expired, and time is left; the credit is not told", BEFORE, plan(Expired, None, Some(END)), None),
+        ("the same, of a closed account", BEFORE, plan(Expired, None, Some(END)), Some(State::Closed)),
+        ("expired, not when, and credit is left", BEFORE, plan(Expired, Some("50"), None), None),
+        ("the same, of a closed account", BEFORE, plan(Expired, Some("50"), None), Some(State::Closed)),
+        ("expired half a day before its date, and credit is left", SOON, plan(Expired, Some("50"), Some(END)), None),
+        ("active, and its date has passed", AFTER, plan(Active, Some("50"), Some(END)), None),
+        ("not started, and nothing is left", AFTER, plan(NotStarted, Some("0"), Some(END)), None),
+        ("active and spent, of a closed account", BEFORE, plan(Active, Some("0"), Some(END)), Some(State::Closed)),
+        ("expired, of a suspended account", AFTER, plan(Expired, Some("0"), Some(END)), Some(State::Suspended)),
+    ] {
+        for when in [When::BenefitsExhausted, time_left()] {
+            let seen = seen_at(now, &plan, state);
+            assert!(!is_due(&when, &seen), "{what}: {seen:?}");
+        }
+    }
+    // And without the contradiction each of them is.
+    for (now, plan, state) in [
+        (AFTER, plan(Expired, Some("50"), Some(END)), None),
+        (AFTER, plan(Expired, None, Some(END)), Some(State::Closed)),
+        (BEFORE, plan(Expired, Some("0"), Some(END)), None),
+        (BEFORE, plan(Expired, Some("0.003"), Some(END)), None),
+        (BEFORE, plan(Expired, Some("-0.02"), Some(END)), None),
+        (BEFORE, plan(Expired, None, None), None),
+        (BEFORE, plan(Active, Some("0"), Some(END)), None),
+    ] {
+        let seen = seen_at(now, &plan, state);
+        assert!(is_due(&When::BenefitsExhausted, &seen), "{plan:?} {state:?}: {seen:?}");
+    }
+}
+
+fn time_left() -> When {
+    When::BeforeExhaustion(Limits { credit_below: None, time_left: Some(SignedDuration::from_hours(1)) })
+}
+
+/// Whether an upgrade is due by a look that shows this a second time.
+fn is_due(when: &When, seen: &Observation) -> bool {
+    let past = PastLook {
+        benefits: seen.benefits.clone(),
+        observed: seen.observed - APART,
+        eligible: true,
+        closed: false,
+        source: None,
+    };
+    seen.eligible && matches!(shown(when, Some(&past), seen), Shown::Yes(_))
+}
+
+#[test]
+fn more_credit_than_was_granted_is_said_and_not_shown() {
+    let look = Look { observed: time(BEFORE), provider_time: None, source: "GetAccountPlanState".to_owned() };
+    let plan = plan(PlanStatus::Active, Some("50"), Some(END));
+    for (granted, is_shown) in [("100", true), ("50", true), ("49.99", false)] {
+        let granted = Money::parse(granted, "USD");
+        let seen = observation(Some(&plan), None, granted, &look);
+        let shown = seen.benefit(BenefitKind::Credit).unwrap().granted;
+        assert_eq!((shown, seen.remarks.is_empty()), (granted.filter(|_| is_shown), is_shown), "{granted:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::core::record::Outcome;
+use crate::providers::aws::connector::Heard;
 use crate::providers::aws::failure::Failure;
 
 #[tokio::test]
@@ -23,6 +24,21 @@ async fn what_is_missing_in_an_answer_is_not_made_up() {
         let server = upgrading(json(200, body)).await;
         let error = upgrade(&aws(&server, by_key()), soon(), DEADLINE).await.unwrap_err();
         assert_eq!(error.outcome(), Outcome::Unknown, "{body}: {error}");
+    }
+}
+
+/// The SDK makes 0 of an amount that is not there.
+#[tokio::test]
+async fn an_amount_that_is_not_there_is_not_zero() {
+    for credit in
+        [r#"{"unit":"USD"}"#, r#"{"unit":"USD","amount":null}"#, r#"{"amount":57.31,"amount":0,"unit":"USD"}"#]
+    {
+        let body = free("57.31").replace(r#"{"amount":57.31,"unit":"USD"}"#, credit);
+        let answered = json(200, &body);
+        let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
+        let seen = aws(&server, by_key()).observe(&account(), &Timestamp::now, DEADLINE).await;
+        let error = seen.expect_err(&body);
+        assert!(matches!(&error, ProviderError::Protocol { detail } if detail.contains("amount")), "{body}: {error}");
     }
 }
 
@@ -105,7 +121,7 @@ async fn an_upgrade_that_nobody_listens_to_was_surely_not_sent() {
     let endpoint = Some("https://127.0.0.1:1/".parse().unwrap());
     let connections = Connections::new(Settings { endpoint, trust_anchor_pem: None }).unwrap();
     let keys = aws_sdk_freetier::config::Credentials::new(KEY_ID, KEY, None, None, "test");
-    let client = aws_sdk_freetier::Client::new(&connections.upgrading(keys, soon()));
+    let client = aws_sdk_freetier::Client::new(&connections.upgrading(keys, soon(), &Heard::default()));
     let error = client.upgrade_account_plan().account_plan_type("PAID".into()).send().await.unwrap_err();
     let failure = Failure::from(error);
     assert!(matches!(failure, Failure::NotSent(_)), "{failure:?}");

@@ -6,7 +6,8 @@
 
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Client, StatusCode};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use url::Url;
 
 use crate::core::provider::{Operation, ProviderError};
@@ -70,6 +71,18 @@ pub(crate) async fn read(
     }
 }
 
+/// The state of an operation.
+#[derive(Deserialize)]
+struct Told {
+    /// Nothing if it is not there: null is not nothing.
+    #[serde(default, deserialize_with = "there")]
+    status: Option<Value>,
+}
+
+fn there<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(value).map(Some)
+}
+
 /// What the answer says of the operation.
 fn told(answer: &Answer) -> Operation {
     let retry_after = answer.retry_after();
@@ -77,8 +90,8 @@ fn told(answer: &Answer) -> Operation {
         StatusCode::ACCEPTED => Operation::Running(retry_after),
         StatusCode::NO_CONTENT => Operation::Succeeded,
         StatusCode::OK | StatusCode::CREATED if answer.is_declared_empty() => Operation::Succeeded,
-        StatusCode::OK | StatusCode::CREATED => match answer.json::<Map<String, Value>>() {
-            Ok(body) => of_status(answer, &body),
+        StatusCode::OK | StatusCode::CREATED => match answer.json::<Told>() {
+            Ok(body) => of_status(answer, body.status.as_ref()),
             Err(odd) => unknown(format!("the broker answered HTTP {}, but {odd}", answer.status), retry_after),
         },
         // The status could not be read. That does not make the operation fail.
@@ -90,8 +103,8 @@ fn told(answer: &Answer) -> Operation {
 }
 
 /// What the body says. Words that are not known are of an operation that goes on, and `Location` ends without one.
-fn of_status(answer: &Answer, body: &Map<String, Value>) -> Operation {
-    let status = match body.get("status") {
+fn of_status(answer: &Answer, status: Option<&Value>) -> Operation {
+    let status = match status {
         None => return Operation::Succeeded,
         Some(Value::String(status)) => status,
         Some(_) => return unknown("the `status` of the operation is not a text".to_owned(), answer.retry_after()),

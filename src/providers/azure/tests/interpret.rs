@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::super::credit::Credit;
 use super::super::interpret::{Look, observation};
-use super::super::wire::{BillingProperty, Subscription};
+use super::super::wire::{Billing, BillingProperty, Subscription};
 use super::{ID, time};
 use crate::core::observation::{Acceptance, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
@@ -343,8 +343,10 @@ fn what_somebody_stopped_is_in_no_state_to_be_upgraded() {
 #[test]
 fn a_trial_that_the_provider_lets_run_on_is_not_over() {
     let past = Some(limit("endDate", json!("2025-01-19T00:00:00Z")));
-    let seen = seen("Enabled", "FreeTrial_2014-09-01", Some("On"), past);
-    assert_eq!(benefit(&seen, BenefitKind::Period).state, BenefitState::Unknown);
+    for state in ["Enabled", "Warned", "PastDue"] {
+        let seen = seen(state, "FreeTrial_2014-09-01", Some("On"), past.clone());
+        assert_eq!(benefit(&seen, BenefitKind::Period).state, BenefitState::Unknown, "{state}");
+    }
 }
 
 #[test]
@@ -450,6 +452,102 @@ fn which_of_two_limits_of_the_same_time_counts_is_not_known() {
         let billing = with(free("Active"), "/billingProfileSpendingLimitDetails", twice);
         assert_eq!(states(Some(billing)).0, BenefitState::Exhausted, "the same twice is no doubt");
     }
+}
+
+/// Each two of Azure's answers, or words of one, that tell of the same and cannot both be so: none of them brings an upgrade
+/// about, and the look says what they are.
+#[test]
+fn what_contradicts_itself_is_no_trial_to_upgrade() {
+    let free_trial = "FreeTrial_2014-09-01";
+    let told = |field: &str, value: &str| with(free("LimitReached"), &format!("/{field}"), json!(value));
+    let kind = |kind: &str| with(free("LimitReached"), "/billingProfileSpendingLimitDetails/0/type", json!(kind));
+    for (what, quota, limit, billing, said) in [
+        ("two trials", free_trial, "On", kind("AzureForStudents"), "AzureForStudents"),
+        (
+            "a trial of free services, and one with a credit",
+            "DreamSpark_2015-02-01",
+            "On",
+            free("LimitReached"),
+            "FreeAccount",
+        ),
+        ("a trial, and prepaid", free_trial, "On", told("subscriptionBillingType", "PrePaid"), "PrePaid"),
+        (
+            "a trial, and paid under another agreement",
+            free_trial,
+            "On",
+            with(
+                told("subscriptionBillingType", "Paid"),
+                "/billingAccountAgreementType",
+                json!("MicrosoftOnlineServicesProgram"),
+            ),
+            "Paid",
+        ),
+        (
+            "a trial, and an enterprise's",
+            free_trial,
+            "On",
+            told("billingAccountAgreementType", "EnterpriseAgreement"),
+            "Enterprise",
+        ),
+        (
+            "a trial, and a partner's",
+            free_trial,
+            "On",
+            told("billingAccountAgreementType", "MicrosoftPartnerAgreement"),
+            "Partner",
+        ),
+        ("a limit, and none by the profile", free_trial, "On", told("billingProfileSpendingLimit", "Off"), "Off"),
+        (
+            "a limit, and a word of the profile that is not known",
+            free_trial,
+            "On",
+            told("billingProfileSpendingLimit", "New"),
+            "New",
+        ),
+        ("no limit, and one that is reached", free_trial, "Off", free("LimitReached"), "LimitReached"),
+        ("off, and cancelled", free_trial, "On", told("subscriptionBillingStatus", "Cancelled"), "Cancelled"),
+    ] {
+        let seen = seen("Disabled", quota, Some(limit), Some(billing));
+        let doubts = match (&seen.lifecycle, &seen.acceptance) {
+            (Lifecycle::Unknown(doubt), _) | (_, Acceptance::Unclear(doubt)) => doubt.clone(),
+            other => panic!("{what}: {other:?}"),
+        };
+        assert!(doubts.contains(said), "{what}: {doubts}");
+    }
+    let seen = seen("Disabled", free_trial, Some("On"), Some(free("LimitReached")));
+    assert_eq!(
+        (seen.lifecycle, seen.acceptance),
+        (Lifecycle::Restricted, Acceptance::NotAccepted),
+        "and without it is one"
+    );
+}
+
+#[test]
+fn billing_property_and_profile_count_both() {
+    let completed = |property: Value, profile: Value| {
+        let mut billing: Billing = serde_json::from_str(&property.to_string()).unwrap();
+        billing.complete(serde_json::from_str(&profile.to_string()).unwrap());
+        let subscription = json!({"subscriptionId": ID, "state": "Disabled", "subscriptionPolicies": {"quotaId": "FreeTrial_2014-09-01", "spendingLimit": "On"}});
+        let subscription: Subscription = serde_json::from_str(&subscription.to_string()).unwrap();
+        let look = Look { observed: time(NOW), provider_time: None };
+        observation(&subscription, Some(&billing), &Credit::default(), look)
+    };
+    let limits = |status: &str| free(status)["billingProfileSpendingLimitDetails"].clone();
+    let own = |status: &str| json!({"spendingLimitDetails": limits(status)});
+    let credit = |seen: &Observation| benefit(seen, BenefitKind::Credit).state;
+    assert_eq!(credit(&completed(free("LimitReached"), own("LimitReached"))), BenefitState::Exhausted);
+    assert_eq!(credit(&completed(free("LimitReached"), json!({}))), BenefitState::Exhausted);
+    for (told, own_word) in [("LimitReached", "Active"), ("Active", "LimitReached")] {
+        assert_eq!(credit(&completed(free(told), own(own_word))), BenefitState::Unknown, "{told} {own_word}");
+    }
+    let seen = completed(free("LimitReached"), json!({"spendingLimit": "Off"}));
+    assert!(
+        matches!(&seen.acceptance, Acceptance::Unclear(doubt) if doubt.contains("On") && doubt.contains("Off")),
+        "{seen:?}"
+    );
+    let told = with(free("LimitReached"), "/billingProfileStatusReasonCode", json!("SpendingLimitReached"));
+    let seen = completed(told, json!({"statusReasonCode": "UnusualActivity"}));
+    assert!(matches!(&seen.lifecycle, Lifecycle::Unknown(word) if word.contains("UnusualActivity")), "{seen:?}");
 }
 
 /// From the answer to the decision.

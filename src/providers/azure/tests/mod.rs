@@ -11,6 +11,7 @@ mod properties;
 mod reads;
 mod remaining;
 mod server;
+mod subsets;
 mod tokens;
 mod upgrades;
 

@@ -213,3 +213,19 @@ async fn without_an_answer_an_operation_is_not_known() {
     assert!(matches!(operation, Operation::Unknown { .. }), "{operation:?}");
     assert!(refused.requests().is_empty());
 }
+
+/// The last of two is not taken, nor a state in other letters for none.
+#[tokio::test]
+async fn a_state_in_doubt_tells_nothing() {
+    for body in [
+        r#"{"status": "Failed", "status": "Succeeded"}"#,
+        r#"{"status": "Succeeded", "status": "Succeeded"}"#,
+        r#"{"Status": "InProgress"}"#,
+        r#"{"status": "InProgress", "STATUS": "Failed"}"#,
+        r#"{"status": null}"#,
+        r#"{"status": ["Succeeded"]}"#,
+    ] {
+        let (operation, _) = progress(json(200, body)).await;
+        assert!(matches!(operation, Operation::Unknown { .. }), "{body}: {operation:?}");
+    }
+}

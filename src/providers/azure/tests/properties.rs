@@ -19,6 +19,7 @@ use super::remaining::{balance, lot};
 use super::{ID, time};
 use crate::core::observation::Acceptance;
 use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
+use crate::providers::document;
 
 /// Words that Azure uses, words like them, dates, and nonsense.
 const WORDS: [&str; 48] = [
@@ -141,19 +142,19 @@ pub(super) fn changed(mut value: Value, changes: &[(Index, Change)]) -> String {
     value.to_string()
 }
 
-fn subscription() -> Value {
+pub(super) fn subscription() -> Value {
     json!({"id": format!("/subscriptions/{ID}"), "subscriptionId": ID, "state": "Enabled", "displayName": "x",
         "tenantId": "72f988bf-0000-4a00-9000-0000000000aa",
         "subscriptionPolicies": {"locationPlacementId": "Public_2014-09-01", "quotaId": PLAN, "spendingLimit": "On"}})
 }
 
-fn property() -> Value {
+pub(super) fn property() -> Value {
     let reason = json!([{"effectiveDate": "2025-01-19T00:00:00Z", "reason": "None"}]);
     let billing = with(free("Active"), "/subscriptionBillingStatusDetails", reason);
     json!({"id": format!("/subscriptions/{ID}/x"), "properties": with(billing, "/billingProfileStatusReasonCode", json!("Other"))})
 }
 
-fn profile() -> Value {
+pub(super) fn profile() -> Value {
     json!({"id": "/providers/Microsoft.Billing/billingAccounts/a:b/billingProfiles/P-1", "properties": {
         "spendingLimit": "On", "spendingLimitDetails": free("Active")["billingProfileSpendingLimitDetails"],
         "status": "Active", "statusReasonCode": "Other"}})
@@ -171,17 +172,17 @@ fn answer(name: &str, value: &[u8], body: &str) -> Answer {
 /// Whether what is made of these documents has the words for it.
 fn holds(texts: &[String; 5]) -> Result<(), TestCaseError> {
     let [subscription, property, profile, balance, lot] = texts;
-    let Ok(subscription) = serde_json::from_str::<Subscription>(subscription) else { return Ok(()) };
-    let billing = serde_json::from_str::<BillingProperty>(property).ok().map(|property| {
+    let Ok(subscription) = document::read::<Subscription>(subscription.as_bytes()) else { return Ok(()) };
+    let billing = document::read::<BillingProperty>(property.as_bytes()).ok().map(|property| {
         let mut billing = property.properties;
-        if let Ok(profile) = serde_json::from_str::<BillingProfile>(profile) {
+        if let Ok(profile) = document::read::<BillingProfile>(profile.as_bytes()) {
             billing.complete(profile.properties);
         }
         billing
     });
     let credit = Credit {
-        balance: serde_json::from_str::<BalanceSummary>(balance).ok(),
-        lots: serde_json::from_str::<Lot>(lot).ok().map(|lot| vec![lot]),
+        balance: document::read::<BalanceSummary>(balance.as_bytes()).ok(),
+        lots: document::read::<Lot>(lot.as_bytes()).ok().map(|lot| vec![lot]),
         ..Credit::default()
     };
     let seen = observation(&subscription, billing.as_ref(), &credit, Look { observed: time(NOW), provider_time: None });
@@ -249,7 +250,7 @@ proptest! {
     fn a_list_is_read_or_refused(changes in any_changes()) {
         let page = json!({"value": [subscription(), subscription()], "count": {"type": "Total", "value": 2},
             "nextLink": "https://management.azure.com/subscriptions?$skiptoken=2"});
-        if let Ok(page) = serde_json::from_str::<Page>(&changed(page, &changes)) {
+        if let Ok(page) = document::read::<Page>(changed(page, &changes).as_bytes()) {
             prop_assert!(page.value.iter().filter_map(|entry| sighting(entry)).count() <= page.value.len());
             if let Some(next) = page.next_link.and_then(|link| next_page("https://management.azure.com", &link)) {
                 prop_assert!(next.starts_with("https://management.azure.com/"));

@@ -173,3 +173,63 @@ fn an_estimate_exhausts_nothing_and_is_no_contradiction_once_the_account_is_off(
         assert_eq!(credit.is_odd(), remaining.is_some_and(|left| usd(left).amount < Decimal::ZERO));
     }
 }
+
+/// What is left may speak against a word that has no date, so it must be told, or not be there at all.
+#[test]
+fn a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_against_it() {
+    use BenefitState::{Exhausted, Unknown};
+    let billing = with(free("Expired"), "/billingProfileSpendingLimitDetails/0/endDate", json!(null));
+    let lot = lot_with("expirationDate", json!(null));
+    let told = |balance: Option<Value>, remarks: &[&str]| {
+        let credit = Credit {
+            remarks: remarks.iter().map(|remark| (*remark).to_owned()).collect(),
+            ..credit(balance, Some(vec![lot.clone()]))
+        };
+        let subscription =
+            json!({"subscriptionId": ID, "state": "Disabled", "subscriptionPolicies": {"quotaId": PLAN}});
+        let subscription: Subscription = serde_json::from_str(&subscription.to_string()).unwrap();
+        let property = json!({"id": "", "properties": billing}).to_string();
+        let property: BillingProperty = serde_json::from_str(&property).unwrap();
+        let look = Look { observed: time(NOW), provider_time: None };
+        let seen = observation(&subscription, Some(&property.properties), &credit, look);
+        let (credit, period) = (seen.benefit(BenefitKind::Credit).unwrap(), seen.benefit(BenefitKind::Period).unwrap());
+        (period.state, credit.remaining)
+    };
+    // With something left the core holds: `contradictions`.
+    assert_eq!(told(Some(balance("147")), &[]), (Exhausted, Some(usd("147"))));
+    assert_eq!(told(Some(balance("0")), &[]), (Exhausted, Some(usd("0"))));
+    assert_eq!(told(None, &[]), (Exhausted, None), "there is no balance to read");
+    assert_eq!(told(Some(balance("null")), &[]), (Unknown, None), "it cannot be read");
+    assert_eq!(told(Some(balance("\"147\"")), &[]), (Unknown, None));
+    assert_eq!(told(Some(balance("500")), &[]), (Unknown, None), "it is of more than the trial's credit");
+    assert_eq!(told(None, &["What is left of the credit could not be read."]), (Unknown, None));
+}
+
+#[test]
+fn of_two_ends_of_which_one_has_passed_it_is_not_known_which_is_right() {
+    use BenefitState::{Active, Exhausted, Unknown};
+    let (past, ahead) = ("2025-01-19T00:00:00Z", "2025-02-01T00:00:00Z");
+    for (of_limit, of_lot, state) in
+        [(past, past, Exhausted), (past, ahead, Unknown), (ahead, past, Unknown), (ahead, ahead, Active)]
+    {
+        let billing = with(free("Active"), "/billingProfileSpendingLimitDetails/0/endDate", json!(of_limit));
+        let subscription =
+            json!({"subscriptionId": ID, "state": "Disabled", "subscriptionPolicies": {"quotaId": PLAN}});
+        let subscription: Subscription = serde_json::from_str(&subscription.to_string()).unwrap();
+        let property = json!({"id": "", "properties": billing}).to_string();
+        let property: BillingProperty = serde_json::from_str(&property).unwrap();
+        let credit = credit(Some(balance("57.31")), Some(vec![lot_with("expirationDate", json!(of_lot))]));
+        let look = Look { observed: time(NOW), provider_time: None };
+        let seen = observation(&subscription, Some(&property.properties), &credit, look);
+        assert_eq!(seen.benefit(BenefitKind::Period).unwrap().state, state, "{of_limit} {of_lot}");
+    }
+}
+
+/// The subscription is off, its limit is reached, and its billing says that it works.
+#[test]
+fn an_estimate_is_no_old_news_while_billing_says_that_the_account_works() {
+    let billing = with(free("LimitReached"), "/subscriptionBillingStatus", json!("Active"));
+    let seen = seen("Disabled", &billing, "5");
+    let credit = seen.benefit(BenefitKind::Credit).unwrap();
+    assert_eq!((credit.remaining, credit.is_exhausted(time(NOW))), (Some(usd("5")), false));
+}

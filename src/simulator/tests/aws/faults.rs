@@ -50,6 +50,9 @@ async fn answers_can_be_spoilt() {
     assert!(missing.good().get("accountId").is_none());
     let unit = json!({"replaceField": {"path": "accountPlanRemainingCredits.unit", "value": "EUR"}});
     assert_eq!(spoilt(unit, Ask::plan_state()).await.good()["accountPlanRemainingCredits"]["unit"], "EUR");
+    let twice = json!({"repeatField": {"path": "accountPlanRemainingCredits.amount", "value": 0}});
+    let twice = spoilt(twice, Ask::plan_state()).await;
+    assert!(twice.text.contains(r#""amount":100.0,"amount":0"#), "{}", twice.text);
     let page = spoilt(json!({"htmlPage": {"status": 502}}), Ask::upgrade()).await;
     assert_eq!((page.status, page.text.starts_with("<!DOCTYPE html>")), (502, true));
     let away = spoilt(json!({"redirect": {"to": "https://example.com/"}}), Ask::identity()).await;
