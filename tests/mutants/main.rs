@@ -2,6 +2,7 @@
 //! `docs/mutants.md` says how to read this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
+mod claims;
 mod ledger;
 mod provider;
 mod rules;
@@ -32,7 +33,7 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS].into_iter().flatten()
+    [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, claims::MUTANTS].into_iter().flatten()
 }
 
 #[test]
