@@ -284,19 +284,18 @@ mod tests {
 
     #[test]
     fn sight_is_what_status_remembers() {
+        let then: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let told = |observed: Option<&str>, has_seen: bool| {
-            let mut status = api::SubscriptionStatus {
-                last_observed_time: has_seen.then(|| Timestamp::UNIX_EPOCH.into()),
-                ..Default::default()
-            };
+            let mut status =
+                api::SubscriptionStatus { last_observed_time: has_seen.then(|| then.into()), ..Default::default() };
             if let Some(holds) = observed {
                 let status_is = if holds == "True" { conditions::Status::True } else { conditions::Status::False };
                 let said = conditions::Statement { type_: "Observed", status: status_is, reason: "Any", message: "" };
-                conditions::set(&mut status.conditions, said, 1, Timestamp::UNIX_EPOCH);
+                conditions::set(&mut status.conditions, said, 1, then);
             }
             sight(&status)
         };
-        let (then, last) = (Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
+        let last = Some(then);
         assert_eq!(told(Some("True"), true), Sight::Clear { last });
         assert_eq!(told(None, true), Sight::Clear { last }, "of an older version");
         assert_eq!(told(Some("True"), false), Sight::Clear { last: None });

@@ -27,10 +27,12 @@ async fn readable(world: &World, name: &str) -> String {
     [told, world.events(name).join("\n"), stdout(&reader.payg(&["explain", name]))].join("\n")
 }
 
-/// Waits until the Subscription called `name` is on the offer, and says how many seconds that took.
-async fn upgraded(world: &World, name: &str) -> f64 {
+/// Waits until `account` is really upgraded, and says how many seconds that took.
+async fn upgraded(world: &World, name: &str, account: &str) -> f64 {
     let begun = Instant::now();
-    world.until(name, "OfferInPlace").await;
+    let applied = async || (!world.ledger(account).await.is_empty()).then_some(());
+    let applied = world.eventually(150, applied).await;
+    applied.unwrap_or_else(|| panic!("{name} is not upgraded: {:#}", world.subscription(name)["status"]));
     let seconds = begun.elapsed().as_secs_f64();
     println!("{name}: upgraded after {seconds:.1} s");
     seconds
@@ -55,7 +57,7 @@ async fn who_may_not_upgrade_holds_back_nobody_on_azure() {
     mallorys.kubectl_as("mallory", &["delete", SUBSCRIPTIONS, "fails"]).unwrap();
 
     owners.create_as("ed", &subscription("owns", &account, automatic("Immediately"))).unwrap();
-    let seconds = upgraded(&owners, "owns").await;
+    let seconds = upgraded(&owners, "owns", &account).await;
     assert!(seconds < 45.0, "it waits for another's pause: {seconds} s");
     assert_eq!(owners.ledger(&account).await.len(), 1);
     let text = readable(&owners, "owns").await;
@@ -109,7 +111,7 @@ async fn who_may_not_upgrade_holds_back_nobody_on_aws() {
     owners.until("owns", "AccountConflict").await;
     let suspend = r#"{"spec":{"suspend":true}}"#;
     mallorys.kubectl_as("mallory", &["patch", SUBSCRIPTIONS, "fails", "--type=merge", "-p", suspend]).unwrap();
-    let seconds = upgraded(&owners, "owns").await;
+    let seconds = upgraded(&owners, "owns", &account).await;
     assert!(seconds < 90.0, "it waits for another's hour: {seconds} s");
     assert_eq!(owners.ledger(&account).await.len(), 1);
     let text = readable(&owners, "owns").await;
@@ -137,7 +139,7 @@ async fn a_changed_provider_tries_at_once() {
     let patch = json!({"spec": {"aws": {"credentials": {"secret": {"name": "aws-rich"}}}}}).to_string();
     let patched = ["patch", "billingproviders.payg-operator.io", "aws", "--type=merge", "-p", &patch];
     world.kubectl_as("ed", &patched).unwrap();
-    let seconds = upgraded(&world, "owns").await;
+    let seconds = upgraded(&world, "owns", &account).await;
     assert!(seconds < 45.0, "it waits for the hour of the former one: {seconds} s");
     assert_eq!(world.ledger(&account).await.len(), 1);
 }
