@@ -135,7 +135,7 @@ impl Model for Protocol {
         };
         let subscriptions = [0, 1].map(|index| self.has(index).then_some(subscription));
         // Who may take over has been approved already.
-        let approved = self.claims.then_some(Said { uid: 1, when: When::Exhausted, expiry: Expiry::Far });
+        let approved = self.claims.then_some(Said { uid: 1, when: When::Exhausted, expiry: Expiry::Far, endpoint: 0 });
         vec![State {
             account: Account { spent: false, stage: Stage::Trial, upgrades: 0, keys: 0, endpoint: 0 },
             subscriptions,

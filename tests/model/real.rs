@@ -215,7 +215,7 @@ fn rule(facts: &Facts) -> Ruled {
             conflict: matches!(verdict, Verdict::AccountConflict(_)),
             failing: match verdict {
                 Verdict::ProviderNotReady { .. } if before.failing == Since::Never => Since::Lately,
-                Verdict::ProviderNotReady { .. } | Verdict::Suspended => before.failing,
+                Verdict::ProviderNotReady { .. } | Verdict::Suspended(_) => before.failing,
                 _ => Since::Never,
             },
         },
