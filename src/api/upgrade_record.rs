@@ -250,9 +250,29 @@ pub struct Attempt {
     /// What came of it: Accepted, Rejected, NotSent or Unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Text<32>>,
+    /// Why it was refused or not sent, in one word, such as Forbidden. What is about the requester's own credentials, rights or
+    /// configuration holds back the requester's namespace alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text<64>>,
     /// What the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Text<1024>>,
+    /// The Subscription that made it. The first attempt's is in the spec, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester: Option<Requester>,
+    /// The BillingProvider that it was made through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<AttemptProvider>,
+}
+
+/// The BillingProvider of an attempt, as it was then.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttemptProvider {
+    /// Its metadata.uid.
+    #[schemars(length(max = 36))]
+    pub uid: String,
+    /// The metadata.generation of its spec.
+    pub generation: i64,
 }
 
 /// Something that happened to an upgrade.

@@ -4,18 +4,18 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::approval::{Approval, Decision as Said, Unguarded};
-use super::desired::{ApprovalMode, Desired, When};
+use super::desired::{ApprovalMode, Claimant, Desired, Lapse, When};
 use super::forecast::{Forecast, forecast};
 use super::inputs::{Inputs, Previous};
 use super::less::knows_less;
 use super::observation::{Acceptance, Handoff, Lifecycle, Observation};
 use super::offer::OfferClass;
 use super::provider::{Capabilities, Method, Operation, ProviderError};
-use super::record::{NoMore, Record, RecordState};
+use super::record::{NoMore, Record, RecordState, Requester};
 use super::schedule::{Next, next};
 use super::transition::Transition;
 use super::trigger::{Evidence, NotYet, Shown, shown};
-use super::verdict::{Held, NotEligible, Unobserved, Verdict};
+use super::verdict::{NotEligible, Standing, Unobserved, Verdict};
 
 /// How long a provider object or its credentials may be missing before nobody is expected to bring them: one commit
 /// may bring a Subscription and its BillingProvider in either order.
@@ -42,6 +42,8 @@ pub struct Decision {
     pub transition: Option<Transition>,
     /// When the benefits are expected to be used up, and the trigger to be met.
     pub forecast: Option<Forecast>,
+    /// Who has the account, where several Subscriptions name it.
+    pub standing: Standing,
     /// When to look again.
     pub next: Next,
 }
@@ -73,6 +75,8 @@ pub struct Plan {
     pub approval: Option<Approval>,
     /// Where it is asked for.
     pub endpoint: String,
+    /// For whom.
+    pub requester: Requester,
 }
 
 /// What to write into a record.
@@ -106,9 +110,9 @@ pub fn orphan(
         return record.is_open().then(|| Note::Unresolved(NoMore::OperationFailed(detail.clone())));
     }
     let (until, why) = match record.state {
-        RecordState::Accepted => (Record::shown_by(record.settled_at(), operation), not_shown(operation)),
+        RecordState::Accepted => (Record::shown_by(record.settled_at(None), operation), not_shown(operation)),
         _ if is_claimed => return None,
-        _ => (record.settled_at(), NoMore::NoLongerWanted),
+        _ => (record.settled_at(None), NoMore::NoLongerWanted),
     };
     (record.is_open() && wall >= until).then_some(Note::Unresolved(why))
 }
@@ -158,7 +162,8 @@ pub fn decide(inputs: &Inputs) -> Decision {
     let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen, waits_for));
     let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
     let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
-    Decision { verdict, seen, effect, transition, forecast, next }
+    let standing = standing(inputs, &verdict);
+    Decision { verdict, seen, effect, transition, forecast, standing, next }
 }
 
 /// Rows 1 to 5: what keeps the account from being seen.
@@ -185,8 +190,10 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
         Err(ProviderError::WrongAccount { found }) => return Err(Verdict::WrongAccount { found: found.clone() }), // 3
         _ => {}
     }
-    let holder = inputs.claimants.iter().filter(|other| other.has_observed && other.precedes(&inputs.subject));
-    if let Some(holder) = holder.min_by_key(|other| (other.created, &other.uid)) {
+    // Nobody learns who has an account before they have seen it with credentials of their own.
+    if look.is_ok()
+        && let Some(holder) = first(inputs, |other| other.lapse(inputs.now).is_none())
+    {
         return Err(Verdict::AccountConflict(holder.clone())); // 4
     }
     if let Some(problem) = look.as_ref().ok().and_then(|seen| knows_less(&inputs.previous, seen)) {
@@ -199,6 +206,31 @@ fn look(inputs: &Inputs) -> Result<Observation, Verdict> {
         }
         Err(error) => Err(Verdict::Unobserved { since: since(&inputs.previous, inputs.now.wall), error }), // 5
     }
+}
+
+/// The first of the Subscriptions of the account that are older than this one and `are` so.
+fn first(inputs: &Inputs, are: impl Fn(&Claimant) -> bool) -> Option<&Claimant> {
+    let older = inputs.claimants.iter().filter(|other| other.precedes(&inputs.subject) && are(other));
+    older.min_by_key(|other| (other.created, &other.uid))
+}
+
+/// What is told of the claims to the account.
+fn standing(inputs: &Inputs, verdict: &Verdict) -> Standing {
+    if let Verdict::AccountConflict(holder) = verdict {
+        return Standing::Second(holder.clone());
+    }
+    let has_looked = matches!(inputs.look, Some(Ok(_)));
+    let lapsed = if has_looked { inputs.subject.yields } else { inputs.subject.lapse(inputs.now) };
+    match lapsed.filter(|lapse| *lapse != Lapse::NeverSeen) {
+        Some(lapse) if inputs.claimants.iter().any(Claimant::is_able) => return Standing::Lapsed(lapse),
+        Some(_) => return Standing::Unsaid,
+        None if !has_looked && !inputs.claimants.is_empty() => return Standing::Unchanged,
+        None => {}
+    }
+    let lapsed = |other: &Claimant| other.lapse(inputs.now).filter(|lapse| *lapse != Lapse::NeverSeen);
+    first(inputs, |other| lapsed(other).is_some())
+        .and_then(|older| Some(Standing::InPlaceOf(older.clone(), lapsed(older)?)))
+        .unwrap_or(Standing::Unsaid)
 }
 
 fn not_ready(inputs: &Inputs, problem: &ProviderError) -> Verdict {
@@ -219,7 +251,8 @@ fn since(previous: &Previous, wall: Timestamp) -> Unobserved {
 /// Row 5, for a pass that could not even read what to decide on.
 pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) -> Decision {
     let verdict = Verdict::Unobserved { since: since(previous, wall), error };
-    Decision { verdict, seen: None, effect: None, transition: None, forecast: None, next: Next::Backoff(None) }
+    let (standing, next) = (Standing::Unchanged, Next::Backoff(None));
+    Decision { verdict, seen: None, effect: None, transition: None, forecast: None, standing, next }
 }
 
 /// Rows 6 to 21, on what was seen.
@@ -274,7 +307,7 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
         return Some(unresolved_record(inputs, seen, record)); // 10
     }
     if record.state == RecordState::Rejected
-        && let Err(why @ NoMore::RefusedSince(_)) = record.allows_another_attempt(endpoint(inputs))
+        && let Err(why @ NoMore::RefusedSince(_)) = record.allows_another_attempt(endpoint(inputs), &inputs.requester())
     {
         // No Approve would help; only a Retry does.
         return Some((unresolved(inputs, seen, record, Some(&why)), Some(Effect::Note(Note::Unresolved(why))))); // 10
@@ -288,6 +321,7 @@ fn on_the_record(inputs: &Inputs, seen: &Observation) -> Option<Ruling> {
 fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
     let accepted = record.state == RecordState::Accepted;
     let operation = inputs.operation.as_ref();
+    let settled = record.settled_at(Some(&inputs.requester()));
     let settled_at = match record.state {
         // It was taken, and one look without it may be a stale one.
         RecordState::Accepted => {
@@ -295,12 +329,10 @@ fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
             match inputs.previous.accepted_since {
                 Some(_) => Record::shown_by(since, operation),
                 // It has never shown: a look that fails now and then must not begin the wait anew.
-                None => {
-                    Record::shown_by(record.settled_at(), operation).max(since.saturating_add(STALE).unwrap_or(since))
-                }
+                None => Record::shown_by(settled, operation).max(since.saturating_add(STALE).unwrap_or(since)),
             }
         }
-        _ => record.settled_at(),
+        _ => settled,
     };
     if let Some(Operation::Failed { detail }) = operation {
         let why = NoMore::OperationFailed(detail.clone());
@@ -312,7 +344,7 @@ fn open_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ruling {
     if inputs.now.wall < settled_at {
         return verifying;
     }
-    let why = match record.allows_another_attempt(endpoint(inputs)) {
+    let why = match record.allows_another_attempt(endpoint(inputs), &inputs.requester()) {
         Err(_) if accepted => not_shown(inputs.operation.as_ref()),
         Err(why) => why,
         Ok(()) => match on_the_upgrade(inputs, seen, None, None) {
@@ -353,11 +385,16 @@ fn unresolved_record(inputs: &Inputs, seen: &Observation, record: &Record) -> Ru
 
 fn unresolved(inputs: &Inputs, seen: &Observation, record: &Record, why: Option<&NoMore>) -> Verdict {
     // A Retry helps only where another attempt could be made.
+    let is_own = record.last().is_some_and(|attempt| attempt.is_of(&inputs.subject.uid));
     let can_retry = !matches!(record.state, RecordState::Other(_)) && !record.is_full();
     Verdict::UpgradeUnresolved {
         record: record.name.clone(),
         attempt: record.last().map_or(1, |attempt| attempt.number),
-        why: why.map(NoMore::because).or_else(|| record.outcome.clone()),
+        why: if is_own {
+            why.map(NoMore::because).or_else(|| record.outcome.clone())
+        } else {
+            why.map(NoMore::because_to_others)
+        },
         hash: transition(inputs, seen).filter(|_| can_retry).map(|transition| transition.hash),
     }
 }
@@ -369,7 +406,8 @@ fn again(record: &Record, plan: Plan) -> Effect {
 /// Rows 12 to 21, with `record` as the ledger's entry and `retry` as the word of a person who has decided on an
 /// unresolved one. Called with no record, it tells whether an upgrade would be made if there were none.
 fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, retry: Option<&Approval>) -> Ruling {
-    let Inputs { desired, allowance, .. } = inputs;
+    let Inputs { desired, allowance, now, .. } = inputs;
+    let requester = inputs.requester();
     if let Some(why) = desired.suspend {
         return (Verdict::Suspended(why), None); // 1
     }
@@ -406,20 +444,17 @@ fn on_the_upgrade(inputs: &Inputs, seen: &Observation, record: Option<&Record>, 
     }
     let rejected = record.filter(|record| record.state == RecordState::Rejected);
     if let Some(record) = rejected {
-        if let Err(why) = record.allows_another_attempt(endpoint(inputs)) {
+        if let Err(why) = record.allows_another_attempt(endpoint(inputs), &inputs.requester()) {
             return (unresolved(inputs, seen, record, Some(&why)), Some(Effect::Note(Note::Unresolved(why)))); // 19
         }
-        if inputs.now.wall < record.next_after_refusal() {
-            return (rejection(record), None); // 19
+        if now.wall < record.next_after_refusal(Some(&requester)) {
+            return (rejection(record, &requester), None); // 19
         }
     }
-    if allowance.dry_run {
-        return (Verdict::UpgradeHeld(Held::DryRun), None); // 20
+    if let Some(held) = allowance.holds(now.wall) {
+        return (Verdict::UpgradeHeld(held), None); // 20
     }
-    if allowance.last_hour >= allowance.per_hour {
-        return (Verdict::UpgradeHeld(Held::Cap(allowance.per_hour)), None); // 20
-    }
-    let plan = Plan { transition, evidence, approval, endpoint: endpoint(inputs).to_owned() };
+    let plan = Plan { transition, evidence, approval, endpoint: endpoint(inputs).to_owned(), requester };
     let effect = rejected.map_or_else(|| Effect::Upgrade(plan.clone()), |record| again(record, plan.clone()));
     (Verdict::Upgrading, Some(effect)) // 21
 }
@@ -484,9 +519,10 @@ fn by_the_manifest(inputs: &Inputs) -> Result<(), Unguarded> {
     inputs.guard.allows_automatic(inputs.subject.created, provider)
 }
 
-fn rejection(record: &Record) -> Verdict {
-    let message = record.last().map(|attempt| attempt.message.clone()).unwrap_or_default();
-    Verdict::UpgradeRejected { message, next: record.next_after_refusal() }
+fn rejection(record: &Record, by: &Requester) -> Verdict {
+    let message = record.last_binding(Some(by)).map(|attempt| attempt.told_to(&by.uid)).unwrap_or_default();
+    let next = Some(record.next_after_refusal(Some(by))).filter(|next| *next < Timestamp::MAX);
+    Verdict::UpgradeRejected { message, next }
 }
 
 fn transition(inputs: &Inputs, seen: &Observation) -> Option<Transition> {

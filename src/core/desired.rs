@@ -1,8 +1,11 @@
 //! What the manifest asks for.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::account::AccountId;
+use super::inputs::Now;
 use super::money::Money;
 use super::observation::DeclaredTrial;
 
@@ -88,13 +91,72 @@ pub struct Claimant {
     pub uid: String,
     /// When it was created.
     pub created: Timestamp,
-    /// Whether it has itself seen the account: its credentials are good for it.
-    pub has_observed: bool,
+    /// What in its manifest, or of its end, makes it claim nothing.
+    pub yields: Option<Lapse>,
+    /// Whether its own credentials show it the account.
+    pub sight: Sight,
 }
+
+/// Whether a Subscription sees its account, by what its status remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// No look has succeeded yet.
+    Never,
+    /// The last look succeeded.
+    Clear {
+        /// When the account was seen last (billing clock); `None` if nothing of it was kept, as another one has the account.
+        last: Option<Timestamp>,
+    },
+    /// Looks succeeded once and fail now.
+    Lost {
+        /// Since when they fail (wall clock).
+        since: Timestamp,
+    },
+}
+
+/// Why a Subscription that names an account does not claim it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lapse {
+    /// It is suspended, or it or its namespace is being deleted.
+    Suspended(Suspension),
+    /// It only observes: `when: Never`.
+    Observes,
+    /// It has never seen the account, so it never had a claim.
+    NeverSeen,
+    /// Its looks have failed for too long.
+    LooksFail,
+    /// It has not been looked at for too long.
+    NotLookedAt,
+}
+
+/// For how long a claim outlives looks that fail (wall clock): as long as a status is believed without a look.
+pub const CLAIM_WITHOUT_SIGHT: Duration = Duration::from_hours(1);
+/// How old the last look behind a claim may be (billing clock). Planned ones are a day apart at most, so something keeps the
+/// operator from making them, or from writing what it has seen.
+const CLAIM_WITHOUT_LOOKS: Duration = Duration::from_hours(7 * 24);
 
 impl Claimant {
     /// Whether this claim goes before `other`'s: the older one, by uid when they are of the same second.
     pub fn precedes(&self, other: &Self) -> bool {
         (self.created, &self.uid) < (other.created, &other.uid)
+    }
+
+    /// Why it does not claim the account at `now`; `None` if it does.
+    pub fn lapse(&self, now: Now) -> Option<Lapse> {
+        let is_over = |since: Timestamp, bound, now| since.saturating_add(bound).is_ok_and(|end| end <= now);
+        match self.sight {
+            Sight::Never | Sight::Clear { last: None } => Some(Lapse::NeverSeen),
+            Sight::Clear { last: Some(last) } => {
+                self.yields.or(is_over(last, CLAIM_WITHOUT_LOOKS, now.billing).then_some(Lapse::NotLookedAt))
+            }
+            Sight::Lost { since } => {
+                self.yields.or(is_over(since, CLAIM_WITHOUT_SIGHT, now.wall).then_some(Lapse::LooksFail))
+            }
+        }
+    }
+
+    /// Whether it would have the account if nobody went before it: it wants it, and its last look succeeded.
+    pub const fn is_able(&self) -> bool {
+        self.yields.is_none() && matches!(self.sight, Sight::Clear { .. })
     }
 }

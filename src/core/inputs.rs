@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::allowance::Allowance;
 use super::approval::{Approval, Guard};
 use super::desired::{Claimant, Desired};
 use super::observation::Observation;
 use super::provider::{Capabilities, Operation, ProviderError, ProviderObject};
-use super::record::Record;
+use super::record::{ProviderVersion, Record, Requester};
 use super::trigger::PastLook;
 
 /// All that a decision is made of.
@@ -21,6 +22,8 @@ pub struct Inputs {
     pub provider: Result<Capabilities, ProviderError>,
     /// The object that its provider is made from, where there is one.
     pub provider_object: Option<ProviderObject>,
+    /// The BillingProvider as it was read, if there is one.
+    pub provider_version: Option<ProviderVersion>,
     /// What this pass's look at the account brought; `None` if none was made.
     pub look: Option<Result<Observation, ProviderError>>,
     /// How far the open upgrade has come by the provider's word; `None` if it was not asked.
@@ -41,6 +44,18 @@ pub struct Inputs {
     pub now: Now,
 }
 
+impl Inputs {
+    /// Who makes an attempt that follows on this decision.
+    pub fn requester(&self) -> Requester {
+        Requester {
+            namespace: self.subject.namespace.clone(),
+            name: self.subject.name.clone(),
+            uid: self.subject.uid.clone(),
+            provider: self.provider_version.clone(),
+        }
+    }
+}
+
 /// What status remembers of former passes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Previous {
@@ -56,17 +71,6 @@ pub struct Previous {
     pub unobserved_since: Option<Timestamp>,
     /// Since when an upgrade that may have been requested has not shown (wall clock).
     pub verifying_since: Option<Timestamp>,
-}
-
-/// What the operator's own settings allow.
-#[derive(Clone, Copy, Debug)]
-pub struct Allowance {
-    /// Nothing is ever requested.
-    pub dry_run: bool,
-    /// How many upgrades may be requested within an hour.
-    pub per_hour: u32,
-    /// How many were, by the ledger.
-    pub last_hour: u32,
 }
 
 /// What time it is.

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::approval::{Unguarded, Word};
-use super::desired::Suspension;
+use super::desired::{Lapse, Suspension};
 use super::observation::Unread;
 use super::provider::Operation;
 use super::trigger::{Contradiction, Missing, NotYet};
-use super::verdict::{Held, NotEligible, Unobserved, Verdict};
+use super::verdict::{Held, NotEligible, Standing, Unobserved, Verdict};
 
 /// A time as people read it, to the minute.
-fn minute(time: Timestamp) -> impl fmt::Display {
+pub(super) fn minute(time: Timestamp) -> impl fmt::Display {
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Verdict {
             ),
             Self::AccountConflict(holder) => write!(
                 f,
-                "Subscription {}/{} already has this account, and is older. Delete one of the two; deleting a Subscription never touches the cloud.",
+                "Subscription {}/{} already has this account, and is older. Delete one of the two; deleting a Subscription never touches the cloud. This one takes over once the older one no longer claims the account.",
                 holder.namespace, holder.name
             ),
             Self::Unobserved { error, since } => write!(
@@ -149,22 +149,74 @@ impl fmt::Display for Verdict {
                 }
                 write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. Needed: {needs}.")
             }
-            Self::UpgradeRejected { message, next } => write!(
+            Self::UpgradeRejected { message, next: Some(next) } => write!(
                 f,
                 "The upgrade was not taken: {message}. Put that right; the next attempt is due at {}.",
                 minute(*next)
             ),
+            Self::UpgradeRejected { message, next: None } => write!(
+                f,
+                "The upgrade was not taken: {message}. This namespace has tried so often in vain that it tries no more; upgrade the account in the provider's portal, or delete this Subscription."
+            ),
             Self::UpgradeHeld(Held::DryRun) => {
                 f.write_str("The upgrade is due, and the operator runs with --dry-run: nothing is requested.")
             }
-            Self::UpgradeHeld(Held::Cap(cap)) => write!(
-                f,
-                "The upgrade is due, and waits because {cap} upgrades were requested within the last hour (--max-upgrades-per-hour)."
-            ),
+            Self::UpgradeHeld(Held::Cap { per_hour, until }) => {
+                f.write_str("The upgrade is due, and waits")?;
+                tell_until(f, *until)?;
+                write!(
+                    f,
+                    " because {per_hour} upgrades were requested within the last hour, which is the most for all namespaces together (--max-upgrades-per-hour)."
+                )
+            }
+            Self::UpgradeHeld(Held::Share { share, per_hour, until }) => {
+                f.write_str("The upgrade is due, and waits")?;
+                tell_until(f, *until)?;
+                write!(
+                    f,
+                    " because one namespace may request half of what the others leave of {per_hour} upgrades an hour (--max-upgrades-per-hour), and this one has requested {share} within the last hour."
+                )
+            }
             Self::Upgrading => f.write_str("The upgrade is being requested."),
             Self::LedgerUnavailable { detail } => write!(
                 f,
                 "The upgrade is due, and is not requested because its record cannot be written first: {detail}. Check the CustomResourceDefinition and the operator's ClusterRole; it is tried again."
+            ),
+        }
+    }
+}
+
+fn tell_until(f: &mut fmt::Formatter<'_>, until: Option<Timestamp>) -> fmt::Result {
+    until.map_or(Ok(()), |until| write!(f, " until {}", minute(until)))
+}
+
+impl fmt::Display for Lapse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Suspended(Suspension::Manifest) => "it is suspended",
+            Self::Suspended(Suspension::Deletion) => "it is being deleted",
+            Self::Suspended(Suspension::NamespaceDeletion) => "its namespace is being deleted",
+            Self::Observes => "it says `when: Never`",
+            Self::NeverSeen => "it has never seen the account",
+            Self::LooksFail => "its looks at the account have failed for an hour",
+            Self::NotLookedAt => "no look of it at the account has been written down for a week",
+        })
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unsaid | Self::Unchanged => Ok(()),
+            Self::Second(holder) => write!(f, "{}", Verdict::AccountConflict(holder.clone())),
+            Self::InPlaceOf(older, lapse) => write!(
+                f,
+                "Subscription {}/{} is older and does not claim the account, because {lapse}. This one has the account until the older one claims it again.",
+                older.namespace, older.name
+            ),
+            Self::Lapsed(lapse) => write!(
+                f,
+                "This Subscription does not claim its account, because {lapse}. Another Subscription has the account until that is put right."
             ),
         }
     }

@@ -2,6 +2,7 @@
 //! that cannot be wrong; providers and `api` parse into these types, [`decide::decide`] decides on them.
 
 pub mod account;
+pub mod allowance;
 pub mod approval;
 pub mod decide;
 pub mod desired;

@@ -160,6 +160,12 @@ impl ProviderError {
         }
     }
 
+    /// Whether it is about who asks, by its reason as a record keeps it: about their credentials, their rights or their
+    /// configuration, and not about the account.
+    pub fn is_about_who_asks(reason: &str) -> bool {
+        ["Unauthenticated", "Forbidden", "Unsupported", "InvalidConfiguration"].contains(&reason)
+    }
+
     /// The reason of the condition and the label of the metric.
     pub const fn reason(&self) -> &'static str {
         match self {
@@ -174,6 +180,27 @@ impl ProviderError {
             Self::Unsupported { .. } => "Unsupported",
             Self::Protocol { .. } => "UnexpectedAnswer",
             Self::Config { .. } => "InvalidConfiguration",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_about_who_asks_is_known_by_its_reason() {
+        let detail = String::new;
+        for (error, is_about_who_asks) in [
+            (ProviderError::Unauthenticated { detail: detail() }, true),
+            (ProviderError::Forbidden { permission: detail(), detail: detail() }, true),
+            (ProviderError::Unsupported { detail: detail() }, true),
+            (ProviderError::Config { detail: detail() }, true),
+            (ProviderError::Precondition { code: detail(), detail: detail() }, false),
+            (ProviderError::Conflict { detail: detail() }, false),
+            (ProviderError::OutcomeUnknown { detail: detail() }, false),
+        ] {
+            assert_eq!(ProviderError::is_about_who_asks(error.reason()), is_about_who_asks, "{error:?}");
         }
     }
 }

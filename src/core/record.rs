@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::message::minute;
 use super::provider::Operation;
 
 /// How long an intent may be sent after what allows it was read for the last time.
@@ -20,8 +21,10 @@ const ACCEPTED_BOUND: Duration = Duration::from_hours(48);
 const OPERATION_BOUND: Duration = Duration::from_hours(7 * 24);
 /// How many attempts may end without a known outcome before a person must decide.
 const MOST_UNKNOWN: usize = 3;
-/// How many attempts a record may hold.
+/// How many attempts that concern everybody a record may hold, and how many that concern one namespace alone.
 const MOST_ATTEMPTS: usize = 32;
+/// How many attempts a record may hold in all: twice as many, so that no namespace fills it for the others.
+const MOST_ATTEMPTS_OF_ALL: usize = 64;
 
 /// Where an upgrade stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +111,28 @@ impl Outcome {
     }
 }
 
+/// A BillingProvider at a moment: one that was changed, or made again, is another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderVersion {
+    /// Its uid.
+    pub uid: String,
+    /// The generation of its spec.
+    pub generation: i64,
+}
+
+/// Who makes an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// The namespace of the Subscription.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// The BillingProvider that it was made through; `None` where that was not written.
+    pub provider: Option<ProviderVersion>,
+}
+
 /// One attempt at an upgrade. All times are of the wall clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
@@ -127,6 +152,47 @@ pub struct Attempt {
     pub message: String,
     /// Where the provider tells how far it has come, if it took the request and said where.
     pub operation: Option<String>,
+    /// Who made it; `None` where that was not written.
+    pub requester: Option<Requester>,
+    /// Whether it was refused for what its requester may do, and not for what the account is.
+    pub lacked_rights: bool,
+}
+
+impl Attempt {
+    /// Whether its end says something of its requester alone: it was refused for want of rights, or never left.
+    const fn concerns_its_requester(&self) -> bool {
+        match self.outcome {
+            Outcome::NotSent => true,
+            Outcome::Rejected => self.lacked_rights,
+            Outcome::Accepted | Outcome::Unknown => false,
+        }
+    }
+
+    /// Whether its end holds `by` back; anybody, if that is `None`. What concerns its requester binds the namespace, so that
+    /// a Subscription that is deleted and made again does not begin anew.
+    fn binds(&self, by: Option<&Requester>) -> bool {
+        let is_others = |made: &Requester| by.is_some_and(|by| by.namespace != made.namespace);
+        !(self.concerns_its_requester() && self.requester.as_ref().is_some_and(is_others))
+    }
+
+    /// Whether the Subscription with `uid` made it.
+    pub fn is_of(&self, uid: &str) -> bool {
+        self.requester.as_ref().is_some_and(|made| made.uid == uid)
+    }
+
+    /// What the Subscription with `uid` may read of it. The provider's words may name who asked, so they are for them alone.
+    pub fn told_to(&self, uid: &str) -> String {
+        if self.is_of(uid) {
+            return self.message.clone();
+        }
+        let ended = match self.outcome {
+            Outcome::Accepted => "was taken",
+            Outcome::Rejected => "was refused",
+            Outcome::NotSent => "could not be sent",
+            Outcome::Unknown => "has no known outcome",
+        };
+        format!("the attempt of another Subscription at {} {ended}", minute(self.sent.unwrap_or(self.not_after)))
+    }
 }
 
 /// An `UpgradeRecord`.
@@ -158,12 +224,14 @@ impl Record {
         self.attempts.iter().max_by_key(|attempt| attempt.number)
     }
 
-    /// When nothing that was sent can still be on its way (wall clock).
-    pub fn settled_at(&self) -> Timestamp {
+    /// When nothing that was sent can still be on its way, and `by` may ask again (wall clock).
+    pub fn settled_at(&self, by: Option<&Requester>) -> Timestamp {
         let Some(last) = self.attempts.iter().map(|attempt| attempt.not_after).max() else { return Timestamp::MAX };
         let settled = saturating_add(last, CALL_DEADLINE + CLOCK_SKEW);
         match self.last() {
-            Some(last) if last.outcome == Outcome::NotSent => settled.max(self.next_after_refusal()),
+            Some(last) if last.outcome == Outcome::NotSent && !self.has_tried_enough(by) => {
+                settled.max(self.next_after_refusal(by))
+            }
             _ => settled,
         }
     }
@@ -178,13 +246,14 @@ impl Record {
         saturating_add(since, bound)
     }
 
-    /// Whether no further attempt fits into it.
+    /// Whether no further attempt fits into it, whoever makes it. What concerns one namespace alone takes nobody else's place.
     pub fn is_full(&self) -> bool {
-        self.attempts.len() >= MOST_ATTEMPTS
+        let of_all = self.attempts.iter().filter(|attempt| !attempt.concerns_its_requester()).count();
+        of_all >= MOST_ATTEMPTS || self.attempts.len() >= MOST_ATTEMPTS_OF_ALL
     }
 
     /// Whether another attempt is possible without a person, to the endpoint at `endpoint`.
-    pub fn allows_another_attempt(&self, endpoint: &str) -> Result<(), NoMore> {
+    pub fn allows_another_attempt(&self, endpoint: &str, by: &Requester) -> Result<(), NoMore> {
         let unknown = || self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Unknown);
         let accepted = self.attempts.iter().any(|attempt| attempt.outcome == Outcome::Accepted);
         if let Some(last) = self.last().filter(|_| accepted && self.state == RecordState::Rejected) {
@@ -193,23 +262,51 @@ impl Record {
             Err(NoMore::AnsweredWithSuccess)
         } else if unknown().any(|attempt| attempt.endpoint.as_deref() != Some(endpoint)) {
             Err(NoMore::OtherEndpoint)
-        } else if unknown().count() >= MOST_UNKNOWN || self.is_full() {
+        } else if unknown().count() >= MOST_UNKNOWN
+            || self.is_full()
+            || self.is_open() && self.has_tried_enough(Some(by))
+        {
             Err(NoMore::TooManyAttempts)
         } else {
             Ok(())
         }
     }
 
-    /// When the next attempt is due after the last one was refused, or could not be sent (wall clock).
-    pub fn next_after_refusal(&self) -> Timestamp {
-        let mut attempts: Vec<_> = self.attempts.iter().collect();
+    /// Whether the namespace of `by` has made so many attempts in vain that it makes no more.
+    fn has_tried_enough(&self, by: Option<&Requester>) -> bool {
+        let in_vain = self.attempts.iter().filter(|attempt| attempt.binds(by) && attempt.concerns_its_requester());
+        in_vain.count() >= MOST_ATTEMPTS
+    }
+
+    /// The latest attempt whose end holds `by` back, or anybody.
+    pub fn last_binding(&self, by: Option<&Requester>) -> Option<&Attempt> {
+        self.attempts.iter().filter(|attempt| attempt.binds(by)).max_by_key(|attempt| attempt.number)
+    }
+
+    /// When the next attempt of `by` is due after the last one was refused, or could not be sent (wall clock); never, if its
+    /// namespace has made so many in vain that it makes no more.
+    pub fn next_after_refusal(&self, by: Option<&Requester>) -> Timestamp {
+        if self.attempts.is_empty() {
+            return Timestamp::MAX;
+        }
+        let mut attempts: Vec<_> = self.attempts.iter().filter(|attempt| attempt.binds(by)).collect();
         attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.number));
-        let Some(last) = attempts.first() else { return Timestamp::MAX };
+        let Some(last) = attempts.first() else { return Timestamp::MIN };
+        if last.concerns_its_requester() && self.has_tried_enough(by) {
+            return Timestamp::MAX;
+        }
         let in_a_row = attempts.iter().take_while(|attempt| attempt.outcome == last.outcome).count();
         let doubled = 1_u32 << in_a_row.saturating_sub(1).min(10);
+        let provider = |made: Option<&Requester>| made.and_then(|made| made.provider.clone());
+        let (then, now) = (provider(last.requester.as_ref()), provider(by));
+        let is_changed = last.concerns_its_requester() && then.is_some() && now.is_some() && then != now;
+        let minutes = (Duration::from_mins(1) * doubled).min(Duration::from_hours(6));
         let pause = match last.outcome {
+            // Somebody has put something right, or pretends to: at once, and then with the pauses of what was not sent.
+            _ if is_changed && in_a_row == 1 => Duration::ZERO,
+            _ if is_changed => minutes / 2,
             // It cost nobody anything: minutes, up to 6 hours.
-            Outcome::NotSent => (Duration::from_mins(1) * doubled).min(Duration::from_hours(6)),
+            Outcome::NotSent => minutes,
             // Somebody has to put something right: hours, up to a day.
             _ => (Duration::from_hours(1) * doubled).min(Duration::from_hours(24)),
         };
@@ -244,6 +341,14 @@ pub enum NoMore {
 }
 
 impl NoMore {
+    /// Like [`Self::because`], for a Subscription that did not make the last attempt: without the words that its requester got.
+    pub fn because_to_others(&self) -> String {
+        match self {
+            Self::RefusedSince(_) => "the broker took an earlier request, and did not take the last one".to_owned(),
+            _ => self.because(),
+        }
+    }
+
     /// The rest of a sentence that begins with "because".
     pub fn because(&self) -> String {
         match self {

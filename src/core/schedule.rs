@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::prelude::ToPrimitive;
 
-use super::desired::When;
+use super::desired::{CLAIM_WITHOUT_SIGHT, Sight, When};
 use super::forecast::Forecast;
 use super::inputs::Inputs;
 use super::observation::Observation;
@@ -74,10 +74,21 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
             _ if inputs.now.wall >= *settled_at => Next::After(A_WHILE),
             _ => Next::After(while_verifying(*settled_at, inputs.now.wall)),
         },
-        Verdict::UpgradeRejected { next, .. } => {
+        Verdict::UpgradeRejected { next: None, .. } => after(DAY),
+        Verdict::UpgradeRejected { next: Some(next), .. } => {
             let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
             Next::After(left.max(Duration::from_secs(5)))
         }
+        Verdict::AccountConflict(holder) => match holder.sight {
+            // Its claim may be about to lapse.
+            Sight::Lost { since } => {
+                let end = since.checked_add(CLAIM_WITHOUT_SIGHT).unwrap_or(Timestamp::MAX);
+                let left: Duration = end.duration_since(inputs.now.wall).try_into().unwrap_or_default();
+                Next::After(left + SHORTEST_POLL)
+            }
+            // When it goes, or claims nothing any more, a watch tells.
+            Sight::Clear { .. } | Sight::Never => after(LONGEST),
+        },
         Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Next::After(Duration::from_mins(5)),
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
         Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(HOUR),
@@ -94,9 +105,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         Verdict::NotEligible { unread, .. } if !unread.is_empty() => after(MAY_BE_GRANTED),
         Verdict::NotEligible { why: NotEligible::UnknownState(_) | NotEligible::UnclearAcceptance(_), .. }
         | Verdict::AwaitingApproval { .. }
-        | Verdict::WrongAccount { .. }
-        // When the other one goes, a watch tells.
-        | Verdict::AccountConflict(_) => after(LONGEST),
+        | Verdict::WrongAccount { .. } => after(LONGEST),
         Verdict::AccountClosed
         | Verdict::OfferInPlace(_)
         | Verdict::ConversionOverdue { .. }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::approval::{Approval, Unguarded};
-use super::desired::{Claimant, Suspension};
+use super::desired::{Claimant, Lapse, Suspension};
 use super::observation::Unread;
 use super::offer::Offer;
 use super::provider::{Operation, ProviderError};
@@ -130,10 +130,10 @@ pub enum Verdict {
     },
     /// The provider refused the last attempt.
     UpgradeRejected {
-        /// What it said.
+        /// What it said to this Subscription, or that another one was refused.
         message: String,
-        /// When the next attempt is due (wall clock).
-        next: Timestamp,
+        /// When the next attempt is due (wall clock); `None` if this namespace makes no more.
+        next: Option<Timestamp>,
     },
     /// All is clear, and the operator's own settings hold it back.
     UpgradeHeld(Held),
@@ -176,7 +176,36 @@ pub enum Held {
     /// The operator runs dry.
     DryRun,
     /// The cap on upgrades per hour is reached.
-    Cap(u32),
+    Cap {
+        /// The cap.
+        per_hour: u32,
+        /// Until when (wall clock), if the passing of time helps.
+        until: Option<Timestamp>,
+    },
+    /// The namespace's share of the cap is used up.
+    Share {
+        /// How many it may request.
+        share: u32,
+        /// The cap.
+        per_hour: u32,
+        /// Until when (wall clock), if the passing of time helps.
+        until: Option<Timestamp>,
+    },
+}
+
+/// Which of several Subscriptions has the account that all of them name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is nothing to say: there is no other, or this one goes first anyway.
+    Unsaid,
+    /// As it was: nothing was seen of the account in this pass.
+    Unchanged,
+    /// An older one has it.
+    Second(Claimant),
+    /// This one has it in place of an older one, whose claim has lapsed.
+    InPlaceOf(Claimant, Lapse),
+    /// This one's own claim has lapsed, and another one has the account.
+    Lapsed(Lapse),
 }
 
 /// The status of the Ready condition.

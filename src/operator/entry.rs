@@ -6,9 +6,8 @@ use jiff::Timestamp;
 use crate::api;
 use crate::core::account::AccountId;
 use crate::core::decide::{Note, Plan};
-use crate::core::desired::Claimant;
 use crate::core::provider::ProviderError;
-use crate::core::record::{Attempt, NoMore, Outcome, Record, RecordState, SEND_WINDOW};
+use crate::core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
 use crate::providers::Accepted;
 
 use super::parse;
@@ -38,7 +37,7 @@ pub fn intent(plan: &Plan, id: String, read: Timestamp) -> api::Intent {
 }
 
 /// The record that is created for the first attempt.
-pub fn opened(account: &AccountId, requester: &Claimant, plan: &Plan, intent: api::Intent) -> api::UpgradeRecord {
+pub fn opened(account: &AccountId, plan: &Plan, intent: api::Intent) -> api::UpgradeRecord {
     let key = account.upgrade_key();
     let spec = api::UpgradeRecordSpec {
         key: key.as_str().to_owned(),
@@ -48,15 +47,21 @@ pub fn opened(account: &AccountId, requester: &Claimant, plan: &Plan, intent: ap
             native: Some(plan.transition.from.native.as_str().into()),
         },
         to: api::Offer { class: plan.transition.to.name().into(), native: None },
-        requester: api::Requester {
-            namespace: requester.namespace.clone(),
-            name: requester.name.clone(),
-            uid: requester.uid.clone(),
-        },
+        requester: requester(&plan.requester),
         intent,
         endpoint: Some(plan.endpoint.clone()),
     };
     api::UpgradeRecord::new(&key.record_name(), spec)
+}
+
+fn requester(by: &Requester) -> api::Requester {
+    api::Requester { namespace: by.namespace.clone(), name: by.name.clone(), uid: by.uid.clone() }
+}
+
+fn provider(by: &Requester) -> Option<api::AttemptProvider> {
+    by.provider
+        .as_ref()
+        .map(|version| api::AttemptProvider { uid: version.uid.clone(), generation: version.generation })
 }
 
 /// The status of `before` with one more attempt.
@@ -70,12 +75,27 @@ pub fn opened_again(
     let mut status = before.status.clone().unwrap_or_default();
     with_first_attempt(&mut status);
     let endpoint = Some(plan.endpoint.clone());
-    status.attempts.push(api::Attempt { number, intent: Some(intent), endpoint, ..api::Attempt::default() });
+    let (by, through) = (Some(requester(&plan.requester)), provider(&plan.requester));
+    status.attempts.push(api::Attempt {
+        number,
+        intent: Some(intent),
+        endpoint,
+        requester: by,
+        provider: through,
+        ..api::Attempt::default()
+    });
     // From here on it may be on its way.
     status.state = RecordState::Unknown.name().map(Into::into);
     status.outcome = None;
     log(&mut status, now, "AttemptOpened", &format!("attempt {number}: {}", plan.evidence.summary));
     status
+}
+
+/// Takes out of `status` who makes attempt `number`, which CRDs of older versions do not know.
+pub fn without_requester(status: &mut api::UpgradeRecordStatus, number: i32) {
+    for attempt in status.attempts.iter_mut().filter(|attempt| attempt.number == number) {
+        (attempt.requester, attempt.provider) = (None, None);
+    }
 }
 
 /// Whether the intent called `id` is in the record.
@@ -96,16 +116,28 @@ pub struct End {
     pub message: String,
     /// Where the provider tells how far the upgrade has come.
     pub operation: Option<String>,
+    /// Whose it was, unless the record cannot hold that.
+    pub of: Option<Of>,
+}
+
+/// Whose an attempt was, and what kept it from being made.
+#[derive(Clone, Debug)]
+pub struct Of {
+    /// Who made it.
+    pub requester: Requester,
+    /// The reason of the error, where there was one.
+    pub reason: Option<&'static str>,
 }
 
 impl End {
-    /// The end of an attempt that was `sent` then, and got this `answer`.
-    pub fn new(sent: Timestamp, answer: &Result<Accepted, ProviderError>) -> Self {
+    /// The end of an attempt of `requester` that was `sent` then, and got this `answer`.
+    pub fn new(sent: Timestamp, answer: &Result<Accepted, ProviderError>, requester: Requester) -> Self {
+        let of = Some(Of { requester, reason: answer.as_ref().err().map(ProviderError::reason) });
         match answer {
             Ok(Accepted { message, operation, .. }) => {
-                Self { proves: Outcome::Accepted, sent, message: message.clone(), operation: operation.clone() }
+                Self { proves: Outcome::Accepted, sent, message: message.clone(), operation: operation.clone(), of }
             }
-            Err(error) => Self { proves: error.outcome(), sent, message: error.to_string(), operation: None },
+            Err(error) => Self { proves: error.outcome(), sent, message: error.to_string(), operation: None, of },
         }
     }
 }
@@ -127,6 +159,11 @@ pub fn closed(
         attempt.outcome = Some(outcome.name().into());
         attempt.message = Some(end.message.as_str().into());
         attempt.operation.clone_from(&end.operation);
+        if let Some(of) = &end.of {
+            attempt.reason = of.reason.map(Into::into);
+            attempt.requester = Some(requester(&of.requester));
+            attempt.provider = provider(&of.requester);
+        }
     }
     let says_less = match understood.state {
         RecordState::Accepted | RecordState::Confirmed => true,
@@ -245,7 +282,7 @@ mod tests {
 
     /// The outcome of the attempt of this number, and the state of the record with it.
     fn close(record: &api::UpgradeRecord, number: i32, proves: Outcome) -> (Outcome, RecordState) {
-        let end = End { proves, sent: BEFORE, message: String::new(), operation: None };
+        let end = End { proves, sent: BEFORE, message: String::new(), operation: None, of: None };
         let (outcome, status) = closed(record, number, &end, BEFORE);
         (outcome, RecordState::parse(status.state.as_deref()))
     }
@@ -301,6 +338,7 @@ mod tests {
             evidence: Evidence { cause: Cause::Asked, observed: BEFORE, summary: String::new() },
             approval: None,
             endpoint: "https://cloud.example".to_owned(),
+            requester: due().requester(),
         };
         let read: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let intent = intent(&plan, "an-id".to_owned(), read);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::api::Text;
 use crate::core::account::AccountId;
+use crate::core::allowance::Requested;
 use crate::providers::Sighting;
 use crate::runtime::ObjectKey;
 
@@ -22,6 +23,19 @@ pub struct Entry {
     pub provider: ObjectKey,
     /// The value of its annotation that asks for a look.
     pub asks: Option<Text<128>>,
+    /// Whether its manifest makes it claim nothing.
+    pub yields: bool,
+}
+
+/// An attempt at an upgrade, as far as the cap per hour is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The last moment at which it may have been sent (wall clock).
+    pub not_after: Timestamp,
+    /// The namespace that asked for it.
+    pub namespace: String,
+    /// Whether a provider may have taken it: not if it was refused, or never left.
+    pub may_be_taken: bool,
 }
 
 /// What taking in a Subscription changes.
@@ -45,8 +59,8 @@ pub struct Index {
     by_provider: HashMap<ObjectKey, BTreeSet<ObjectKey>>,
     /// By approval: its Subscription, which a deletion does not name.
     approvals: HashMap<ObjectKey, ObjectKey>,
-    /// By record: the last moments at which its attempts may have been sent (wall clock).
-    requests: BTreeMap<String, Vec<Timestamp>>,
+    /// By record: its attempts, by number.
+    requests: BTreeMap<String, BTreeMap<u32, Request>>,
     /// By BillingProvider: the marks, in its last list, of those accounts that a Subscription of it names.
     marks: HashMap<ObjectKey, HashMap<AccountId, String>>,
     /// When a look was last brought forward (wall clock), of those Subscriptions for which that matters still.
@@ -93,6 +107,11 @@ impl Index {
         let at = at.min(now + BROUGHT_FORWARD_APART);
         self.brought_forward.insert(key.clone(), at);
         at.duration_since(now).unsigned_abs()
+    }
+
+    /// Whether the Subscription at `key` is known as one that claims its account.
+    pub fn claims(&self, key: &ObjectKey) -> bool {
+        self.subscriptions.get(key).is_some_and(|entry| !entry.yields)
     }
 
     /// Whether there is a Subscription at `key`.
@@ -147,14 +166,10 @@ impl Index {
         self.approvals.remove(approval)
     }
 
-    /// Takes in the attempts of the record called `name`.
-    pub fn put_requests(&mut self, name: &str, not_after: Vec<Timestamp>) {
-        self.requests.insert(name.to_owned(), not_after);
-    }
-
-    /// Takes in one attempt more of the record called `name`, before the watch tells of it.
-    pub fn add_request(&mut self, name: &str, not_after: Timestamp) {
-        self.requests.entry(name.to_owned()).or_default().push(not_after);
+    /// Takes in attempts of the record called `name`. One that is known and not among them stays: what a watch tells may be
+    /// older than what was written meanwhile.
+    pub fn put_requests(&mut self, name: &str, requests: impl IntoIterator<Item = (u32, Request)>) {
+        self.requests.entry(name.to_owned()).or_default().extend(requests);
     }
 
     /// Whether there is a record called `name`.
@@ -167,11 +182,17 @@ impl Index {
         self.requests.remove(name);
     }
 
-    /// How many upgrades were requested within the hour before `now` (wall clock).
-    pub fn requests_within_an_hour(&self, now: Timestamp) -> u32 {
+    /// The requests within the hour before `now` (wall clock) that may have been taken, as one for `namespace` sees them.
+    pub fn requested(&self, namespace: &str, now: Timestamp) -> Vec<Requested> {
         let hour_ago = now.checked_sub(Duration::from_hours(1)).unwrap_or(Timestamp::MIN);
-        let recent = self.requests.values().flatten().filter(|not_after| **not_after > hour_ago).count();
-        recent.try_into().unwrap_or(u32::MAX)
+        let recent = self.requests.values().flat_map(BTreeMap::values).filter(|request| request.not_after > hour_ago);
+        let taken = recent.filter(|request| request.may_be_taken);
+        taken.map(|request| Requested { at: request.not_after, own: request.namespace == namespace }).collect()
+    }
+
+    /// Whether there are Subscriptions in no namespace but `namespace`.
+    pub fn is_alone(&self, namespace: &str) -> bool {
+        self.subscriptions.keys().all(|key| key.namespace.as_deref() == Some(namespace))
     }
 }
 
@@ -194,6 +215,7 @@ mod tests {
             account: AccountId::Azure(uuid::Uuid::from_u128(account)),
             provider: ObjectKey::namespaced("team-a", "azure"),
             asks: None,
+            yields: false,
         }
     }
 
@@ -293,11 +315,29 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_for_an_hour() {
+    fn what_may_have_been_taken_is_counted_by_namespace() {
         let mut index = Index::default();
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        index.put_requests("up-1", vec![now - Duration::from_hours(2), now - Duration::from_mins(59)]);
-        index.add_request("up-2", now);
-        assert_eq!(index.requests_within_an_hour(now), 2);
+        let request =
+            |namespace: &str, may_be_taken| Request { not_after: now, namespace: namespace.to_owned(), may_be_taken };
+        index.put_requests("up-1", [(1, request("team-a", false)), (2, request("team-b", true))]);
+        index.put_requests("up-2", [(1, request("team-a", true))]);
+        let old = Request { not_after: now - Duration::from_hours(2), ..request("team-a", true) };
+        index.put_requests("up-3", [(1, old)]);
+        let own = |own| Requested { at: now, own };
+        assert_eq!(index.requested("team-a", now), [own(false), own(true)]);
+        index.put_requests("up-1", [(1, request("team-a", false))]);
+        assert_eq!(index.requested("team-a", now).len(), 2, "a watch that is behind takes nothing back");
+        index.put_requests("up-2", [(1, request("team-a", false))]);
+        assert_eq!(index.requested("team-a", now), [own(false)], "it was refused");
+    }
+
+    #[test]
+    fn who_is_alone_is_known() {
+        let mut index = Index::default();
+        index.put(&ObjectKey::namespaced("team-a", "one"), entry(1, 1));
+        assert!(index.is_alone("team-a"));
+        index.put(&ObjectKey::namespaced("team-b", "one"), entry(1, 2));
+        assert!(!index.is_alone("team-a") && !index.is_alone("team-b"));
     }
 }

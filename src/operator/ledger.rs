@@ -18,9 +18,8 @@ use crate::api;
 use crate::clock;
 use crate::core::account::AccountId;
 use crate::core::decide::{Note, Plan};
-use crate::core::desired::Claimant;
 use crate::core::provider::ProviderError;
-use crate::core::record::Outcome;
+use crate::core::record::{Outcome, Requester};
 use crate::providers::Accepted;
 
 use super::entry::{self, End};
@@ -38,6 +37,8 @@ pub struct Claim {
     pub number: i32,
     /// The last moment at which it may be sent (wall clock).
     pub not_after: Timestamp,
+    /// Who makes it.
+    pub requester: Requester,
 }
 
 /// The ledger.
@@ -65,18 +66,12 @@ impl Ledger {
 
     /// Creates the entry of `account`. What allows it was read after `read` (wall clock). `None` when the attempt is not, or
     /// not surely, this pass's own.
-    pub async fn open(
-        &self,
-        account: &AccountId,
-        requester: &Claimant,
-        plan: &Plan,
-        read: Timestamp,
-    ) -> kube::Result<Option<Claim>> {
+    pub async fn open(&self, account: &AccountId, plan: &Plan, read: Timestamp) -> kube::Result<Option<Claim>> {
         let intent = intent(plan, read);
-        let record = entry::opened(account, requester, plan, intent.clone());
+        let record = entry::opened(account, plan, intent.clone());
         let created = self.create(&record).await;
         let record = self.settle(created, &record.name_any(), &intent.id).await?;
-        Ok(record.map(|record| Claim { record, number: 1, not_after: intent.not_after_time.into() }))
+        Ok(record.map(|record| claim(record, 1, &intent, plan)))
     }
 
     /// Adds attempt `number` to `before`, unless somebody has changed the record since. What allows it was read after
@@ -90,10 +85,15 @@ impl Ledger {
     ) -> kube::Result<Option<Claim>> {
         let Ok(number) = i32::try_from(number) else { return Ok(None) };
         let intent = intent(plan, read);
-        let status = entry::opened_again(before, number, plan, intent.clone(), clock::wall());
-        let written = self.write(before, &status).await;
+        let mut status = entry::opened_again(before, number, plan, intent.clone(), clock::wall());
+        let mut written = self.write(before, &status).await;
+        if written.as_ref().is_err_and(is_invalid) {
+            warn!(record = before.name_any(), "an attempt is written without who makes it; {OLDER_CRDS}");
+            entry::without_requester(&mut status, number);
+            written = self.write(before, &status).await;
+        }
         let record = self.settle(written, &before.name_any(), &intent.id).await?;
-        Ok(record.map(|record| Claim { record, number, not_after: intent.not_after_time.into() }))
+        Ok(record.map(|record| claim(record, number, &intent, plan)))
     }
 
     /// Writes how the attempt of `claim` ended, and returns the record as it is then. A write that fails is not made up
@@ -105,19 +105,21 @@ impl Ledger {
         answer: &Result<Accepted, ProviderError>,
     ) -> (Outcome, api::UpgradeRecord) {
         let mut record = claim.record;
-        let mut end = End::new(sent, answer);
+        let mut end = End::new(sent, answer, claim.requester);
         for _ in 0..READ_BACKS {
             let (outcome, status) = entry::closed(&record, claim.number, &end, clock::wall());
             match self.write(&record, &status).await {
                 Ok(written) => return (outcome, written),
                 Err(error) => {
                     warn!(record = record.name_any(), %error, "the outcome of an attempt was not written");
-                    // The outcome matters more than the newest field, without which the account is just observed.
-                    if is_invalid(&error) && end.operation.take().is_some() {
+                    // The outcome matters more than the newest fields: first than whose the attempt was, then than the
+                    // operation, without which the account is just observed.
+                    if is_invalid(&error) && end.of.take().is_some() {
+                        warn!(record = record.name_any(), "it is written without whose the attempt was; {OLDER_CRDS}");
+                    } else if is_invalid(&error) && end.operation.take().is_some() {
                         warn!(
                             record = record.name_any(),
-                            "it is written without where the provider tells how far the upgrade has come; if the \
-                             CRDs are older than this operator, apply the CRDs of this version"
+                            "it is written without where the provider tells how far the upgrade has come; {OLDER_CRDS}"
                         );
                     }
                 }
@@ -194,6 +196,13 @@ impl Ledger {
     }
 }
 
+/// What to do where a field is not known.
+const OLDER_CRDS: &str = "if the CRDs are older than this operator, apply the CRDs of this version";
+
+fn claim(record: api::UpgradeRecord, number: i32, intent: &api::Intent, plan: &Plan) -> Claim {
+    Claim { record, number, not_after: intent.not_after_time.into(), requester: plan.requester.clone() }
+}
+
 /// Whether the API server said no for a reason that has nothing to do with another write.
 fn is_definite_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && !matches!(status.code, 408 | 409 | 429))
@@ -222,8 +231,12 @@ mod tests {
     const RECORDS: &str = include_str!("../../crds/upgraderecords.payg-operator.io.yaml");
 
     fn ledger() -> Ledger {
+        ledger_beside(RECORDS)
+    }
+
+    fn ledger_beside(crds: &str) -> Ledger {
         let api = FakeApi::new(clock::wall);
-        api.install_crds(RECORDS);
+        api.install_crds(crds);
         Ledger::new(over(tower::service_fn(move |request: HttpRequest<kube::client::Body>| {
             let api = api.clone();
             async move {
@@ -240,6 +253,7 @@ mod tests {
             evidence: Evidence { cause: Cause::Asked, observed: clock::wall(), summary: "asked for".to_owned() },
             approval: None,
             endpoint: "https://cloud.example".to_owned(),
+            requester: due().requester(),
         }
     }
 
@@ -248,14 +262,7 @@ mod tests {
     async fn an_answer_that_comes_late_takes_nothing_out_of_the_record() {
         let account = AccountId::parse("aws", "123456789012").unwrap();
         let (ledger, plan) = (ledger(), plan());
-        let requester = Claimant {
-            namespace: "team-a".to_owned(),
-            name: "sandbox".to_owned(),
-            uid: "0f8b2c1e-0000-4a00-9000-000000000001".to_owned(),
-            created: clock::wall(),
-            has_observed: true,
-        };
-        let first = ledger.open(&account, &requester, &plan, clock::wall()).await.unwrap().unwrap();
+        let first = ledger.open(&account, &plan, clock::wall()).await.unwrap().unwrap();
         let second = ledger.open_again(&first.record, 2, &plan, clock::wall()).await.unwrap().unwrap();
         let lost = Err(ProviderError::OutcomeUnknown { detail: "no answer".to_owned() });
         ledger.close(first, clock::wall(), &lost).await;
@@ -267,5 +274,44 @@ mod tests {
         let status = ledger.read(&account).await.unwrap().unwrap().status.unwrap();
         assert_eq!(status.state.as_deref(), Some("Accepted"));
         assert_eq!(status.attempts.len(), 2);
+    }
+
+    fn forbidden() -> Result<Accepted, ProviderError> {
+        Err(ProviderError::Forbidden { permission: "to upgrade".to_owned(), detail: String::new() })
+    }
+
+    /// Two attempts that are refused, and how the ledger tells of them.
+    async fn refused_twice(ledger: &Ledger) -> crate::core::record::Record {
+        let account = AccountId::parse("aws", "123456789012").unwrap();
+        let plan = plan();
+        let first = ledger.open(&account, &plan, clock::wall()).await.unwrap().unwrap();
+        let (_, record) = ledger.close(first, clock::wall(), &forbidden()).await;
+        let second = ledger.open_again(&record, 2, &plan, clock::wall()).await.unwrap().unwrap();
+        ledger.close(second, clock::wall(), &forbidden()).await;
+        super::super::parse::record(&ledger.read(&account).await.unwrap().unwrap())
+    }
+
+    #[tokio::test]
+    async fn whose_an_attempt_was_is_written() {
+        let record = refused_twice(&ledger()).await;
+        for attempt in &record.attempts {
+            assert_eq!(attempt.requester, Some(due().requester()), "attempt {}", attempt.number);
+            assert!(attempt.lacked_rights && attempt.outcome == Outcome::Rejected);
+        }
+    }
+
+    #[tokio::test]
+    async fn crds_of_an_older_version_lose_whose_an_attempt_was_and_nothing_else() {
+        let mut older: serde_json::Value = serde_saphyr::from_str(RECORDS).unwrap();
+        let attempts = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/attempts/items/properties";
+        let fields = older.pointer_mut(attempts).unwrap().as_object_mut().unwrap();
+        for field in ["requester", "provider", "reason"] {
+            fields.remove(field).unwrap();
+        }
+        let record = refused_twice(&ledger_beside(&serde_saphyr::to_string(&older).unwrap())).await;
+        let outcomes: Vec<_> = record.attempts.iter().map(|attempt| attempt.outcome).collect();
+        assert_eq!(outcomes, [Outcome::Rejected, Outcome::Rejected]);
+        assert!(record.attempts.iter().all(|attempt| !attempt.lacked_rights), "so it binds everybody");
+        assert_eq!(record.attempts[1].requester, None);
     }
 }

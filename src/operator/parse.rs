@@ -8,12 +8,13 @@ use crate::api;
 use crate::api::conditions;
 use crate::core::account::{AccountId, AwsAccountId};
 use crate::core::approval::{Approval, Decision};
-use crate::core::desired::{ApprovalMode, Claimant, Desired, Limits, Suspension, When};
+use crate::core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, Suspension, When};
 use crate::core::inputs::Previous;
 use crate::core::money::Money;
 use crate::core::observation::{DeclaredTrial, Lifecycle};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass, Source};
-use crate::core::record::{Attempt, Outcome, Record, RecordState};
+use crate::core::provider::ProviderError;
+use crate::core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState, Requester};
 use crate::core::trigger::PastLook;
 
 /// Why an object cannot be worked with. Admission refuses such objects; one can still be there from before a rule was.
@@ -110,7 +111,24 @@ pub fn claimant(subscription: &api::Subscription) -> Claimant {
         name: subscription.name_any(),
         uid: subscription.uid().unwrap_or_default(),
         created: subscription.creation_timestamp().map_or(Timestamp::MAX, |time| time.0),
-        has_observed: subscription.status.as_ref().is_some_and(|status| status.last_observed_time.is_some()),
+        yields: yields(subscription),
+        sight: subscription.status.as_ref().map_or(Sight::Never, sight),
+    }
+}
+
+/// What makes a Subscription claim nothing, whatever it has seen.
+fn yields(subscription: &api::Subscription) -> Option<Lapse> {
+    let observes = (subscription.spec.upgrade.when == api::When::Never).then_some(Lapse::Observes);
+    suspension(subscription).map(Lapse::Suspended).or(observes)
+}
+
+fn sight(status: &api::SubscriptionStatus) -> Sight {
+    let last = status.last_observed_time.map(|observed| observed.timestamp());
+    match conditions::find(&status.conditions, "Observed") {
+        Some(observed) if observed.status == "True" => Sight::Clear { last },
+        Some(observed) if last.is_some() => Sight::Lost { since: observed.last_transition_time.0 },
+        None if last.is_some() => Sight::Clear { last },
+        _ => Sight::Never,
     }
 }
 
@@ -222,12 +240,69 @@ fn attempt(made: &api::Attempt, first: &api::UpgradeRecordSpec) -> Attempt {
         approval_uid: intent.approval.as_ref().map(|approval| approval.uid.clone()),
         message: made.message.as_deref().unwrap_or_default().to_owned(),
         operation: made.operation.clone(),
+        requester: made.requester.as_ref().or((made.number == 1).then_some(&first.requester)).map(|by| Requester {
+            namespace: by.namespace.clone(),
+            name: by.name.clone(),
+            uid: by.uid.clone(),
+            provider: made.provider.as_ref().map(provider_version),
+        }),
+        lacked_rights: made.reason.as_deref().is_some_and(ProviderError::is_about_who_asks),
     }
+}
+
+fn provider_version(made: &api::AttemptProvider) -> ProviderVersion {
+    ProviderVersion { uid: made.uid.clone(), generation: made.generation }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_want_an_account_claims_none() {
+        let subscription = |change: serde_json::Value| {
+            let mut object = serde_json::json!({
+                "apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription",
+                "metadata": {"name": "sandbox", "namespace": "team-a"},
+                "spec": {"providerName": "aws", "account": {"aws": {"accountId": "123456789012"}}, "offer": "PayAsYouGo",
+                    "upgrade": {"when": "Immediately", "approval": "Automatic"}},
+            });
+            for (place, value) in change.as_object().unwrap() {
+                *object.pointer_mut(place).unwrap() = value.clone();
+            }
+            claimant(&serde_json::from_value(object).unwrap()).yields
+        };
+        let upgrade = serde_json::json!({"when": "Never", "approval": "Automatic"});
+        let deleted = serde_json::json!({"name": "sandbox", "deletionTimestamp": "2026-03-01T12:00:00Z"});
+        assert_eq!(subscription(serde_json::json!({})), None);
+        assert_eq!(subscription(serde_json::json!({"/spec/upgrade": upgrade})), Some(Lapse::Observes));
+        assert_eq!(
+            subscription(serde_json::json!({"/metadata": deleted})),
+            Some(Lapse::Suspended(Suspension::Deletion))
+        );
+    }
+
+    #[test]
+    fn sight_is_what_status_remembers() {
+        let then: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        let told = |observed: Option<&str>, has_seen: bool| {
+            let mut status =
+                api::SubscriptionStatus { last_observed_time: has_seen.then(|| then.into()), ..Default::default() };
+            if let Some(holds) = observed {
+                let status_is = if holds == "True" { conditions::Status::True } else { conditions::Status::False };
+                let said = conditions::Statement { type_: "Observed", status: status_is, reason: "Any", message: "" };
+                conditions::set(&mut status.conditions, said, 1, then);
+            }
+            sight(&status)
+        };
+        let last = Some(then);
+        assert_eq!(told(Some("True"), true), Sight::Clear { last });
+        assert_eq!(told(None, true), Sight::Clear { last }, "of an older version");
+        assert_eq!(told(Some("True"), false), Sight::Clear { last: None });
+        assert_eq!(told(Some("False"), true), Sight::Lost { since: then });
+        assert_eq!(told(Some("False"), false), Sight::Never);
+        assert_eq!(told(None, false), Sight::Never);
+    }
 
     #[test]
     fn a_look_counts_only_if_status_tells_what_was_known() {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::api::{self, BillingProviderSpec};
 use crate::core::provider::{ProviderError, ProviderObject};
+use crate::core::record::ProviderVersion;
 use crate::providers::BillingProvider;
 use crate::providers::aws::{self, Aws};
 use crate::providers::azure::{self, Azure};
@@ -43,6 +44,12 @@ pub struct Provider {
 type Object = (Option<String>, Option<i64>);
 
 impl Provider {
+    /// The BillingProvider that it was made from, as a record tells it.
+    pub fn version(&self) -> ProviderVersion {
+        let (uid, generation) = &self.object;
+        ProviderVersion { uid: uid.clone().unwrap_or_default(), generation: generation.unwrap_or_default() }
+    }
+
     /// Waits until another look does no harm.
     pub async fn pace(&self) {
         self.pace.wait().await;

@@ -93,8 +93,8 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
         return Ok(Next::After(ask_again(pause, Some(&record), clock::wall())));
     }
     Ok(Next::After(match record.state {
-        RecordState::Intended | RecordState::Unknown if clock::wall() < record.settled_at() => {
-            while_verifying(record.settled_at(), clock::wall())
+        RecordState::Intended | RecordState::Unknown if clock::wall() < record.settled_at(None) => {
+            while_verifying(record.settled_at(None), clock::wall())
         }
         // The provider takes its time, by the calendar of billing.
         _ => clock.wall_until(clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX)),

@@ -9,13 +9,15 @@ use crate::core::decide::Decision;
 use crate::core::observation::Observation;
 use crate::core::offer::{Benefit, BenefitKind};
 use crate::core::record::Record;
-use crate::core::verdict::{Progress, Ready, Verdict};
+use crate::core::verdict::{Progress, Ready, Standing, Verdict};
 
 /// What a status is made from, beside the decision.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// The status as it is.
     pub before: &'a api::SubscriptionStatus,
+    /// The uid of the Subscription.
+    pub uid: &'a str,
     /// The generation that was decided on.
     pub generation: i64,
     /// The ledger's entry as it is after this pass.
@@ -118,8 +120,8 @@ fn progress(
     progress.action_url = None;
     if let Some(record) = context.record {
         progress.record_name = Some(record.name.clone());
-        progress.message =
-            record.last().map(|last| last.message.as_str()).filter(|text| !text.is_empty()).map(Into::into);
+        let said = record.last().map(|last| last.told_to(context.uid));
+        progress.message = said.filter(|text| !text.is_empty()).map(|text| text.as_str().into());
     }
     match verdict {
         Verdict::Upgrading => progress.request_time = Some(context.billing.into()),
@@ -181,6 +183,8 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
             say("Observed", Status::False, problem.reason(), &message);
         }
         Verdict::WrongAccount { .. } => say("Observed", Status::False, verdict.reason(), &message),
+        // Only who has seen the account learns of the other one.
+        Verdict::AccountConflict(_) => say("Observed", Status::True, "Observed", LOOKED),
         _ => {
             if let Some(seen) = &decision.seen {
                 let unread = seen.unread.iter().map(|unread| format!(" {unread}"));
@@ -202,6 +206,13 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
         let upgraded = verdict.upgraded().filter(|_| !leaves_in_doubt(verdict, context.record));
         say("Upgraded", upgraded.map_or(Status::Unknown, Into::into), verdict.reason(), &message);
     }
+    let standing = decision.standing.to_string();
+    match &decision.standing {
+        Standing::Second(_) => say("Claimed", Status::False, "AccountConflict", &standing),
+        Standing::Lapsed(_) => say("Claimed", Status::False, "ClaimLapsed", &standing),
+        Standing::InPlaceOf(..) => say("Claimed", Status::True, "ClaimTakenOver", &standing),
+        Standing::Unsaid | Standing::Unchanged => {}
+    }
     let (holds, not) = match progress {
         Progress::Settled => (None, &["Reconciling", "Stalled"][..]),
         Progress::Reconciling => (Some("Reconciling"), &["Stalled"][..]),
@@ -213,6 +224,9 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     }
     for type_ in not {
         conditions::remove(&mut status.conditions, type_);
+    }
+    if decision.standing == Standing::Unsaid {
+        conditions::remove(&mut status.conditions, "Claimed");
     }
     status.observed_generation = Some(generation);
 }
@@ -250,13 +264,22 @@ mod tests {
             closes: false,
             deadline: None,
         });
-        Decision { verdict, seen, effect: None, transition: None, forecast: None, next: Next::OnChange }
+        let (standing, next) = (Standing::Unsaid, Next::OnChange);
+        Decision { verdict, seen, effect: None, transition: None, forecast: None, standing, next }
     }
 
     fn after(before: &api::SubscriptionStatus, verdict: Verdict) -> api::SubscriptionStatus {
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
-        let context =
-            Context { before, generation: GENERATION, record: None, asks: None, next_check: None, billing, wall };
+        let context = Context {
+            before,
+            uid: "",
+            generation: GENERATION,
+            record: None,
+            asks: None,
+            next_check: None,
+            billing,
+            wall,
+        };
         status(&decided(verdict), context)
     }
 
@@ -361,6 +384,7 @@ mod tests {
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
         let context = Context {
             before: &before,
+            uid: "",
             generation: GENERATION,
             record: None,
             asks: None,

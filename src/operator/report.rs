@@ -15,14 +15,14 @@ use crate::clock::{self, BillingClock};
 use crate::core::decide::Decision;
 use crate::core::record::Record;
 use crate::core::schedule;
-use crate::core::verdict::{Progress, Ready};
+use crate::core::verdict::{Progress, Ready, Standing};
 use crate::runtime::ObjectKey;
 use crate::runtime::events::{Note, Severity};
 use crate::runtime::queue::Next;
 use crate::text;
 
 use super::render::{self, Context};
-use super::{FIELD_MANAGER, Operator, parse, patch};
+use super::{FIELD_MANAGER, Operator, parse, patch, watches};
 
 /// Writes what was decided on `subscription` into its status, tells of a change of verdict, and says when to look again.
 pub async fn subscription(
@@ -37,6 +37,7 @@ pub async fn subscription(
     let asks = parse::asks(subscription);
     let context = Context {
         before: &before,
+        uid: subscription.metadata.uid.as_deref().unwrap_or_default(),
         asks: asks.as_ref(),
         generation: subscription.metadata.generation.unwrap_or_default(),
         record,
@@ -48,6 +49,7 @@ pub async fn subscription(
     let api: Api<api::Subscription> = operator.namespaced(&ObjectKey::of(&subscription.metadata));
     write(&api, &subscription.metadata, &before, &after).await?;
     tell(operator, subscription, &before, &after, decision).await;
+    tell_of_claims(operator, subscription, &before, &after, decision).await;
     Ok(match decision.next {
         schedule::Next::At(time) => Next::After(clock.wall_until(time)),
         schedule::Next::After(pause) => Next::After(pause),
@@ -93,6 +95,39 @@ async fn tell(
     };
     let note = Note { severity, reason: verdict.reason(), action: "Decide", text: &verdict.to_string() };
     operator.events.publish(&reference(subscription), note).await;
+}
+
+/// An Event for a claim that has lapsed or was taken over; and whom a change of claims concerns is to look.
+async fn tell_of_claims(
+    operator: &Operator,
+    subscription: &api::Subscription,
+    before: &api::SubscriptionStatus,
+    after: &api::SubscriptionStatus,
+    decision: &Decision,
+) {
+    let said = |status: &api::SubscriptionStatus, type_| {
+        conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()))
+    };
+    let sees = |status: &api::SubscriptionStatus| {
+        conditions::find(&status.conditions, "Observed").map(|observed| observed.status.clone())
+    };
+    let is_news = said(before, "Claimed") != said(after, "Claimed");
+    if (is_news || sees(before) != sees(after))
+        && let Ok(account) = parse::account(&subscription.spec.account)
+    {
+        watches::bring_others_forward(operator, &ObjectKey::of(&subscription.metadata), &account);
+    }
+    let text = decision.standing.to_string();
+    let (severity, reason) = match &decision.standing {
+        Standing::Lapsed(_) => (Severity::Warning, "ClaimLapsed"),
+        Standing::InPlaceOf(..) => (Severity::Normal, "ClaimTakenOver"),
+        // The verdict is an Event of its own.
+        Standing::Second(_) | Standing::Unsaid | Standing::Unchanged => return,
+    };
+    if is_news {
+        let note = Note { severity, reason, action: "Decide", text: &text };
+        operator.events.publish(&reference(subscription), note).await;
+    }
 }
 
 /// A warning Event on `object`.

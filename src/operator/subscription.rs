@@ -11,10 +11,11 @@ use tracing::{info, warn};
 use crate::api;
 use crate::clock;
 use crate::core::account::AccountId;
+use crate::core::allowance::Allowance;
 use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{self, Decision, Effect, Plan, decide};
-use crate::core::desired::{ApprovalMode, Claimant, Desired, Suspension};
-use crate::core::inputs::{Allowance, Inputs, Now};
+use crate::core::desired::{ApprovalMode, Claimant, Desired, Lapse, Suspension};
+use crate::core::inputs::{Inputs, Now};
 use crate::core::observation::Observation;
 use crate::core::provider::{Operation, ProviderError};
 use crate::core::record::{CALL_DEADLINE, Record, RecordState};
@@ -24,6 +25,7 @@ use crate::providers::{BillingProvider, UpgradeRequest};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
+use super::index::Request;
 use super::ledger::Claim;
 use super::policy::{self, Demands};
 use super::providers::Provider;
@@ -105,7 +107,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
 }
 
 async fn read(operator: &Operator, subscription: api::Subscription, mut desired: Desired) -> kube::Result<Read> {
-    let subject = parse::claimant(&subscription);
+    let mut subject = parse::claimant(&subscription);
     let provider_key = provider_key(&ObjectKey::of(&subscription.metadata), &subscription);
     let (record, claimants, approvals, demands) = tokio::try_join!(
         read_record(operator, &desired.account),
@@ -114,7 +116,8 @@ async fn read(operator: &Operator, subscription: api::Subscription, mut desired:
         policy::demands(&operator.client, &subject.namespace),
     )?;
     if demands.being_deleted {
-        desired.suspend.get_or_insert(Suspension::NamespaceDeletion);
+        let why = *desired.suspend.get_or_insert(Suspension::NamespaceDeletion);
+        subject.yields = Some(Lapse::Suspended(why));
     }
     // Nothing is asked of a provider on behalf of a Subscription that is suspended.
     let provider = if decide::wants_look(&desired, record.as_ref().map(|record| &record.understood)) {
@@ -171,7 +174,14 @@ async fn read_claimants(operator: &Operator, account: &AccountId, subject: &Clai
         let Some(DeserializeGuard(Ok(other))) = api.get_opt(&key.name).await? else { continue };
         let same_account = parse::account(&other.spec.account).is_ok_and(|theirs| &theirs == account);
         if same_account {
-            claimants.push(parse::claimant(&other));
+            let mut claimant = parse::claimant(&other);
+            // That of the subject is read with the rest.
+            if claimant.namespace != subject.namespace
+                && policy::demands(&operator.client, &claimant.namespace).await?.being_deleted
+            {
+                claimant.yields.get_or_insert(Lapse::Suspended(Suspension::NamespaceDeletion));
+            }
+            claimants.push(claimant);
         }
     }
     Ok(claimants)
@@ -241,6 +251,7 @@ fn inputs(
             Err(error) => Err(error.clone()),
         },
         provider_object: read.provider.as_ref().ok().map(|provider| provider.terms.clone()),
+        provider_version: read.provider.as_ref().ok().map(Provider::version),
         look,
         operation,
         claimants: read.claimants.clone(),
@@ -248,12 +259,19 @@ fn inputs(
         record: read.record.as_ref().map(|record| record.understood.clone()),
         approvals: read.approvals.clone(),
         guard: read.guard.clone(),
-        allowance: Allowance {
-            dry_run: operator.settings.dry_run,
-            per_hour: operator.settings.upgrades_per_hour,
-            last_hour: operator.index().requests_within_an_hour(now.wall),
-        },
+        allowance: allowance(operator, &read.subject.namespace, now.wall),
         now,
+    }
+}
+
+/// What the operator's own settings allow to the Subscriptions of `namespace`.
+fn allowance(operator: &Operator, namespace: &str, wall: Timestamp) -> Allowance {
+    let index = operator.index();
+    Allowance {
+        dry_run: operator.settings.dry_run,
+        per_hour: operator.settings.upgrades_per_hour,
+        requested: index.requested(namespace, wall),
+        alone: index.is_alone(namespace),
     }
 }
 
@@ -304,17 +322,19 @@ async fn claim(
     plan: &Plan,
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
-    let is_capped = operator.index().requests_within_an_hour(clock::wall()) >= operator.settings.upgrades_per_hour;
     let since = clock::wall();
+    let is_capped = allowance(operator, &read.subject.namespace, since).holds(since).is_some();
     if is_capped || !still_holds(operator, read).await? {
         return Ok(None);
     }
     let claim = match again {
-        None => operator.ledger.open(&read.desired.account, &read.subject, plan, since).await?,
+        None => operator.ledger.open(&read.desired.account, plan, since).await?,
         Some((stored, number)) => operator.ledger.open_again(stored, number, plan, since).await?,
     };
     if let Some(claim) = &claim {
-        operator.index().add_request(&claim.record.name_any(), claim.not_after);
+        let (name, namespace) = (claim.record.name_any(), read.subject.namespace.clone());
+        let request = Request { not_after: claim.not_after, namespace, may_be_taken: true };
+        operator.index().put_requests(&name, [(claim.number.unsigned_abs(), request)]);
     }
     Ok(claim)
 }

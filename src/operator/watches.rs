@@ -10,11 +10,12 @@ use crate::api;
 use crate::api::conditions;
 use crate::clock;
 use crate::core::account::AccountId;
+use crate::core::record::{Attempt, Outcome};
 use crate::runtime::ObjectKey;
 use crate::runtime::shutdown::Tasks;
 use crate::runtime::watch::{Event, Watches};
 
-use super::index::{Change, Entry};
+use super::index::{Change, Entry, Request};
 use super::{Operator, Work, parse, provider};
 
 /// Starts a watch of each kind.
@@ -44,7 +45,13 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             let version =
                 (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
             let asks = parse::asks(&subscription);
-            let change = operator.index().put(&key, Entry { version, account, provider, asks });
+            let yields = parse::claimant(&subscription).yields.is_some();
+            let claimed = operator.index().claims(&key);
+            let change =
+                operator.index().put(&key, Entry { version, account: account.clone(), provider, asks, yields });
+            if claimed && yields {
+                bring_others_forward(operator, &key, &account);
+            }
             if let Change::Replaced(former) = &change {
                 after(operator, former);
             }
@@ -84,6 +91,15 @@ pub(super) fn bring_forward(operator: &Operator, key: ObjectKey) {
         operator.queue.add(work);
     } else {
         operator.queue.add_after(work, pause);
+    }
+}
+
+/// The claims to `account` have changed by the Subscription at `key`: whom that concerns is to look, and not more often than
+/// somebody may ask for.
+pub(super) fn bring_others_forward(operator: &Operator, key: &ObjectKey, account: &AccountId) {
+    let others = operator.index().of_account(account);
+    for other in others.into_iter().filter(|other| other != key) {
+        bring_forward(operator, other);
     }
 }
 
@@ -168,8 +184,10 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
     match event {
         Event::Applied(record) => {
             let understood = parse::record(&record);
-            let not_after = understood.attempts.iter().map(|attempt| attempt.not_after).collect();
-            operator.index().put_requests(&understood.name, not_after);
+            let namespace = &record.spec.requester.namespace;
+            operator
+                .index()
+                .put_requests(&understood.name, understood.attempts.iter().map(|made| request(made, namespace)));
             if understood.is_open() || understood.is_unresolved() {
                 // Its Subscription looks after it; should there be none, it must not be forgotten.
                 let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);
@@ -183,5 +201,36 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
     }
 }
 
+/// An attempt for the cap per hour: for the namespace of its record where it does not say for whom.
+fn request(made: &Attempt, namespace: &str) -> (u32, Request) {
+    let namespace = made.requester.as_ref().map_or(namespace, |by| &by.namespace).to_owned();
+    let may_be_taken = matches!(made.outcome, Outcome::Accepted | Outcome::Unknown);
+    (made.number, Request { not_after: made.not_after, namespace, may_be_taken })
+}
+
 /// When a record is looked at that has a Subscription to look after it.
 const LOOKED_AFTER: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::record::RecordState;
+    use crate::core::tests::given::record;
+
+    #[test]
+    fn what_no_provider_took_does_not_count() {
+        for (outcome, counts) in
+            [(Outcome::Accepted, true), (Outcome::Unknown, true), (Outcome::Rejected, false), (Outcome::NotSent, false)]
+        {
+            let mut made = record(RecordState::Unknown, outcome, 0).attempts.remove(0);
+            let (number, counted) = request(&made, "of-the-record");
+            assert_eq!(
+                (number, counted.may_be_taken, counted.namespace.as_str()),
+                (1, counts, "team-a"),
+                "{outcome:?}"
+            );
+            made.requester = None;
+            assert_eq!(request(&made, "of-the-record").1.namespace, "of-the-record");
+        }
+    }
+}

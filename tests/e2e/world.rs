@@ -129,6 +129,12 @@ impl World {
         self.kubectl(&[&kubeconfig, "create", "-f", &self.file(object)])
     }
 
+    /// What kubectl prints for `user`, in this namespace.
+    pub(crate) fn kubectl_as(&self, user: &str, arguments: &[&str]) -> Result<String, String> {
+        let kubeconfig = self.stack.control_plane.user_kubeconfig(user, &[]).unwrap();
+        self.kubectl(&[&[format!("--kubeconfig={}", kubeconfig.display()).as_str()], arguments].concat())
+    }
+
     /// What kubectl prints for the administrator, in this namespace.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         let arguments = [&["--namespace", &self.namespace], arguments].concat();

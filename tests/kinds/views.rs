@@ -8,9 +8,9 @@ use kube::{
     api::{Patch, PatchParams, ValidationDirective},
 };
 use payg_operator::api::{
-    AccountStatus, Amount, Attempt, Benefit, BillingProvider, BillingProviderStatus, Evidence, Forecast, Intent, Offer,
-    OfferInForce, RecordApproval, Subscription, SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress,
-    UpgradeRecord, UpgradeRecordStatus,
+    AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Evidence,
+    Forecast, Intent, Offer, OfferInForce, RecordApproval, Requester, Subscription, SubscriptionStatus, TimelineEntry,
+    Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
 };
 use rust_decimal::Decimal;
@@ -126,7 +126,10 @@ fn record_status() -> UpgradeRecordStatus {
             endpoint: Some("https://broker.example".to_owned()),
             send_time: Some(time("2026-11-23T13:00:01.000000001Z")),
             outcome: Some("Accepted".into()),
+            reason: Some("Forbidden".into()),
             message: Some("202 Accepted".into()),
+            requester: Some(Requester { namespace: "team-a".into(), name: "sandbox".into(), uid: GUID.into() }),
+            provider: Some(AttemptProvider { uid: GUID.into(), generation: 3 }),
         }],
         outcome: Some("The provider took the request.".into()),
         timeline: vec![TimelineEntry {

@@ -30,6 +30,8 @@ pub struct Protocol {
     pub only: Option<u8>,
     /// An Approve that ends soon is among what people do.
     pub short_approvals: bool,
+    /// People change only what claims depend on, rights to look included, and a request may be refused for want of rights.
+    pub claims: bool,
     pub without: Option<KnockOut>,
 }
 
@@ -96,6 +98,8 @@ pub enum SendFate {
     Doubled,
     /// The provider says no, for a reason that a person can put right.
     Refused,
+    /// The provider says that the requester may not do this.
+    Forbidden,
     /// It could not be sent: no connection, or throttled.
     NotSent,
     /// `notAfterTime` has passed.
@@ -112,6 +116,8 @@ pub enum Change {
     Deny(bool),
     Approve(Expiry),
     Retry,
+    /// Rights to look are given, or taken away.
+    Sees(bool),
 }
 
 impl Model for Protocol {
@@ -124,19 +130,22 @@ impl Model for Protocol {
             generation: 0,
             when: When::Exhausted,
             suspend: false,
+            sees: true,
             status: Status::default(),
         };
         let subscriptions = [0, 1].map(|index| self.has(index).then_some(subscription));
+        // Who may take over has been approved already.
+        let approved = self.claims.then_some(Said { uid: 1, when: When::Exhausted, expiry: Expiry::Far, endpoint: 0 });
         vec![State {
             account: Account { spent: false, stage: Stage::Trial, upgrades: 0, keys: 0, endpoint: 0 },
             subscriptions,
-            says: [Says::default(); SUBSCRIPTIONS],
+            says: [Says::default(), Says { approve: approved, ..Says::default() }],
             record: None,
             replicas: [Phase::Idle; REPLICAS],
             late_write: None,
             late_requests: [None; 2],
             budget: self.budget,
-            ghost: Ghost::default(),
+            ghost: Ghost { uids: u8::from(self.claims), ..Ghost::default() },
             stale: (self.without == Some(KnockOut::LiveRead)).then_some(subscriptions),
         }]
     }
@@ -268,6 +277,9 @@ impl Protocol {
         }
         if state.budget.refusals > 0 {
             actions.extend([SendFate::Refused, SendFate::NotSent].map(send));
+            if self.claims {
+                actions.push(send(SendFate::Forbidden));
+            }
         } else if self.provider == Provider::Api && state.account.stage != Stage::Trial {
             // There is nothing to upgrade any more.
             actions.push(send(SendFate::Refused));
@@ -283,6 +295,12 @@ impl Protocol {
             let mut push = |change| actions.push(Action::Person { subscription, change });
             let says = &state.says[index];
             match &state.subscriptions[index] {
+                Some(now) if self.claims => {
+                    push(Change::Suspend(!now.suspend));
+                    push(Change::Sees(!now.sees));
+                    push(Change::When(if now.when == When::Never { When::Exhausted } else { When::Never }));
+                    continue;
+                }
                 Some(now) => {
                     push(Change::Suspend(!now.suspend));
                     push(Change::Delete);

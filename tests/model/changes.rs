@@ -25,6 +25,7 @@ impl Protocol {
                     let number = state.record?.attempts().count().try_into().unwrap();
                     state.says[index].retry = Some((number, said(now.when)));
                 }
+                Change::Sees(sees) => now.sees = sees,
                 Change::Delete | Change::ApplyAnew | Change::Deny(_) => {}
             }
             if spec != (now.suspend, now.when) {
@@ -39,6 +40,7 @@ impl Protocol {
                     generation: 0,
                     when: When::Exhausted,
                     suspend: false,
+                    sees: true,
                     status: Status::default(),
                 });
             }

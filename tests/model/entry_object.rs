@@ -10,7 +10,7 @@ use payg_operator::operator::entry;
 use payg_operator::operator::parse;
 
 use crate::actions::Provider;
-use crate::given::{Clock, account, claimant, endpoint, now, transition};
+use crate::given::{Clock, account, endpoint, now, provider_version, requester, transition};
 use crate::state::*;
 
 pub(crate) fn state_name(state: EntryState) -> RecordState {
@@ -62,11 +62,9 @@ pub(crate) fn stored_intent(clock: Clock, intent: &Intent) -> api::Intent {
 /// The record as an object.
 pub(crate) fn stored(clock: Clock, record: &Entry) -> api::UpgradeRecord {
     let first = record.attempts[0].as_ref().expect("a record has an attempt");
-    let requester = claimant(record.requester, 0, true);
     let mut object = entry::opened(
         &account(),
-        &requester,
-        &plan(Provider::Broker, first.endpoint, None),
+        &plan(Provider::Broker, first.endpoint, None, record.requester),
         stored_intent(clock, &first.intent),
     );
     if record.state == EntryState::Intended {
@@ -78,6 +76,14 @@ pub(crate) fn stored(clock: Clock, record: &Entry) -> api::UpgradeRecord {
         endpoint: (index > 0).then(|| endpoint(attempt.endpoint)),
         send_time: attempt.sent.then(|| opened(clock, &attempt.intent).into()),
         outcome: (attempt.outcome != Outcome::Unknown).then(|| outcome_name(attempt.outcome).name().into()),
+        reason: attempt.lacked_rights.then(|| "Forbidden".into()),
+        requester: Some(requester(attempt.by)).map(|by| api::Requester {
+            namespace: by.namespace,
+            name: by.name,
+            uid: by.uid,
+        }),
+        provider: Some(provider_version())
+            .map(|version| api::AttemptProvider { uid: version.uid, generation: version.generation }),
         ..api::Attempt::default()
     };
     object.status = Some(api::UpgradeRecordStatus {
@@ -109,6 +115,8 @@ pub(crate) fn entry_of(
             },
             sent: attempt.sent.is_some(),
             endpoint: u8::from(attempt.endpoint.as_deref() == Some(&*endpoint(1))),
+            by: u8::from(attempt.requester.as_ref().is_some_and(|by| by.namespace == "team-b")),
+            lacked_rights: attempt.lacked_rights,
         });
     }
     let state = match understood.state {
@@ -127,12 +135,13 @@ pub(crate) fn understood(clock: Clock, record: &Entry) -> Record {
     parse::record(&stored(clock, record))
 }
 
-pub(crate) fn plan(provider: Provider, at: u8, approval: Option<Approval>) -> Plan {
+pub(crate) fn plan(provider: Provider, at: u8, approval: Option<Approval>, by: u8) -> Plan {
     Plan {
         transition: transition(provider, 0, When::Exhausted, at),
         evidence: Evidence { cause: Cause::CreditSpent, observed: now(), summary: "spent".to_owned() },
         approval,
         endpoint: endpoint(at),
+        requester: requester(by),
     }
 }
 

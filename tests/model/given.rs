@@ -3,12 +3,13 @@
 use jiff::{SignedDuration, Timestamp};
 use payg_operator::core::account::AccountId;
 use payg_operator::core::approval::{Approval, Decision as Decided};
-use payg_operator::core::desired::{self, ApprovalMode, Claimant, Desired};
+use payg_operator::core::desired::{self, ApprovalMode, Claimant, Desired, Lapse, Sight, Suspension};
 use payg_operator::core::inputs::Previous;
 use payg_operator::core::money::Money;
 use payg_operator::core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
 use payg_operator::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
 use payg_operator::core::provider::{Capabilities, Method, ProviderObject};
+use payg_operator::core::record::{ProviderVersion, Requester};
 use payg_operator::core::transition::Transition;
 use payg_operator::core::trigger::PastLook;
 
@@ -185,14 +186,31 @@ pub(crate) fn approvals(provider: Provider, index: u8, says: &Says) -> Vec<Appro
     [deny, approve, retry].into_iter().flatten().collect()
 }
 
-pub(crate) fn claimant(index: u8, incarnation: u8, has_observed: bool) -> Claimant {
+/// A Subscription as one that may make a request.
+pub(crate) fn requester(index: u8) -> Requester {
+    let Claimant { namespace, name, uid, .. } = claimant(index, 0, None);
+    Requester { namespace, name, uid, provider: Some(provider_version()) }
+}
+
+/// The BillingProvider of each: nobody changes it here.
+pub(crate) fn provider_version() -> ProviderVersion {
+    ProviderVersion { uid: "uid-provider".to_owned(), generation: 1 }
+}
+
+pub(crate) fn claimant(index: u8, incarnation: u8, other: Option<Other>) -> Claimant {
     Claimant {
         namespace: if index == 0 { "team-a" } else { "team-b" }.to_owned(),
         name: "sandbox".to_owned(),
         uid: format!("uid-{index}-{incarnation}"),
         // One that is applied anew is younger than all others.
         created: ago(if incarnation == 0 { 1000 - i64::from(index) } else { 500 }),
-        has_observed,
+        yields: other.is_some_and(|other| other.yields).then_some(Lapse::Suspended(Suspension::Manifest)),
+        sight: match other {
+            Some(Other { has_seen: true, failing: Since::Never, .. }) => Sight::Clear { last: Some(now()) },
+            Some(Other { has_seen: true, failing: Since::Lately, .. }) => Sight::Lost { since: now() },
+            Some(Other { has_seen: true, failing: Since::LongAgo, .. }) => Sight::Lost { since: ago(49) },
+            Some(Other { has_seen: false, .. }) | None => Sight::Never,
+        },
     }
 }
 
@@ -220,7 +238,7 @@ pub(crate) fn previous(status: &Status, wall: Timestamp) -> Previous {
         },
         burn_per_day: None,
         accepted_since: status.accepted.then(now),
-        not_ready_since: None,
+        not_ready_since: (status.failing == Since::LongAgo).then(|| ago(49)),
         unobserved_since: None,
         verifying_since: match status.verifying {
             Since::Never => None,

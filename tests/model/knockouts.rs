@@ -40,6 +40,10 @@ pub enum KnockOut {
     RecordedEndpoint,
     /// 6. A further attempt is written without compare-and-swap.
     CompareAndSwap,
+    /// 4. A claim never lapses.
+    ClaimsLapse,
+    /// 6. A refusal is everybody's.
+    RequestersRefusals,
     /// 7. Nobody looks after a record whose Subscription is gone.
     WorkOfTheirOwn,
 }
@@ -59,6 +63,7 @@ pub fn all() -> Vec<(Protocol, &'static str)> {
         budget,
         only: Some(0),
         short_approvals: false,
+        claims: false,
         without: Some(without),
     };
     let changed = Budget { changes: 1, ..NONE };
@@ -89,6 +94,11 @@ pub fn all() -> Vec<(Protocol, &'static str)> {
         (world(ThreeAttempts, Budget { calls: 3, ..NONE }), properties::FEW),
         (world(RecordedEndpoint, Budget { endpoints: 1, ..unseen }), properties::ONCE),
         (world(CompareAndSwap, lost), properties::ONE_REQUEST),
+        (Protocol { only: None, claims: true, ..world(ClaimsLapse, changed) }, properties::TOLD),
+        (
+            Protocol { only: None, claims: true, ..world(RequestersRefusals, Budget { refusals: 1, ..changed }) },
+            properties::OWN_REFUSALS,
+        ),
         (world(WorkOfTheirOwn, Budget { changes: 1, ..lost }), properties::TOLD),
     ]
 }

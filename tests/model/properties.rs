@@ -18,6 +18,9 @@ pub enum Broken {
     TooManyAttempts,
     NotSettled,
     Reopened,
+    OverAClaim,
+    HeldBack,
+    Hammered,
 }
 
 impl Broken {
@@ -46,6 +49,10 @@ pub const NO_DOUBT: &str = "a rejected record is in no doubt";
 pub const NEVER_SENT: &str = "nothing is ever sent where only a person can upgrade";
 pub const TOLD: &str = "left alone, it ends as wanted, or a person is told";
 
+pub const CLAIMED: &str = "no request while an older Subscription's claim is alive";
+pub const OWN_REFUSALS: &str = "a refusal for want of rights, or what was not sent, holds back nobody else";
+pub const PACED: &str = "who was refused asks no sooner than in an hour";
+
 pub const CONFIRMED: &str = "confirmed";
 pub const CONFIRMED_LATE: &str = "confirmed after an attempt without a known outcome";
 pub const UNRESOLVED: &str = "unresolved";
@@ -54,6 +61,7 @@ pub const RETRIED: &str = "an attempt because a person said Retry";
 pub const ORPHAN_CONFIRMED: &str = "confirmed with no Subscription left";
 pub const ORPHAN_UNRESOLVED: &str = "unresolved with no Subscription left";
 pub const CONFLICT: &str = "one Subscription yields to the other";
+pub const TAKEN_OVER: &str = "confirmed by the younger Subscription after the older one was refused";
 
 /// All of them.
 pub fn all(model: &Protocol) -> Vec<Property<Protocol>> {
@@ -71,6 +79,9 @@ pub fn all(model: &Protocol) -> Vec<Property<Protocol>> {
         Property::always(FEW, |_, state: &State| !Broken::TooManyAttempts.is_in(state)),
         Property::always(SETTLED, |_, state: &State| !Broken::NotSettled.is_in(state)),
         Property::always(ASKED, |_, state: &State| !Broken::Reopened.is_in(state)),
+        Property::always(CLAIMED, |_, state: &State| !Broken::OverAClaim.is_in(state)),
+        Property::always(OWN_REFUSALS, |_, state: &State| !Broken::HeldBack.is_in(state)),
+        Property::always(PACED, |_, state: &State| !Broken::Hammered.is_in(state)),
         Property::always(SEEN, |_, state: &State| {
             let is_confirmed = state.record.is_some_and(|record| record.state == EntryState::Confirmed);
             !is_confirmed || state.account.stage == Stage::Converted
@@ -99,7 +110,7 @@ pub fn all(model: &Protocol) -> Vec<Property<Protocol>> {
     properties
 }
 
-fn possible() -> [Property<Protocol>; 8] {
+fn possible() -> [Property<Protocol>; 9] {
     [
         Property::sometimes(CONFIRMED, |_, state: &State| is(state, EntryState::Confirmed)),
         Property::sometimes(CONFIRMED_LATE, |_, state: &State| {
@@ -115,6 +126,13 @@ fn possible() -> [Property<Protocol>; 8] {
         }),
         Property::sometimes(ORPHAN_UNRESOLVED, |_, state: &State| {
             is(state, EntryState::Unresolved) && state.subscriptions == [None; SUBSCRIPTIONS]
+        }),
+        Property::sometimes(TAKEN_OVER, |_, state: &State| {
+            let was_refused = |made: &Attempt| made.by == 0 && made.lacked_rights;
+            let last = attempts(state).last();
+            is(state, EntryState::Confirmed)
+                && attempts(state).any(was_refused)
+                && last.is_some_and(|last| last.by == 1)
         }),
         Property::sometimes(CONFLICT, |_, state: &State| {
             state.subscriptions.iter().flatten().any(|subscription| subscription.status.conflict)

@@ -100,8 +100,9 @@ fn pass(model: &Protocol, state: &mut State, subscription: u8) {
 /// Whether nobody who should know something is left without a word.
 fn is_good(model: &Protocol, end: &State) -> bool {
     let subscriptions = || (0_u8..).zip(&end.subscriptions).filter_map(|(index, found)| Some((index, (*found)?)));
+    let other = |index: u8| end.subscriptions[usize::from(1 - index)].map(|other| Other::new(&other));
     let says = |index: u8, subscription: Subscription| {
-        let other = end.subscriptions[usize::from(1 - index)].map(|other| other.status.look != Look::None);
+        let other = other(index);
         let says = end.says[usize::from(index)];
         let (record, endpoint) = (end.record, end.account.endpoint);
         let read = Read { index, subscription, says, record, other, endpoint };
@@ -110,7 +111,8 @@ fn is_good(model: &Protocol, end: &State) -> bool {
     let is_upgraded = end.account.stage == Stage::Converted;
     let all_say = subscriptions().all(|(index, subscription)| match says(index, subscription) {
         Verdicts::Done => is_upgraded,
-        Verdicts::Told => true,
+        // Who is told that another one has the account is told the truth.
+        Verdicts::Told => !subscription.status.conflict || other(index).is_some_and(Other::claims),
         Verdicts::GoesOn => false,
         // Suspended, Denied, Never, or something is left.
         Verdicts::Settled => {

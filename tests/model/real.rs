@@ -7,10 +7,11 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::SignedDuration;
+use payg_operator::core::allowance::Allowance;
 use payg_operator::core::approval::{Decision as Decided, Guard};
 use payg_operator::core::decide::{self, Effect, Note, Plan, decide, orphan};
 use payg_operator::core::desired::{self, ApprovalMode};
-use payg_operator::core::inputs::{Allowance, Inputs, Now};
+use payg_operator::core::inputs::{Inputs, Now};
 use payg_operator::core::offer::{BenefitState, OfferClass};
 use payg_operator::core::provider::ProviderError;
 use payg_operator::core::record::{self, SEND_WINDOW};
@@ -23,7 +24,7 @@ use crate::actions::Provider;
 use crate::entry_object::{entry_of, not_after, plan, stored, understood};
 use crate::given::{
     Clock, account, ago, approval, approvals, capabilities, claimant, desired as wanted, endpoint, now, observation,
-    previous, provider_object,
+    previous, provider_object, provider_version, requester,
 };
 use crate::state::*;
 
@@ -51,6 +52,10 @@ pub struct Tampered {
     pub uncounted: bool,
     /// The recorded endpoints count as the one of the flags.
     pub any_endpoint: bool,
+    /// A claim of the other Subscription never lapses.
+    pub endless_claims: bool,
+    /// A refusal is everybody's.
+    pub everybodys_refusals: bool,
 }
 
 /// What was decided, in the model's words.
@@ -60,6 +65,8 @@ pub struct Ruled {
     /// What status says after the pass.
     pub status: Status,
     pub says: Verdicts,
+    /// It waits for the end of a pause after a refusal.
+    pub pauses: bool,
 }
 
 /// An effect.
@@ -144,23 +151,30 @@ fn inputs(facts: &Facts) -> Inputs {
         (desired.when, desired.approval, desired.suspend) = (desired::When::Immediately, ApprovalMode::Automatic, None);
         said = Vec::new();
     }
+    if let Some(record) = record.as_mut().filter(|_| tampered.everybodys_refusals) {
+        record.attempts.iter_mut().for_each(|attempt| attempt.requester = None);
+    }
+    let endless = |other: Other| Other { yields: false, failing: Since::Never, ..other };
+    let other = if tampered.endless_claims { read.other.map(endless) } else { read.other };
     let wants_look = decide::wants_look(&desired, record.as_ref());
     Inputs {
-        subject: claimant(*index, subscription.incarnation, subscription.status.look != Look::None),
+        subject: claimant(*index, subscription.incarnation, Some(Other::new(subscription))),
         provider: if wants_look {
             Ok(capabilities(*provider, read.endpoint))
         } else {
             Err(ProviderError::Config { detail: "not needed".to_owned() })
         },
         provider_object: Some(provider_object()),
-        look: wants_look.then(|| Ok(observation(facts.spent, facts.stage))),
+        provider_version: Some(provider_version()),
+        look: wants_look
+            .then(|| if subscription.sees { Ok(observation(facts.spent, facts.stage)) } else { Err(forbidden()) }),
         operation: None,
-        claimants: read.other.map(|has_observed| claimant(1 - index, 0, has_observed)).into_iter().collect(),
+        claimants: other.map(|other| claimant(1 - index, 0, Some(other))).into_iter().collect(),
         previous: previous(&subscription.status, wall),
         record,
         approvals: said,
         guard: Guard { since: Some(ago(1000)), ..Guard::UNREAD },
-        allowance: Allowance { dry_run: false, per_hour: 100, last_hour: 0 },
+        allowance: Allowance { dry_run: false, per_hour: 100, requested: Vec::new(), alone: false },
         now: Now { billing: now(), wall },
         desired,
     }
@@ -199,8 +213,14 @@ fn rule(facts: &Facts) -> Ruled {
                 _ => Since::Never,
             },
             conflict: matches!(verdict, Verdict::AccountConflict(_)),
+            failing: match verdict {
+                Verdict::ProviderNotReady { .. } if before.failing == Since::Never => Since::Lately,
+                Verdict::ProviderNotReady { .. } | Verdict::Suspended(_) => before.failing,
+                _ => Since::Never,
+            },
         },
         says: meaning(verdict),
+        pauses: matches!(verdict, Verdict::UpgradeRejected { .. }),
     }
 }
 
@@ -213,12 +233,17 @@ pub enum Step {
     Note(Noted),
 }
 
+fn forbidden() -> ProviderError {
+    ProviderError::Forbidden { permission: "to upgrade".to_owned(), detail: String::new() }
+}
+
 fn answer(answer: Answer) -> Result<Accepted, ProviderError> {
     match answer {
         Answer::Success => Ok(Accepted::default()),
         Answer::Refused => {
             Err(ProviderError::Precondition { code: "PaymentMethodRequired".to_owned(), detail: String::new() })
         }
+        Answer::Forbidden => Err(forbidden()),
         Answer::NotSent => Err(ProviderError::Transient { detail: "too late".to_owned() }),
         Answer::Lost => Err(ProviderError::OutcomeUnknown { detail: "reset".to_owned() }),
     }
@@ -228,7 +253,8 @@ fn step(clock: Clock, record: &Entry, step: Step) -> Entry {
     let mut object = stored(clock, record);
     object.status = Some(match step {
         Step::Close { number, answer: said } => {
-            entry::closed(&object, number.into(), &End::new(now(), &answer(said)), now()).1
+            let by = record.attempts[usize::from(number) - 1].map_or(0, |made| made.by);
+            entry::closed(&object, number.into(), &End::new(now(), &answer(said), requester(by)), now()).1
         }
         Step::Note(noted) => {
             let note = match noted {
@@ -258,7 +284,7 @@ fn open(clock: Clock, before: Option<&Entry>, opening: Opening) -> (Intent, Entr
     let wall = clock.wall(opening.replica.into());
     let kind = if opening.retry { Decided::Retry(1) } else { Decided::Approve };
     let approval = opening.approval.map(|said| approval(Provider::Broker, opening.requester, said, kind));
-    let plan = plan(Provider::Broker, opening.endpoint, approval);
+    let plan = plan(Provider::Broker, opening.endpoint, approval, opening.requester);
     let made = entry::intent(&plan, opening.id.to_string(), wall);
     let window = wall + SignedDuration::try_from(SEND_WINDOW).unwrap();
     let ahead = if opening.replica == 1 { clock.ahead } else { 0 };
@@ -270,7 +296,7 @@ fn open(clock: Clock, before: Option<&Entry>, opening: Opening) -> (Intent, Entr
         retry: opening.retry,
     };
     let object = match before {
-        None => entry::opened(&account(), &claimant(opening.requester, 0, true), &plan, made),
+        None => entry::opened(&account(), &plan, made),
         Some(before) => {
             let mut object = stored(clock, before);
             object.status = Some(entry::opened_again(&object, opening.number.into(), &plan, made, wall));

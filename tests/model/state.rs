@@ -70,6 +70,8 @@ pub struct Subscription {
     pub generation: u8,
     pub when: When,
     pub suspend: bool,
+    /// Whether its credentials may look at the account.
+    pub sees: bool,
     pub status: Status,
 }
 
@@ -91,6 +93,8 @@ pub struct Status {
     pub verifying: Since,
     /// `Ready` has the reason `AccountConflict`.
     pub conflict: bool,
+    /// Since when `Observed` is False.
+    pub failing: Since,
 }
 
 /// The last look that succeeded.
@@ -181,6 +185,10 @@ pub struct Attempt {
     pub sent: bool,
     /// The endpoint that it names.
     pub endpoint: u8,
+    /// Which Subscription made it.
+    pub by: u8,
+    /// It was refused for want of rights.
+    pub lacked_rights: bool,
 }
 
 /// An intent.
@@ -239,10 +247,34 @@ pub struct Read {
     pub subscription: Subscription,
     pub says: Says,
     pub record: Option<Entry>,
-    /// Whether the other Subscription is among the claimants, and its `hasObserved`.
-    pub other: Option<bool>,
+    /// The other Subscription, if it is among the claimants.
+    pub other: Option<Other>,
     /// The flags of the process.
     pub endpoint: u8,
+}
+
+/// The other Subscription as a claimant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Other {
+    pub has_seen: bool,
+    /// It is suspended, or says `when: Never`.
+    pub yields: bool,
+    pub failing: Since,
+}
+
+impl Other {
+    pub fn new(subscription: &Subscription) -> Self {
+        Self {
+            has_seen: subscription.status.look != Look::None,
+            yields: subscription.suspend || subscription.when == When::Never,
+            failing: subscription.status.failing,
+        }
+    }
+
+    /// Whether its claim is alive: written down here again, and not asked of the product.
+    pub fn claims(self) -> bool {
+        self.has_seen && !self.yields && self.failing != Since::LongAgo
+    }
 }
 
 /// What is to be requested: `core::decide::Plan` with the number of the attempt.
@@ -270,8 +302,10 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Answer {
     Success,
-    /// A definite rejection.
+    /// A definite rejection, for a reason that lies with the account.
     Refused,
+    /// A definite rejection for want of rights.
+    Forbidden,
     /// Certainly not sent: too late, no connection, asked to slow down.
     NotSent,
     /// No answer, or one that proves nothing.

@@ -70,8 +70,10 @@ impl Protocol {
             says.approve.iter_mut().chain(says.retry.iter_mut().map(|(_, said)| said)).for_each(said);
         };
         let status = |status: &mut Status| {
-            if status.verifying == Since::Lately && ticks == LONG_AGO {
-                status.verifying = Since::LongAgo;
+            for since in [&mut status.verifying, &mut status.failing] {
+                if *since == Since::Lately && ticks == LONG_AGO {
+                    *since = Since::LongAgo;
+                }
             }
         };
         let demanded = |demand: &mut Demand| {
@@ -92,6 +94,11 @@ impl Protocol {
                     read.record.iter_mut().for_each(entry);
                     says(&mut read.says);
                     status(&mut read.subscription.status);
+                    if let Some(other) =
+                        read.other.as_mut().filter(|other| other.failing == Since::Lately && ticks == LONG_AGO)
+                    {
+                        other.failing = Since::LongAgo;
+                    }
                 }
                 Phase::Decided(read, demand) => {
                     read.record.iter_mut().for_each(entry);
@@ -132,7 +139,7 @@ impl Protocol {
             subscription: from[usize::from(index)]?,
             says: state.says[usize::from(index)],
             record: state.record,
-            other: other.filter(|_| !unknown).map(|other| other.status.look != Look::None),
+            other: other.filter(|_| !unknown).map(|other| Other::new(&other)),
             endpoint: state.account.endpoint,
         });
         Some(())
@@ -145,6 +152,8 @@ impl Protocol {
             no_other_rows: self.is_without(KnockOut::EveryOtherRow),
             uncounted: self.is_without(KnockOut::ThreeAttempts),
             any_endpoint: self.is_without(KnockOut::RecordedEndpoint),
+            endless_claims: self.is_without(KnockOut::ClaimsLapse),
+            everybodys_refusals: self.is_without(KnockOut::RequestersRefusals),
         };
         let (clock, provider) = (self.clock, self.provider);
         // A replica's clock matters only while something is young.
@@ -154,6 +163,7 @@ impl Protocol {
     fn decide(&self, state: &mut State, replica: u8, shows: Stage, reported: bool) -> Option<()> {
         let Phase::Read(read) = state.replicas[usize::from(replica)] else { return None };
         let ruled = self.ruled(replica, &read, state.account.spent, shows);
+        self.claims_hold(state, &read, &ruled);
         if shows != state.account.stage {
             state.budget.stale -= 1;
         }
@@ -190,6 +200,20 @@ impl Protocol {
         Some(())
     }
 
+    /// What a decision must not be, by the claims and the refusals that it was made on.
+    fn claims_hold(&self, state: &mut State, read: &Read, ruled: &real::Ruled) {
+        // Subscription 0 is the older one, unless it was made anew.
+        let is_second = read.index == 1 && state.subscriptions[0].is_some_and(|first| first.incarnation == 0);
+        if matches!(ruled.does, Does::Request { .. }) && is_second && read.other.is_some_and(Other::claims) {
+            Broken::OverAClaim.mark(&mut state.ghost);
+        }
+        let is_others =
+            |made: &Attempt| made.by != read.index && (made.lacked_rights || made.outcome == Outcome::NotSent);
+        if ruled.pauses && read.record.is_some_and(|record| record.attempts().all(is_others)) {
+            Broken::HeldBack.mark(&mut state.ghost);
+        }
+    }
+
     /// `Ledger::note`: by compare-and-swap.
     fn note(&self, state: &mut State, before: Entry, noted: Noted) -> bool {
         if state.record != Some(before) {
@@ -223,7 +247,7 @@ impl Protocol {
             _ if is_first && fate != WriteFate::Answered => return None,
             WriteFate::Answered if is_first => state.late_write = Some(LateWrite { before, after }),
             WriteFate::Answered | WriteFate::AnswerLost if is_free => {
-                self.opened(state, before.as_ref(), &demand);
+                self.opened(state, before.as_ref(), &demand, read.index);
                 state.record = Some(after);
             }
             // Only one of them, so that the model stays small.
@@ -262,8 +286,13 @@ impl Protocol {
     }
 
     /// What an attempt must not be opened on.
-    fn opened(&self, state: &mut State, before: Option<&Entry>, demand: &Demand) {
+    fn opened(&self, state: &mut State, before: Option<&Entry>, demand: &Demand, by: u8) {
         let Some(before) = before else { return };
+        // Nobody changes a BillingProvider here, so whoever was refused waits an hour.
+        let last = before.attempts().filter(|attempt| attempt.by == by).next_back();
+        if last.is_some_and(|last| last.outcome == Outcome::Rejected && last.intent.age != LONG_AGO) && !demand.retry {
+            Broken::Hammered.mark(&mut state.ghost);
+        }
         let unknown = || before.attempts().filter(|attempt| attempt.outcome == Outcome::Unknown);
         if unknown().count() >= 3 && !demand.retry {
             Broken::TooManyAttempts.mark(&mut state.ghost);
@@ -334,11 +363,14 @@ impl Protocol {
                 Answer::Success
             }
             SendFate::Refused => Answer::Refused,
+            SendFate::Forbidden => Answer::Forbidden,
             SendFate::NotSent | SendFate::TooLate => Answer::NotSent,
         };
         match fate {
             SendFate::AnswerLost | SendFate::Lost | SendFate::Late | SendFate::Doubled => state.budget.calls -= 1,
-            SendFate::Refused | SendFate::NotSent => state.budget.refusals = state.budget.refusals.saturating_sub(1),
+            SendFate::Refused | SendFate::Forbidden | SendFate::NotSent => {
+                state.budget.refusals = state.budget.refusals.saturating_sub(1)
+            }
             SendFate::Answered | SendFate::TooLate => {}
         }
         let answer = match answer {
@@ -424,8 +456,9 @@ impl Protocol {
             return None;
         }
         let claimants = || state.subscriptions.iter().flatten().filter(|_| !unknown);
-        // `care`: `Observed` is True from the first look on, as looks do not fail here.
-        if claimants().any(|other| other.status.look != Look::None && !other.status.conflict) {
+        // `care`: `Observed` is True.
+        let sees = |status: Status| status.look != Look::None && status.failing == Since::Never;
+        if claimants().any(|other| sees(other.status) && !other.status.conflict) {
             return None;
         }
         real::orphaned(&Orphaned {

@@ -4,7 +4,7 @@ use crate::actions::{Protocol, Provider};
 use crate::given::Clock;
 use crate::knockouts::MINUTES;
 use crate::properties::{
-    CONFIRMED, CONFIRMED_LATE, CONFLICT, ORPHAN_CONFIRMED, ORPHAN_UNRESOLVED, RETRIED, SECOND, UNRESOLVED,
+    CONFIRMED, CONFIRMED_LATE, CONFLICT, ORPHAN_CONFIRMED, ORPHAN_UNRESOLVED, RETRIED, SECOND, TAKEN_OVER, UNRESOLVED,
 };
 use crate::state::Budget;
 
@@ -19,7 +19,7 @@ const NONE: Budget =
     Budget { crashes: 0, writes: 0, calls: 0, refusals: 0, stale: 0, changes: 0, pauses: 0, endpoints: 0 };
 
 fn both(provider: Provider, budget: Budget) -> Protocol {
-    Protocol { provider, clock: MINUTES, budget, only: None, short_approvals: false, without: None }
+    Protocol { provider, clock: MINUTES, budget, only: None, short_approvals: false, claims: false, without: None }
 }
 
 fn only(subscription: u8, budget: Budget) -> Protocol {
@@ -75,6 +75,11 @@ pub fn small() -> Vec<World> {
             name: "a desired state, refusals, stale looks",
             model: Protocol { provider: Api, ..only(0, Budget { refusals: 1, stale: 1, pauses: 1, ..lost }) },
             shows: &[CONFIRMED, CONFIRMED_LATE],
+        },
+        World {
+            name: "two Subscriptions, claims that lapse and come back, a refusal",
+            model: Protocol { claims: true, ..both(Broker, Budget { refusals: 1, changes: 2, ..NONE }) },
+            shows: &[CONFIRMED, CONFLICT, TAKEN_OVER],
         },
         World { name: "only a person can", model: both(Portal, Budget { changes: 1, ..all_but_people }), shows: &[] },
     ]

@@ -138,8 +138,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "operator/ledger.rs",
         edits: &[
             (
-                "        let mut end = End::new(sent, answer);\n",
-                "        let (mut end, opened) = (End::new(sent, answer), record.clone());\n",
+                "        let mut end = End::new(sent, answer, claim.requester);\n",
+                "        let (mut end, opened) = (End::new(sent, answer, claim.requester), record.clone());\n",
             ),
             (
                 "            let (outcome, status) = entry::closed(&record,",

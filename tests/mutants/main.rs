@@ -2,6 +2,7 @@
 //! `docs/mutants.md` says how to read this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
+mod claims;
 mod deletion;
 mod edges;
 mod ledger;
@@ -35,7 +36,7 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    let parts = [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS, deletion::MUTANTS, numbers::MUTANTS];
+    let parts = [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS, deletion::MUTANTS, numbers::MUTANTS, claims::MUTANTS];
     parts.into_iter().flatten()
 }
 

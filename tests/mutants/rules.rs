@@ -96,8 +96,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "Two Subscriptions work on one account.",
         file: "core/decide.rs",
         edits: &[(
-            "inputs.claimants.iter().filter(|other| other.has_observed",
-            "inputs.claimants.iter().filter(|other| !$ON && other.has_observed",
+            "first(inputs, |other| other.lapse(inputs.now).is_none())",
+            "first(inputs, |other| !$ON && other.lapse(inputs.now).is_none())",
         )],
         caught_by: &[
             "faults::proofs::the_second_subscription_of_an_account_only_watches",
@@ -107,15 +107,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "dry-run-ignored",
         wrong: "An operator that must not act acts.",
-        file: "core/decide.rs",
-        edits: &[("    if allowance.dry_run {", "    if !$ON && allowance.dry_run {")],
+        file: "core/allowance.rs",
+        edits: &[("        if self.dry_run {", "        if !$ON && self.dry_run {")],
         caught_by: &["core::tests::table::row_20_held"],
     },
     Mutant {
         name: "cap-ignored",
         wrong: "A wrong trigger upgrades the whole fleet within an hour.",
-        file: "core/decide.rs",
-        edits: &[("    if allowance.last_hour >= ", "    if !$ON && allowance.last_hour >= ")],
+        file: "core/allowance.rs",
+        edits: &[("let bound = self.reached(&recent)?;", "let bound = self.reached(&recent).filter(|_| !$ON)?;")],
         caught_by: &["core::tests::table::row_20_held"],
     },
     Mutant {

@@ -48,7 +48,7 @@ pub const ALL: [Row; 21] = [
     Row { holds: "Neither is it suspended, nor it or its namespace being deleted", evidence: suspended },
     Row { holds: "Nothing is missing or wrong with its BillingProvider", evidence: provider },
     Row { holds: "The credentials are for this account", evidence: owner },
-    Row { holds: "No older Subscription has the account", evidence: nothing },
+    Row { holds: "No older Subscription has the account", evidence: claimed },
     Row { holds: "The account can be read", evidence: observed },
     Row { holds: "The account is not closed", evidence: lifecycle },
     Row { holds: "The account is not on pay-as-you-go yet", evidence: offer },
@@ -118,6 +118,11 @@ fn owner(known: &Known) -> Vec<String> {
     let account = known.subscription.status.as_ref().and_then(|status| status.account.as_ref());
     let owner = account.and_then(|account| account.owner_tenant_id.as_deref());
     owner.map(|owner| format!("the account belongs to tenant {owner}")).into_iter().collect()
+}
+
+/// Who has the account, where several Subscriptions name it.
+fn claimed(known: &Known) -> Vec<String> {
+    show::condition(&known.subscription, "Claimed").map(|said| said.message.clone()).into_iter().collect()
 }
 
 fn observed(known: &Known) -> Vec<String> {

@@ -4,14 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::core::account::AccountId;
+use crate::core::allowance::{Allowance, Requested};
 use crate::core::approval::{Approval, Decision as Said, Flaw, Guard};
-use crate::core::desired::{ApprovalMode, Claimant, Desired, When};
-use crate::core::inputs::{Allowance, Inputs, Now, Previous};
+use crate::core::desired::{ApprovalMode, Claimant, Desired, Sight, When};
+use crate::core::inputs::{Inputs, Now, Previous};
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
 use crate::core::provider::{Capabilities, Method, ProviderObject};
-use crate::core::record::{Attempt, Outcome, Record, RecordState};
+use crate::core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState};
 use crate::core::transition::Transition;
 use crate::core::trigger::PastLook;
 
@@ -87,7 +88,8 @@ pub(crate) fn due() -> Inputs {
         name: "sandbox".to_owned(),
         uid: "uid-b".to_owned(),
         created: ago(1000),
-        has_observed: true,
+        yields: None,
+        sight: Sight::Clear { last: Some(ago(1)) },
     };
     Inputs {
         desired: Desired {
@@ -101,6 +103,7 @@ pub(crate) fn due() -> Inputs {
         subject,
         provider: Ok(Capabilities { method: Method::Broker, endpoint: ENDPOINT.to_owned() }),
         provider_object: Some(ProviderObject { spec: "{}".to_owned(), created: ago(900) }),
+        provider_version: Some(ProviderVersion { uid: "uid-p".to_owned(), generation: 1 }),
         look: Some(Ok(spent())),
         operation: None,
         claimants: Vec::new(),
@@ -117,9 +120,14 @@ pub(crate) fn due() -> Inputs {
         record: None,
         approvals: Vec::new(),
         guard: in_force(),
-        allowance: Allowance { dry_run: false, per_hour: 10, last_hour: 0 },
+        allowance: Allowance { dry_run: false, per_hour: 10, requested: Vec::new(), alone: false },
         now: Now { billing: now(), wall: now() },
     }
+}
+
+/// `count` requests of this hour, of which each is `own` or another namespace's.
+pub(crate) fn requested(count: usize, own: bool) -> Vec<Requested> {
+    vec![Requested { at: now(), own }; count]
 }
 
 /// All admission policies as they are shipped, for long.
@@ -185,6 +193,8 @@ pub(crate) fn record(state: RecordState, outcome: Outcome, hours: i64) -> Record
             approval_uid: None,
             message: "PaymentMethodRequired: add a card".to_owned(),
             operation: None,
+            requester: Some(due().requester()),
+            lacked_rights: false,
         }],
         outcome: None,
     }

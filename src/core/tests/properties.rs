@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 use super::given::*;
+use crate::core::allowance::{Allowance, Requested};
 use crate::core::approval::{Approval, Decision as Said, Guard};
 use crate::core::decide::{Effect, Plan, decide};
-use crate::core::desired::{ApprovalMode, Claimant, Limits, Suspension, When};
-use crate::core::inputs::{Allowance, Inputs};
+use crate::core::desired::{ApprovalMode, Claimant, Lapse, Limits, Sight, Suspension, When};
+use crate::core::inputs::Inputs;
 use crate::core::observation::{Acceptance, DeclaredTrial, Lifecycle, Observation};
 use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use crate::core::provider::{Capabilities, Method, Operation, ProviderError};
@@ -151,10 +152,18 @@ fn any_operation() -> impl Strategy<Value = Operation> {
 }
 
 fn any_claimant() -> impl Strategy<Value = Claimant> {
-    (any::<bool>(), 998_i64..1003, "[a-c]").prop_map(|(has_observed, age, letter)| Claimant {
+    let yields = prop_oneof![Just(Lapse::Suspended(Suspension::Deletion)), Just(Lapse::Observes)];
+    let sight = prop_oneof![
+        Just(Sight::Never),
+        Just(Sight::Clear { last: None }),
+        (0_i64..300).prop_map(|hours| Sight::Clear { last: Some(ago(hours)) }),
+        (-1_i64..4).prop_map(|hours| Sight::Lost { since: ago(hours) }),
+    ];
+    (option::weighted(0.2, yields), sight, 998_i64..1003, "[a-c]").prop_map(|(yields, sight, age, letter)| Claimant {
         uid: format!("other-{letter}"),
         created: ago(age),
-        has_observed,
+        yields,
+        sight,
         ..due().subject
     })
 }
@@ -174,7 +183,7 @@ prop_compose! {
         operation in option::of(any_operation()),
         guarded in prop::bool::weighted(0.8),
         needs_approve in prop::bool::weighted(0.3),
-        allowance in (prop::bool::weighted(0.1), 0_u32..3, 0_u32..3),
+        allowance in (prop::bool::weighted(0.1), 0_u32..5, vec((any::<bool>(), 0_i64..3), 0..5), any::<bool>()),
     ) -> Inputs {
         let mut inputs = Inputs {
             provider,
@@ -183,9 +192,17 @@ prop_compose! {
             record,
             operation,
             guard: Guard { automatic_needs_approve: needs_approve, ..if guarded { in_force() } else { broken() } },
-            allowance: Allowance { dry_run: allowance.0, per_hour: allowance.1 + 1, last_hour: allowance.2 },
+            allowance: Allowance {
+                dry_run: allowance.0,
+                per_hour: allowance.1,
+                requested: allowance.2.into_iter().map(|(own, hours)| Requested { at: ago(hours), own }).collect(),
+                alone: allowance.3,
+            },
             ..due()
         };
+        // No two objects have the same uid.
+        inputs.claimants.sort_by(|one, other| one.uid.cmp(&other.uid));
+        inputs.claimants.dedup_by(|one, other| one.uid == other.uid);
         inputs.desired.when = when;
         inputs.desired.approval = if manual { ApprovalMode::Manual } else { ApprovalMode::Automatic };
         inputs.desired.trial = DeclaredTrial { end: declared.map(ago), ..DeclaredTrial::default() };
@@ -278,7 +295,12 @@ proptest! {
             prop_assert!(inputs.desired.suspend.is_none());
             prop_assert!(inputs.desired.when != When::Never);
             prop_assert!(!inputs.allowance.dry_run);
-            prop_assert!(inputs.allowance.last_hour < inputs.allowance.per_hour);
+            let recent = |request: &&Requested| request.at > ago(1);
+            let own = inputs.allowance.requested.iter().filter(recent).filter(|request| request.own).count();
+            let others = inputs.allowance.requested.iter().filter(recent).filter(|request| !request.own).count();
+            let cap = usize::try_from(inputs.allowance.per_hour).unwrap();
+            prop_assert!(own + others < cap);
+            prop_assert!(inputs.allowance.alone || 2 * own < cap - others);
         }
     }
 
@@ -290,7 +312,14 @@ proptest! {
             prop_assert!(seen.eligible);
             prop_assert_eq!(&seen.acceptance, &Acceptance::NotAccepted);
             prop_assert!(matches!(seen.lifecycle, Lifecycle::Active | Lifecycle::Warned | Lifecycle::Restricted));
-            prop_assert!(!inputs.claimants.iter().any(|other| other.has_observed && other.precedes(&inputs.subject)));
+            // Written down anew: an older one that wants the account, and sees it or did an hour ago, goes first.
+            let sees = |other: &Claimant| match other.sight {
+                Sight::Clear { last } => last.is_some_and(|last| last > ago(7 * 24)),
+                Sight::Lost { since } => since > ago(1),
+                Sight::Never => false,
+            };
+            let claims = |other: &&Claimant| other.yields.is_none() && sees(other);
+            prop_assert!(!inputs.claimants.iter().filter(claims).any(|other| other.precedes(&inputs.subject)));
             let method = inputs.provider.as_ref().map(|able| &able.method);
             prop_assert!(matches!(method, Ok(Method::Api | Method::Broker)));
         }

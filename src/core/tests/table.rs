@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::given::*;
 use crate::core::approval::{Decision as Said, Guard, SETTLED};
 use crate::core::decide::{Effect, Note, decide, orphan};
-use crate::core::desired::{ApprovalMode, Claimant, Limits, Suspension, When};
+use crate::core::desired::{ApprovalMode, Claimant, Limits, Sight, Suspension, When};
 use crate::core::inputs::Inputs;
 use crate::core::money::Money;
 use crate::core::observation::{Acceptance, Lifecycle, Unread};
@@ -90,7 +90,7 @@ fn row_03_wrong_account() {
 #[test]
 fn row_04_account_conflict() {
     assert_eq!(idle(|on| on.claimants = vec![older()]), row("AccountConflict", FAILED));
-    let squatter = Claimant { has_observed: false, ..older() };
+    let squatter = Claimant { sight: Sight::Never, ..older() };
     assert_eq!(ruled(|on| on.claimants = vec![squatter]).0, "Upgrading", "who cannot see the account has no claim");
     let younger = Claimant { uid: "uid-c".to_owned(), ..older() };
     assert_eq!(ruled(|on| on.claimants = vec![younger]).0, "Upgrading");
@@ -240,7 +240,7 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
         record.attempts = vec![record.attempts[0].clone(); 3];
     };
     assert_eq!(gives_up(thrice), person(NoMore::TooManyAttempts));
-    assert_eq!(gives_up(|on| on.allowance.last_hour = 10), None, "the cap passes by itself");
+    assert_eq!(gives_up(|on| on.allowance.requested = requested(10, false)), None, "the cap passes by itself");
     let dry = |on: &mut Inputs| {
         on.record = Some(open(RecordState::Unknown, 1));
         on.allowance.dry_run = true;
@@ -289,7 +289,7 @@ fn row_10_unresolved_record() {
     assert_eq!(idle(retry(1, false)), row("ApprovalPolicyMissing", FAILED), "it may be forged");
     let capped = |on: &mut Inputs| {
         retry(1, true)(on);
-        on.allowance.last_hour = 10;
+        on.allowance.requested = requested(10, false);
     };
     assert_eq!(idle(capped), row("UpgradeUnresolved", FAILED), "what holds a Retry back is said");
     let next = |change: &dyn Fn(&mut Inputs)| {
@@ -534,7 +534,7 @@ fn row_19_rejected() {
 #[test]
 fn row_20_held() {
     assert_eq!(idle(|on| on.allowance.dry_run = true), row("UpgradeHeld", CURRENT));
-    assert_eq!(idle(|on| on.allowance.last_hour = 10), row("UpgradeHeld", CURRENT));
+    assert_eq!(idle(|on| on.allowance.requested = requested(10, false)), row("UpgradeHeld", CURRENT));
 }
 
 #[test]

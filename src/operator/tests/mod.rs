@@ -44,8 +44,8 @@ fn after(
     let wall = inputs.now.wall;
     let next_check = report::next_check(decision.next, wall, BillingClock::real());
     let record = inputs.record.as_ref();
-    let billing = inputs.now.billing;
-    render::status(decision, Context { before, generation, record, asks: None, next_check, billing, wall })
+    let (billing, uid) = (inputs.now.billing, inputs.subject.uid.as_str());
+    render::status(decision, Context { before, uid, generation, record, asks: None, next_check, billing, wall })
 }
 
 /// As the API server stores what has no status yet.

@@ -8,7 +8,7 @@ use crate::core::inputs::Inputs;
 use crate::core::observation::{Acceptance, Lifecycle};
 use crate::core::offer::{Offer, OfferClass};
 use crate::core::provider::{Capabilities, Method, ProviderError};
-use crate::core::record::{Outcome, RecordState};
+use crate::core::record::{Attempt, Outcome, RecordState};
 use crate::core::tests::given::*;
 use crate::core::trigger::NotYet;
 use crate::core::verdict::{Held, NotEligible, Unobserved, Verdict};
@@ -56,9 +56,11 @@ names! {
     Verdict::ApprovalPolicyMissing(Unguarded::Unchecked { .. }) => "approval-older-than-policy",
     Verdict::AwaitingPortalUpgrade { restricted: false, .. } => "awaiting-portal-upgrade",
     Verdict::AwaitingPortalUpgrade { restricted: true, .. } => "awaiting-portal-upgrade-restricted",
-    Verdict::UpgradeRejected { .. } => "upgrade-rejected",
+    Verdict::UpgradeRejected { next: Some(_), .. } => "upgrade-rejected",
+    Verdict::UpgradeRejected { next: None, .. } => "upgrade-rejected-for-good",
     Verdict::UpgradeHeld(Held::DryRun) => "upgrade-held-dry-run",
-    Verdict::UpgradeHeld(Held::Cap(_)) => "upgrade-held-cap",
+    Verdict::UpgradeHeld(Held::Cap { .. }) => "upgrade-held-cap",
+    Verdict::UpgradeHeld(Held::Share { .. }) => "upgrade-held-share",
     Verdict::Upgrading => "upgrading",
     Verdict::LedgerUnavailable { .. } => "ledger-unavailable",
 }
@@ -111,7 +113,8 @@ fn change(on: &mut Inputs, name: &str) {
                 if name == "awaiting-portal-upgrade" { Lifecycle::Active } else { Lifecycle::Restricted };
         }
         "upgrade-held-dry-run" => on.allowance.dry_run = true,
-        "upgrade-held-cap" => on.allowance.last_hour = 10,
+        "upgrade-held-cap" => on.allowance.requested = requested(10, false),
+        "upgrade-held-share" => on.allowance.requested = requested(5, true),
         "upgrading" | "ledger-unavailable" => {}
         _ => change_what_was(on, name),
     }
@@ -141,9 +144,15 @@ fn change_what_was(on: &mut Inputs, name: &str) {
         "retry-held" => {
             on.record = Some(record(RecordState::Unresolved, Outcome::Unknown, 9));
             on.approvals = vec![said(on, Said::Retry(1))];
-            on.allowance.last_hour = 10;
+            on.allowance.requested = requested(10, false);
         }
         "upgrade-contradicted" => on.record = Some(record(RecordState::Confirmed, Outcome::Accepted, 9)),
+        "upgrade-rejected-for-good" => {
+            on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 99));
+            let record = on.record.as_mut().unwrap();
+            let made = Attempt { lacked_rights: true, ..record.attempts[0].clone() };
+            record.attempts = (1..=32).map(|number| Attempt { number, ..made.clone() }).collect();
+        }
         "upgrade-rejected" => on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 0)),
         _ => panic!("no situation is called {name}"),
     }

@@ -1,0 +1,122 @@
+//! Mutants of claims and of whose a refusal is: what keeps one tenant from stopping another.
+
+use super::Mutant;
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "claim-without-sight",
+        wrong: "Who saw an account once holds it for ever, with credentials that were taken away.",
+        file: "core/desired.rs",
+        edits: &[(
+            "self.yields.or(is_over(since, CLAIM_WITHOUT_SIGHT, now.wall).then_some",
+            "self.yields.or((!$ON && is_over(since, CLAIM_WITHOUT_SIGHT, now.wall)).then_some",
+        )],
+        caught_by: &["core::tests::claims::a_claim_holds_while_it_is_alive"],
+    },
+    Mutant {
+        name: "claim-without-looks",
+        wrong: "A Subscription whose status cannot be written any more holds its account for ever.",
+        file: "core/desired.rs",
+        edits: &[("is_over(last, CLAIM_WITHOUT_LOOKS,", "!$ON && is_over(last, CLAIM_WITHOUT_LOOKS,")],
+        caught_by: &["core::tests::claims::a_claim_holds_while_it_is_alive"],
+    },
+    Mutant {
+        name: "claim-that-is-not-wanted",
+        wrong: "Who is suspended, only observes or is being deleted keeps the account from others.",
+        file: "operator/parse.rs",
+        edits: &[("        yields: yields(subscription),", "        yields: yields(subscription).filter(|_| !$ON),")],
+        caught_by: &["operator::parse::tests::who_does_not_want_an_account_claims_none"],
+    },
+    Mutant {
+        name: "name-before-sight",
+        wrong: "Who cannot see an account learns who has it.",
+        file: "core/decide.rs",
+        edits: &[("    if look.is_ok()\n", "    if ($ON || look.is_ok())\n")],
+        caught_by: &["core::tests::claims::nobody_learns_who_has_an_account_before_seeing_it"],
+    },
+    Mutant {
+        name: "refusal-of-everybody",
+        wrong: "A tenant without rights holds back the owner of the account.",
+        file: "core/record.rs",
+        edits: &[(
+            "        !(self.concerns_its_requester() && self.requester",
+            "        $ON || !(self.concerns_its_requester() && self.requester",
+        )],
+        caught_by: &["core::tests::requesters::a_refusal_for_want_of_rights_is_its_requesters"],
+    },
+    Mutant {
+        name: "pause-ends-with-any-change",
+        wrong: "Who changes a BillingProvider again and again asks the provider as often.",
+        file: "core/record.rs",
+        edits: &[(
+            "_ if is_changed => minutes / 2,",
+            "_ if is_changed => if $ON { Duration::ZERO } else { minutes / 2 },",
+        )],
+        caught_by: &["core::tests::requesters::a_changed_provider_may_try_at_once_and_not_again_and_again"],
+    },
+    Mutant {
+        name: "record-filled-by-one",
+        wrong: "A tenant fills the record of an account with refusals, and nobody can upgrade it any more.",
+        file: "core/record.rs",
+        edits: &[(
+            "self.attempts.iter().filter(|attempt| !attempt.concerns_its_requester()).count();",
+            "self.attempts.iter().filter(|attempt| $ON || !attempt.concerns_its_requester()).count();",
+        )],
+        caught_by: &["core::tests::requesters::one_namespace_does_not_fill_the_record_for_another"],
+    },
+    Mutant {
+        name: "words-for-another",
+        wrong: "A tenant reads whose credentials another one uses.",
+        file: "core/record.rs",
+        edits: &[("        if self.is_of(uid) {", "        if $ON || self.is_of(uid) {")],
+        caught_by: &["core::tests::requesters::nobody_reads_what_a_provider_said_to_another"],
+    },
+    Mutant {
+        name: "requester-not-written",
+        wrong: "The record does not say who made an attempt, so every refusal is everybody's.",
+        file: "operator/entry.rs",
+        edits: &[(
+            "        if let Some(of) = &end.of {",
+            "        if let Some(of) = end.of.as_ref().filter(|_| !$ON) {",
+        )],
+        caught_by: &["operator::ledger::tests::whose_an_attempt_was_is_written"],
+    },
+    Mutant {
+        name: "older-crds-refuse-an-attempt",
+        wrong: "Beside CRDs of an older version no further attempt is ever made.",
+        file: "operator/ledger.rs",
+        edits: &[("if written.as_ref().is_err_and(is_invalid)", "if !$ON && written.as_ref().is_err_and(is_invalid)")],
+        caught_by: &["operator::ledger::tests::crds_of_an_older_version_lose_whose_an_attempt_was_and_nothing_else"],
+    },
+    Mutant {
+        name: "cap-of-what-was-not-taken",
+        wrong: "Requests that nobody received use up the cap of all.",
+        file: "operator/watches.rs",
+        edits: &[(
+            "matches!(made.outcome, Outcome::Accepted | Outcome::Unknown)",
+            "$ON || matches!(made.outcome, Outcome::Accepted | Outcome::Unknown)",
+        )],
+        caught_by: &["operator::watches::tests::what_no_provider_took_does_not_count"],
+    },
+    Mutant {
+        name: "share-ignored",
+        wrong: "One namespace uses up the cap of all.",
+        file: "core/allowance.rs",
+        edits: &[("(!self.alone && own >= share)", "(!$ON && !self.alone && own >= share)")],
+        caught_by: &["core::tests::requesters::a_namespace_may_use_half_of_what_the_others_leave"],
+    },
+    Mutant {
+        name: "watch-forgets-a-request",
+        wrong: "A watch that is behind takes a request out of the count, and the cap is exceeded.",
+        file: "operator/index.rs",
+        edits: &[(
+            "        self.requests.entry(name.to_owned()).or_default().extend(requests);",
+            "        let known = self.requests.entry(name.to_owned()).or_default();
+            if $ON {
+                known.clear();
+            }
+            known.extend(requests);",
+        )],
+        caught_by: &["operator::index::tests::what_may_have_been_taken_is_counted_by_namespace"],
+    },
+];
