@@ -36,7 +36,16 @@ struct Mutant {
 }
 
 fn mutants() -> impl Iterator<Item = &'static Mutant> {
-    let parts = [ledger::MUTANTS, rules::MUTANTS, terms::MUTANTS, provider::MUTANTS, edges::MUTANTS, deletion::MUTANTS, numbers::MUTANTS, claims::MUTANTS];
+    let parts = [
+        ledger::MUTANTS,
+        rules::MUTANTS,
+        terms::MUTANTS,
+        provider::MUTANTS,
+        edges::MUTANTS,
+        deletion::MUTANTS,
+        numbers::MUTANTS,
+        claims::MUTANTS,
+    ];
     parts.into_iter().flatten()
 }
 
