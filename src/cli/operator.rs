@@ -35,8 +35,8 @@ pub struct Args {
     /// A file with what whoever sends them must know
     #[arg(long, requires = "hooks_listen")]
     hooks_token_file: Option<PathBuf>,
-    /// How many accounts are looked at at once
-    #[arg(long, default_value_t = 8)]
+    /// How many accounts are looked at at once: of one namespace at most a quarter of them, of one BillingProvider an eighth
+    #[arg(long, default_value_t = 32)]
     workers: usize,
     /// Decide and report, and never request an upgrade
     #[arg(long)]

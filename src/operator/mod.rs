@@ -13,6 +13,7 @@ mod plan;
 mod policy;
 mod provider;
 mod providers;
+mod reads;
 mod record;
 mod render;
 mod report;

@@ -97,7 +97,7 @@ fn money(money: &api::Money) -> Result<Money, Invalid> {
 }
 
 /// The annotation by which people and tools ask for a look at the account, each time by another value, such as the time.
-const ASKS: &str = "payg-operator.io/requested-at";
+pub const ASKS: &str = "payg-operator.io/requested-at";
 
 /// The value of the annotation that asks for a look, as far as status can hold it.
 pub fn asks(subscription: &api::Subscription) -> Option<api::Text<128>> {

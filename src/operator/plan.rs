@@ -13,8 +13,10 @@ use crate::clock::BillingClock;
 use crate::core::trigger::APART;
 use crate::providers::{aws, azure};
 use crate::runtime::ObjectKey;
+use crate::runtime::pace::Pace;
 use crate::runtime::watch::Event;
 
+use super::providers::LOOKS;
 use super::run::{Parts, assemble};
 use super::{Settings, subscription, watches};
 
@@ -28,12 +30,15 @@ pub async fn plan(
 ) -> kube::Result<()> {
     let settings = Settings { dry_run: true, upgrades_per_hour: u32::MAX, clock };
     let mut registry = Registry::default();
-    let Parts { operator, .. } = assemble(client, clouds, HashSet::new(), settings, "plan", &mut registry);
+    let Parts { operator, .. } = assemble(client, clouds, HashSet::new(), settings, "plan", 1, &mut registry);
+    // No queue does it here.
+    let pace = Pace::new(LOOKS);
     for subscription in subscriptions {
         watches::on_subscription(&operator, Event::Applied(subscription.clone()));
     }
     let keys: Vec<_> = subscriptions.iter().map(|subscription| ObjectKey::of(&subscription.metadata)).collect();
     for key in &keys {
+        pace.wait().await;
         Box::pin(subscription::pass(&operator, key)).await?;
     }
     let mut waiting = Vec::new();
@@ -51,6 +56,7 @@ pub async fn plan(
         sleep(APART.unsigned_abs()).await;
     }
     for key in &waiting {
+        pace.wait().await;
         Box::pin(subscription::pass(&operator, key)).await?;
     }
     Ok(())

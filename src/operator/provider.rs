@@ -37,10 +37,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     // One that cannot be read is told of by the Subscriptions that use it.
     let Ok(object) = read else { return Ok(Next::OnChange) };
     let works = match operator.providers.get(key).await? {
-        Ok(provider) => {
-            provider.pace().await;
-            provider.client.survey(LOOK_DEADLINE).await.map(|survey| (provider.identity, survey))
-        }
+        Ok(provider) => provider.client.survey(LOOK_DEADLINE).await.map(|survey| (provider.identity, survey)),
         Err(error) => Err(error),
     };
     if matches!(works, Err(ProviderError::Unauthenticated { .. })) {

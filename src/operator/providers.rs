@@ -18,14 +18,14 @@ use crate::providers::BillingProvider;
 use crate::providers::aws::{self, Aws};
 use crate::providers::azure::{self, Azure};
 use crate::runtime::ObjectKey;
-use crate::runtime::pace::Pace;
+use crate::runtime::pace::{Pace, Rate};
 
 use super::credentials::Place;
 
-/// How many looks a second the accounts of one BillingProvider get, and how many at once. Azure lets a principal read 25
+/// How often passes go through one BillingProvider, each with one look. The queue sees to it. Azure lets a principal read 25
 /// times a second: <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>;
 /// of the reads of a look at most three count for the tenant.
-const LOOKS: (u32, Duration) = (8, Duration::from_millis(125));
+pub const LOOKS: Rate = Rate { burst: 8, interval: Duration::from_millis(125) };
 
 /// A cloud through one BillingProvider.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl Provider {
         ProviderVersion { uid: uid.clone().unwrap_or_default(), generation: generation.unwrap_or_default() }
     }
 
-    /// Waits until another look does no harm.
+    /// Waits until another look does no harm: for looks of passes that do not wait for this BillingProvider in the queue.
     pub async fn pace(&self) {
         self.pace.wait().await;
     }
@@ -182,7 +182,7 @@ impl Providers {
         let pace = match kept.get(key) {
             Some(kept) if kept.version == version => return Ok(kept.provider.clone()),
             Some(kept) => Arc::clone(&kept.provider.pace),
-            None => Arc::new(Pace::new(LOOKS.0, LOOKS.1)),
+            None => Arc::new(Pace::new(LOOKS)),
         };
         let object = (version.0.clone(), version.1);
         let provider = Provider { client: make()?, identity: identity.into(), object, terms, pace };

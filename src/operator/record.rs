@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
+use kube::api::ListParams;
 use kube::core::DeserializeGuard;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -23,7 +24,7 @@ use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
 
 use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, Work, parse, report};
+use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};
 
 /// The pause after something was written into a record, or when one answer did not show it.
 const SOON: Duration = Duration::from_secs(5);
@@ -150,14 +151,10 @@ async fn look(
     account: &AccountId,
 ) -> kube::Result<Option<(Observation, Option<Operation>)>> {
     let namespace = &stored.spec.requester.namespace;
-    let api: Api<kube::core::PartialObjectMeta<api::BillingProvider>> =
-        Api::namespaced(operator.client.clone(), namespace);
-    let providers = api.list_metadata(&kube::api::ListParams::default()).await?.items;
-    let mut looks = Vec::new();
-    for provider in providers {
-        let key = ObjectKey::namespaced(namespace, &provider.name_any());
-        looks.push(look_through(operator, key, account).boxed());
-    }
+    let api: Api<DeserializeGuard<api::BillingProvider>> = Api::namespaced(operator.client.clone(), namespace);
+    let name = |provider: DeserializeGuard<api::BillingProvider>| Some(ObjectKey::of(provider.meta()));
+    let providers = reads::list(&api, ListParams::default(), name).await?;
+    let looks = providers.into_iter().map(|key| look_through(operator, key, account).boxed());
     // Several at once, so that one that hangs keeps nobody from the others.
     let mut looks = stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE);
     let mut unread = None;

@@ -18,7 +18,7 @@ use crate::core::provider::ProviderError;
 use crate::providers::{aws, azure};
 use crate::runtime::events::Events;
 use crate::runtime::lease::Candidate;
-use crate::runtime::queue::Queue;
+use crate::runtime::queue::{Bounds, Queue};
 use crate::runtime::shutdown::{self, SignalError, Tasks};
 use crate::runtime::watch::Watches;
 use crate::runtime::workers::{self, Limits, Pulse};
@@ -27,7 +27,7 @@ use crate::runtime::{client, http, metrics as engine};
 use super::index::Index;
 use super::ledger::Ledger;
 use super::metrics::Metrics;
-use super::providers::Providers;
+use super::providers::{LOOKS, Providers};
 use super::{Operator, Settings, hooks, watches};
 
 /// How the process is to run.
@@ -102,17 +102,24 @@ pub(super) struct Parts {
     metrics: engine::Metrics,
 }
 
-/// Puts together the operator that works with `client` and the `clouds`.
+/// How much of so many workers a namespace and a BillingProvider may hold at once. Several that hang leave some to the others.
+const fn bounds(workers: usize) -> Bounds {
+    let (group, lane) = (workers.div_ceil(4), workers.div_ceil(8));
+    Bounds { min_interval: MIN_INTERVAL, group, lane, pace: LOOKS }
+}
+
+/// Puts together the operator that works with `client`, the `clouds` and so many `workers`.
 pub(super) fn assemble(
     client: &Client,
     clouds: (azure::Connections, aws::Connections),
     ambient: HashSet<String>,
     settings: Settings,
     pod_name: &str,
+    workers: usize,
     registry: &mut Registry,
 ) -> Parts {
     let metrics = engine::Metrics::register(registry);
-    let queue = Arc::new(Queue::new(MIN_INTERVAL));
+    let queue = Arc::new(Queue::new(bounds(workers)));
     let watched = Watches::new(&metrics);
     engine::register_queue(registry, &queue);
     engine::register_watches(registry, &watched);
@@ -144,8 +151,15 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
     let aws = clouds.1.clone();
     let mut registry = Registry::with_prefix("payg_operator");
-    let Parts { operator, watched, metrics: engine_metrics } =
-        assemble(&client, clouds, config.ambient_identity_namespaces, config.settings, &config.pod_name, &mut registry);
+    let Parts { operator, watched, metrics: engine_metrics } = assemble(
+        &client,
+        clouds,
+        config.ambient_identity_namespaces,
+        config.settings,
+        &config.pod_name,
+        config.workers,
+        &mut registry,
+    );
     let (queue, pulse) = (Arc::clone(&operator.queue), Pulse::default());
     let mut tasks: Tasks<()> = Tasks::new();
     watches::start(&operator, &watched, &mut tasks);
@@ -207,7 +221,7 @@ pub(crate) async fn lead(
 ) {
     let mut registry = Registry::default();
     let Parts { operator, watched, metrics } =
-        assemble(&client, clouds, HashSet::new(), settings, "replica", &mut registry);
+        assemble(&client, clouds, HashSet::new(), settings, "replica", REPLICA_WORKERS, &mut registry);
     let mut tasks: Tasks<()> = Tasks::new();
     watches::start(&operator, &watched, &mut tasks);
     watched.synced().await;
@@ -216,8 +230,12 @@ pub(crate) async fn lead(
         let operator = Arc::clone(&operator);
         around(Box::pin(async move { operator.pass(work).await }))
     };
-    workers::run(queue, limits(4), metrics, Pulse::default(), stop, pass).await;
+    workers::run(queue, limits(REPLICA_WORKERS), metrics, Pulse::default(), stop, pass).await;
 }
+
+/// Of which the one namespace that there is has four.
+#[cfg(test)]
+const REPLICA_WORKERS: usize = 16;
 
 const WORKERS: &str = "workers";
 

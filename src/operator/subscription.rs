@@ -29,7 +29,7 @@ use super::index::Request;
 use super::ledger::Claim;
 use super::policy::{self, Demands};
 use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, Work, parse, report};
+use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};
 
 /// When a Subscription is read again that is gone by one answer, and there by the watch.
 const GONE: Duration = Duration::from_secs(15);
@@ -60,7 +60,10 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
         // The watch will tell of the end, too. Until it does, this answer may be one from before the object was made.
         None if operator.index().contains(key) => return Ok(Next::After(GONE)),
         None => return Ok(Next::OnChange),
-        Some(DeserializeGuard(Ok(subscription))) => subscription,
+        Some(DeserializeGuard(Ok(mut subscription))) => {
+            reads::slim(&mut subscription.metadata);
+            subscription
+        }
         Some(DeserializeGuard(Err(invalid))) => {
             report::invalid(operator, key, &invalid.metadata, &invalid.error).await?;
             return Ok(Next::OnChange);
@@ -190,7 +193,7 @@ async fn read_claimants(operator: &Operator, account: &AccountId, subject: &Clai
 async fn read_approvals(operator: &Operator, subject: &Claimant) -> kube::Result<Vec<Approval>> {
     let api: Api<DeserializeGuard<api::UpgradeApproval>> = Api::namespaced(operator.client.clone(), &subject.namespace);
     let params = ListParams::default().fields(&format!("spec.subscriptionName={}", subject.name));
-    Ok(api.list(&params).await?.items.into_iter().filter_map(understood).collect())
+    reads::list(&api, params, understood).await
 }
 
 /// An approval that cannot be read may be a Deny, so it is taken for one.
@@ -214,7 +217,6 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Option<Approv
 
 async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Result<Observation, ProviderError>> {
     let provider = read.provider.as_ref().ok()?;
-    provider.pace().await;
     let clock = operator.settings.clock;
     let look = provider.client.observe(&read.desired.account, &|| clock.now(), LOOK_DEADLINE).await;
     operator.metrics.read(look.as_ref().map_or_else(ProviderError::reason, |_| "Observed"));

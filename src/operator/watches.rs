@@ -12,6 +12,7 @@ use crate::clock;
 use crate::core::account::AccountId;
 use crate::core::record::{Attempt, Outcome};
 use crate::runtime::ObjectKey;
+use crate::runtime::queue::Place;
 use crate::runtime::shutdown::Tasks;
 use crate::runtime::watch::{Event, Watches};
 
@@ -45,10 +46,12 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             let version =
                 (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
             let asks = parse::asks(&subscription);
+            let place = place(&key, Some(&provider));
             let yields = parse::claimant(&subscription).yields.is_some();
             let claimed = operator.index().claims(&key);
             let change =
                 operator.index().put(&key, Entry { version, account: account.clone(), provider, asks, yields });
+            operator.queue.assign(&Work::Subscription(key.clone()), place);
             if claimed && yields {
                 bring_others_forward(operator, &key, &account);
             }
@@ -109,7 +112,17 @@ fn on_invalid(operator: &Operator, key: ObjectKey) {
     if let Some(former) = former {
         after(operator, &former.account);
     }
-    operator.queue.add(Work::Subscription(key));
+    let place = place(&key, None);
+    let work = Work::Subscription(key);
+    operator.queue.assign(&work, place);
+    operator.queue.add(work);
+}
+
+/// Where passes wait over the object at `key` that go through `provider`: in the turn of their namespace, and for what that
+/// provider bears.
+fn place(key: &ObjectKey, provider: Option<&ObjectKey>) -> Place {
+    let lane = provider.map(|provider| Arc::clone(&provider.name));
+    Place { group: key.namespace.clone().unwrap_or_default(), lane }
 }
 
 /// What is to be looked at once a Subscription no longer has `account`: its record, and who waits for the account.
@@ -141,9 +154,15 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
         Event::Applied(provider) => {
             let status = provider.status.unwrap_or_default();
             let is_new = status.observed_generation != provider.metadata.generation;
-            (ObjectKey::of(&provider.metadata), is_new, provider::pause(&status, operator.settings.clock))
+            let key = ObjectKey::of(&provider.metadata);
+            operator.queue.assign(&Work::Provider(key.clone()), place(&key, Some(&key)));
+            (key, is_new, provider::pause(&status, operator.settings.clock))
         }
-        Event::Deleted(key) | Event::Invalid { key, .. } => (key, true, Duration::ZERO),
+        Event::Deleted(key) => {
+            operator.queue.forget(&Work::Provider(key.clone()));
+            (key, true, Duration::ZERO)
+        }
+        Event::Invalid { key, .. } => (key, true, Duration::ZERO),
         Event::Synced => return,
     };
     if is_new {
@@ -188,6 +207,9 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
             operator
                 .index()
                 .put_requests(&understood.name, understood.attempts.iter().map(|made| request(made, namespace)));
+            // Whoever asked for the upgrade has the passes over it in its turn.
+            let group = (&*record.spec.requester.namespace).into();
+            operator.queue.assign(&Work::Record(understood.name.clone()), Place { group, lane: None });
             if understood.is_open() || understood.is_unresolved() {
                 // Its Subscription looks after it; should there be none, it must not be forgotten.
                 let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);
@@ -196,7 +218,10 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
                 operator.queue.add_after(Work::Record(understood.name), pause);
             }
         }
-        Event::Deleted(key) => operator.index().remove_requests(&key.name),
+        Event::Deleted(key) => {
+            operator.index().remove_requests(&key.name);
+            operator.queue.forget(&Work::Record(key.name.as_ref().to_owned()));
+        }
         Event::Invalid { .. } | Event::Synced => {}
     }
 }
@@ -213,9 +238,68 @@ const LOOKED_AFTER: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use kube::Client;
+    use prometheus_client::registry::Registry;
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+    use tokio::time::timeout;
+
+    use super::super::Settings;
+    use super::super::run::assemble;
     use super::*;
+    use crate::clock::BillingClock;
     use crate::core::record::RecordState;
     use crate::core::tests::given::record;
+    use crate::providers::{aws, azure};
+
+    fn object<K: DeserializeOwned>(kind: &str, namespace: Option<&str>, name: &str, spec: &Value) -> Event<K> {
+        let metadata = json!({"namespace": namespace, "name": name, "uid": name, "generation": 1});
+        let object =
+            json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec});
+        Event::Applied(serde_json::from_value(object).unwrap())
+    }
+
+    fn subscription(namespace: &str, number: u32) -> Event<api::Subscription> {
+        let account = json!({"azure": {"subscriptionId": format!("{number:08x}-0000-4a00-9000-000000000000")}});
+        let upgrade = json!({"when": "Never", "approval": "Manual"});
+        let spec = json!({"providerName": "azure", "account": account, "offer": "PayAsYouGo", "upgrade": upgrade});
+        object("Subscription", Some(namespace), &format!("{namespace}-{number}"), &spec)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_pass_waits_in_the_turn_of_its_namespace() {
+        let _ = rustls::crypto::ring::default_provider().install_default(); // or another test has
+        let client = Client::try_from(kube::Config::new("https://127.0.0.1:1".parse().unwrap())).unwrap();
+        let azure = azure::Connections::new(azure::Settings::default()).unwrap();
+        let aws = aws::Connections::new(aws::Settings::default()).unwrap();
+        let settings = Settings { dry_run: false, upgrades_per_hour: 1, clock: BillingClock::real() };
+        // So few workers that each namespace may hold one.
+        let workers = 4;
+        let operator =
+            assemble(&client, (azure, aws), HashSet::new(), settings, "test", workers, &mut Registry::default())
+                .operator;
+        let provider = json!({"azure": {"cloud": "Public", "tenantId": "72f988bf-0000-4a00-9000-0000000000aa",
+            "upgradeMethod": "Broker", "credentials": {"secret": {"name": "a", "clientId": "b"}}}});
+        on_provider(&operator, object("BillingProvider", Some("mallory"), "azure", &provider));
+        for number in 0..10 {
+            on_subscription(&operator, subscription("mallory", number));
+        }
+        let record = json!({"key": "aws/123456789012/PayAsYouGo", "account": {"cloud": "aws", "id": "123456789012"},
+            "from": {"class": "FreeTrial", "native": "FREE"}, "to": {"class": "PayAsYouGo"},
+            "requester": {"namespace": "mallory", "name": "mallory-1", "uid": "a"}, "endpoint": "https://aws.example",
+            "intent": {"id": "0b0b2d2a-41f9-4a2f-8a35-1f5f2a7a9f10", "notAfterTime": "2026-11-23T12:00:30Z",
+                "evidence": {"observedTime": "2026-11-23T12:00:00Z", "summary": "It is used up."}}});
+        on_record(&operator, object("UpgradeRecord", None, "up-1", &record));
+        on_subscription(&operator, subscription("jane", 77));
+        let mut started = Vec::new();
+        while let Ok(work) = timeout(Duration::from_mins(1), operator.queue.next()).await {
+            started.push(work.to_string());
+        }
+        assert_eq!(started.len(), 2, "{started:?}");
+        assert!(started.contains(&"Subscription jane/jane-77".to_owned()), "{started:?}");
+    }
 
     #[test]
     fn what_no_provider_took_does_not_count() {

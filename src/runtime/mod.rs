@@ -6,8 +6,9 @@
 //! use k8s_openapi::api::core::v1::ConfigMap;
 //! use kube::Api;
 //! use payg_operator::runtime::{
-//!     ObjectKey, client, http, lease::Candidate, metrics::{self, Metrics}, queue::{Next, Queue},
-//!     shutdown::{self, Tasks}, watch::{Event, Watches}, workers::{self, Limits, Pulse},
+//!     ObjectKey, client, http, lease::Candidate, metrics::{self, Metrics}, pace::Rate,
+//!     queue::{Bounds, Next, Place, Queue}, shutdown::{self, Tasks}, watch::{Event, Watches},
+//!     workers::{self, Limits, Pulse},
 //! };
 //! use prometheus_client::registry::Registry;
 //!
@@ -17,7 +18,9 @@
 //! let mut registry = Registry::with_prefix("example");
 //! let metrics = Metrics::register(&mut registry);
 //! let (watches, pulse) = (Watches::new(&metrics), Pulse::default());
-//! let queue = Arc::new(Queue::new(Duration::from_secs(1)));
+//! let pace = Rate { burst: 8, interval: Duration::from_millis(125) };
+//! let bounds = Bounds { min_interval: Duration::from_secs(1), group: 2, lane: 1, pace };
+//! let queue = Arc::new(Queue::new(bounds));
 //! metrics::register_queue(&mut registry, &queue);
 //! metrics::register_watches(&mut registry, &watches);
 //!
@@ -28,7 +31,12 @@
 //!
 //! let changed = queue.clone();
 //! let watch = watches.watch("configmaps", Api::all(client.clone()), move |event: Event<ConfigMap>| match event {
-//!     Event::Applied(object) => changed.add(ObjectKey::of(&object.metadata)),
+//!     Event::Applied(object) => {
+//!         let key = ObjectKey::of(&object.metadata);
+//!         let group = key.namespace.clone().unwrap_or_default();
+//!         changed.assign(&key, Place { group, lane: None });
+//!         changed.add(key);
+//!     }
 //!     Event::Deleted(key) => changed.forget(&key),
 //!     Event::Invalid { .. } | Event::Synced => {}
 //! });

@@ -5,31 +5,53 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-/// Lets `burst` through at once, and one more every `interval`.
+/// So many at once, and one more every interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// How many at once, at least 1.
+    pub burst: u32,
+    /// Between two, once the burst is used up.
+    pub interval: Duration,
+}
+
+impl Rate {
+    /// How long it takes from an empty bucket to a full one.
+    pub(super) fn whole(self) -> Duration {
+        self.interval * self.burst.max(1)
+    }
+
+    /// When the next token is there, in a bucket that is full at `full_at`.
+    pub(super) fn next(self, full_at: Instant) -> Instant {
+        // As many intervals as the burst may be outstanding.
+        full_at - (self.whole() - self.interval)
+    }
+
+    /// When the bucket is full after a token is taken, now or as soon as there is one, if it was to be at `full_at`.
+    pub(super) fn take(self, full_at: Option<Instant>, now: Instant) -> Instant {
+        full_at.map_or(now, |full_at| full_at.max(now)) + self.interval
+    }
+}
+
+/// A bucket that whoever needs a token waits at.
 #[derive(Debug)]
 pub struct Pace {
-    burst: u32,
-    interval: Duration,
-    /// When the bucket is full again: each that passes moves it by an interval.
-    full_at: Mutex<Instant>,
+    rate: Rate,
+    full_at: Mutex<Option<Instant>>,
 }
 
 impl Pace {
     /// A bucket that is full.
-    pub fn new(burst: u32, interval: Duration) -> Self {
-        Self { burst: burst.max(1), interval, full_at: Mutex::new(Instant::now()) }
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, full_at: Mutex::default() }
     }
 
     /// Waits for a token; who came first is served first.
     pub async fn wait(&self) {
         let mut full_at = self.full_at.lock().await;
-        let now = Instant::now();
-        *full_at = (*full_at).max(now) + self.interval;
-        // As many intervals as the burst may be outstanding.
-        let due = *full_at - self.interval * self.burst;
-        if due > now {
-            sleep_until(due).await;
+        if let Some(full_at) = *full_at {
+            sleep_until(self.rate.next(full_at)).await;
         }
+        *full_at = Some(self.rate.take(*full_at, Instant::now()));
     }
 }
 
@@ -39,7 +61,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_passes_and_then_one_an_interval() {
-        let pace = Pace::new(3, Duration::from_secs(1));
+        let pace = Pace::new(Rate { burst: 3, interval: Duration::from_secs(1) });
         let begin = Instant::now();
         for expected in [0, 0, 0, 1, 2, 3] {
             pace.wait().await;

@@ -1,9 +1,10 @@
-//! The one queue: what to look at, when. At most one pass at a time per key, the longest due first.
+//! The one queue: what to look at, when. At most one pass at a time per key. Groups of keys are served in turn, so that no
+//! group waits for what another one has to do, however much that is and however long it takes.
 
 use std::{
     hash::Hash,
     pin::pin,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,7 +13,29 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::schedule::Schedule;
+use super::{pace::Rate, schedule::Schedule};
+
+/// Where a key waits: among whose keys, and for what. Keys of which nothing is said wait in one group, without a lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Whose it is. Groups are served in turn.
+    pub group: Arc<str>,
+    /// What of the group's its passes use, if that bears only so much at once.
+    pub lane: Option<Arc<str>>,
+}
+
+/// How much of the workers there is for whom. What must wait for a bound waits in the queue and holds no worker.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The same key is never started twice within this time.
+    pub min_interval: Duration,
+    /// How many keys of one group are in a pass at once, at least 1.
+    pub group: usize,
+    /// How many keys of one lane are in a pass at once, at least 1.
+    pub lane: usize,
+    /// How often keys of one lane are started.
+    pub pace: Rate,
+}
 
 /// What is to happen with a key after a pass over it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +66,12 @@ pub struct Load {
     pub scheduled: usize,
     /// Keys that are in a pass.
     pub running: usize,
-    /// How long the first of the due keys has been due.
+    /// How long the one of the due keys has been due that is due for longest.
     pub oldest_wait: Duration,
 }
 
-/// A queue of keys. Each operation costs at most the logarithm of the number of waiting keys.
+/// A queue of keys. Each operation costs at most the logarithm of the number of waiting keys; to start one costs in addition
+/// as many steps as there are groups that could start one.
 #[derive(Debug)]
 pub struct Queue<K> {
     schedule: Mutex<Schedule<K>>,
@@ -55,9 +79,15 @@ pub struct Queue<K> {
 }
 
 impl<K: Clone + Eq + Hash> Queue<K> {
-    /// An empty queue. The same key is never started twice within `min_interval`.
-    pub fn new(min_interval: Duration) -> Self {
-        Self { schedule: Mutex::new(Schedule::new(min_interval)), changed: Notify::new() }
+    /// An empty queue that keeps these bounds.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { schedule: Mutex::new(Schedule::new(bounds)), changed: Notify::new() }
+    }
+
+    /// Says where the key waits, from now on and until it is forgotten. It asks for no pass.
+    pub fn assign(&self, key: &K, place: Place) {
+        self.schedule().assign(key, place, Instant::now());
+        self.changed.notify_waiters();
     }
 
     /// Asks for a pass over the key as soon as possible: it changed. This ends a backoff. A key whose pass is running is
@@ -73,21 +103,21 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         self.changed.notify_waiters();
     }
 
-    /// The next key that is due, as soon as there is one. The caller has the key to itself and must hand it back to
-    /// [`done`](Self::done). Dropping the future loses no key.
+    /// The next key that is due and within the bounds, as soon as there is one. The caller has the key to itself and must
+    /// hand it back to [`done`](Self::done). Dropping the future loses no key.
     pub async fn next(&self) -> K {
         loop {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable(); // from here on no change is missed
-            let first_due = {
+            let next_start = {
                 let mut schedule = self.schedule();
                 if let Some(key) = schedule.start(Instant::now()) {
                     return key;
                 }
-                schedule.first_due()
+                schedule.next_start()
             };
-            match first_due {
-                Some(due) => tokio::select! { () = changed => {}, () = sleep_until(due) => {} },
+            match next_start {
+                Some(at) => tokio::select! { () = changed => {}, () = sleep_until(at) => {} },
                 None => changed.await,
             }
         }
@@ -99,22 +129,23 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         self.changed.notify_waiters();
     }
 
-    /// Takes back every request for the key, for example because its object is gone. A pass that runs goes on.
+    /// Takes back every request for the key, and where it waits, for example because its object is gone. A pass that runs
+    /// goes on.
     pub fn forget(&self, key: &K) {
         self.schedule().forget(key, Instant::now());
     }
 
-    /// How full the queue is. This counts the due keys: for metrics, not for a hot path.
+    /// How full the queue is. This goes through all keys: for metrics, not for a hot path.
     pub fn load(&self) -> Load {
         let now = Instant::now();
         let schedule = self.schedule();
-        let due = schedule.due(now);
-        Load {
-            due,
-            scheduled: schedule.pending() - due,
-            running: schedule.running(),
-            oldest_wait: schedule.first_due().map_or(Duration::ZERO, |first| now.saturating_duration_since(first)),
+        let mut load = Load { running: schedule.running(), ..Load::default() };
+        for at in schedule.pending() {
+            load.due += usize::from(at <= now);
+            load.scheduled += usize::from(at > now);
+            load.oldest_wait = load.oldest_wait.max(now.saturating_duration_since(at));
         }
+        load
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule<K>> {
@@ -124,14 +155,22 @@ impl<K: Clone + Eq + Hash> Queue<K> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use super::*;
 
+    /// Nothing but what is in turn.
+    pub(in crate::runtime) const UNBOUNDED: Bounds = Bounds {
+        min_interval: Duration::ZERO,
+        group: usize::MAX,
+        lane: usize::MAX,
+        pace: Rate { burst: 1, interval: Duration::ZERO },
+    };
+
     #[tokio::test(start_paused = true)]
     async fn waits_for_the_time_and_wakes_for_an_earlier_one() {
-        let queue = Arc::new(Queue::new(Duration::ZERO));
+        let queue = Arc::new(Queue::new(UNBOUNDED));
         let began = Instant::now();
         queue.add_after("late", Duration::from_mins(1));
         let waiter = tokio::spawn({
@@ -146,7 +185,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn every_waiter_is_served() {
-        let queue = Arc::new(Queue::new(Duration::ZERO));
+        let queue = Arc::new(Queue::new(UNBOUNDED));
         let waiters: Vec<_> = (0..10)
             .map(|_| {
                 let queue = queue.clone();
@@ -167,7 +206,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn tells_how_full_it_is() {
-        let queue = Queue::new(Duration::ZERO);
+        let queue = Queue::new(UNBOUNDED);
         for key in ["a", "b", "c"] {
             queue.add(key);
         }

@@ -1,14 +1,18 @@
 //! Which key is worked on next: the queue without its clock and without its lock.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     hash::Hash,
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use super::{backoff::Backoff, queue::Next};
+use super::{
+    backoff::Backoff,
+    queue::{Bounds, Next, Place},
+};
 
 /// After a failed pass.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_mins(5) };
@@ -19,25 +23,36 @@ const FAR: Duration = Duration::from_hours(365 * 24);
 /// When a pending key is due, and, among keys due at the same time, which came first.
 type Slot = (Instant, u64);
 
-/// Keys that wait for a pass or are in one. It holds a key only as long as there is something to know about it.
+/// The name of a lane in its group.
+type LaneName = Option<Arc<str>>;
+
+/// Keys that wait for a pass or are in one, in the lanes of their groups. It holds a key only as long as there is something
+/// to know about it.
 #[derive(Debug)]
 pub(super) struct Schedule<K> {
-    floor: Duration,
+    bounds: Bounds,
     entries: HashMap<K, Entry>,
-    /// Every pending key, by its slot.
-    pending: BTreeMap<Slot, K>,
-    /// Every start of the last `floor`, oldest first: when it stops to matter, and of which key it was.
+    groups: HashMap<Arc<str>, Group<K>>,
+    /// Every group that may start a key, by when it may.
+    ready: BTreeSet<(Instant, Arc<str>)>,
+    /// Every start of the last `min_interval`, oldest first: when it stops to matter, and of which key it was.
     starts: VecDeque<(Instant, K)>,
+    /// The same of what starts have taken from the pace of a lane.
+    taken: VecDeque<(Instant, Place)>,
     sequence: u64,
+    /// Twice the number of turns that there were, so that a group can come in between two.
+    turns: u64,
     running: usize,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
+    place: Place,
     pending: Option<Slot>,
     /// The pending slot is the end of a backoff.
     backing_off: bool,
-    running: bool,
+    /// Where the pass over it was started that runs.
+    running: Option<Place>,
     /// Added while running.
     woken: bool,
     /// Added for later while running.
@@ -48,26 +63,79 @@ struct Entry {
     not_before: Option<Instant>,
 }
 
+#[derive(Debug)]
+struct Group<K> {
+    /// Its last turn. If it had none yet: before the last turn that there was when it came, and after all others.
+    turn: u64,
+    running: usize,
+    lanes: HashMap<LaneName, Lane<K>>,
+    /// Every lane that may start a key as far as the lane itself goes, by when it may.
+    ready: BTreeSet<(Instant, LaneName)>,
+    /// When it is in the schedule's `ready`.
+    ready_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Lane<K> {
+    pending: BTreeMap<Slot, K>,
+    running: usize,
+    /// When all that starts took from its pace is there again.
+    full_at: Option<Instant>,
+    /// When it is in its group's `ready`.
+    ready_at: Option<Instant>,
+}
+
+impl<K> Lane<K> {
+    const fn new() -> Self {
+        Self { pending: BTreeMap::new(), running: 0, full_at: None, ready_at: None }
+    }
+
+    /// When it may start a key: its first one is due, not too many run, and its pace allows it.
+    fn next_start(&self, bounds: Option<&Bounds>) -> Option<Instant> {
+        let (first_due, _) = *self.pending.first_key_value()?.0;
+        let Some(bounds) = bounds else { return Some(first_due) };
+        let paced = self.full_at.map_or(first_due, |full_at| bounds.pace.next(full_at));
+        (self.running < bounds.lane.max(1)).then(|| first_due.max(paced))
+    }
+}
+
 impl<K: Clone + Eq + Hash> Schedule<K> {
-    /// A schedule that lets at least `floor` pass between two starts of the same key.
-    pub(super) fn new(floor: Duration) -> Self {
+    /// An empty schedule that keeps these bounds.
+    pub(super) fn new(bounds: Bounds) -> Self {
         Self {
-            floor,
+            bounds,
             entries: HashMap::new(),
-            pending: BTreeMap::new(),
+            groups: HashMap::new(),
+            ready: BTreeSet::new(),
             starts: VecDeque::new(),
+            taken: VecDeque::new(),
             sequence: 0,
+            turns: 0,
             running: 0,
         }
+    }
+
+    /// Says where the key waits from now on. A pass that runs goes on counting where it was started.
+    pub(super) fn assign(&mut self, key: &K, place: Place, now: Instant) {
+        let entry = self.entries.entry(key.clone()).or_default();
+        let former = std::mem::replace(&mut entry.place, place.clone());
+        if let Some(slot) = entry.pending.filter(|_| former != place) {
+            self.lane(&former).pending.remove(&slot);
+            // Before the former lane is forgotten: a group that goes on waiting keeps its turn.
+            self.lane(&place).pending.insert(slot, key.clone());
+            self.refresh(&place, now);
+            self.refresh(&former, now);
+        }
+        self.drop_if_idle(key, now);
     }
 
     /// Asks for a pass over the key now, whatever backoff it is in.
     pub(super) fn add(&mut self, key: K, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
-        if entry.running {
+        if entry.running.is_some() {
             entry.woken = true;
         } else {
-            self.put(key, now, false);
+            self.put(key, now, false, now);
         }
     }
 
@@ -75,33 +143,52 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
     pub(super) fn add_after(&mut self, key: K, delay: Duration, now: Instant) {
         let at = now + delay.min(FAR);
         let entry = self.entries.entry(key.clone()).or_default();
-        if entry.running {
+        if entry.running.is_some() {
             entry.later = earliest(entry.later, Some(at));
         } else if !entry.backing_off {
-            self.put(key, at, false);
+            self.put(key, at, false, now);
         }
     }
 
-    /// Starts the key that has been due for longest, if there is any.
+    /// Starts a key, if there is one that may be: of the group whose last turn is the longest ago that which could have been
+    /// started for longest.
     pub(super) fn start(&mut self, now: Instant) -> Option<K> {
         self.sweep(now);
-        let due = self.pending.first_entry().filter(|first| first.key().0 <= now)?;
-        let key = due.remove();
+        let due = self.ready.iter().take_while(|(at, _)| *at <= now).map(|(_, group)| group);
+        let group = Arc::clone(due.min_by_key(|group| self.groups.get(*group).map(|group| group.turn))?);
+        let lane = self.groups.get(&group)?.ready.first()?.1.clone();
+        let place = Place { group, lane };
+        let (_, key) = self.lane(&place).pending.pop_first()?;
+        self.begin(&key, &place, now);
+        self.refresh(&place, now);
+        Some(key)
+    }
+
+    /// Counts the start of a key.
+    fn begin(&mut self, key: &K, place: &Place, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         entry.pending = None;
         entry.backing_off = false;
-        entry.running = true;
-        entry.not_before = Some(now + self.floor);
+        entry.running = Some(place.clone());
+        entry.not_before = Some(now + self.bounds.min_interval);
+        self.starts.push_back((now + self.bounds.min_interval, key.clone()));
         self.running += 1;
-        self.starts.push_back((now + self.floor, key.clone()));
-        Some(key)
+        self.turns += 2;
+        let (turn, pace) = (self.turns + 1, self.bounds.pace);
+        let group = self.group(&place.group);
+        (group.turn, group.running) = (turn, group.running + 1);
+        let lane = self.lane(place);
+        lane.running += 1;
+        if place.lane.is_some() {
+            lane.full_at = Some(pace.take(lane.full_at, now));
+            self.taken.push_back((now + pace.whole(), place.clone()));
+        }
     }
 
     /// Ends the pass over the key. A request that came during the pass is kept, and one for now beats a backoff.
     pub(super) fn done(&mut self, key: K, next: Next, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.running) else { return };
-        entry.running = false;
-        self.running -= 1;
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let Some(place) = entry.running.take() else { return };
         let woken = std::mem::take(&mut entry.woken).then_some(now);
         let later = entry.later.take();
         entry.failures = if matches!(next, Next::Retry { .. }) { entry.failures.saturating_add(1) } else { 0 };
@@ -113,38 +200,39 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
                 (woken.or_else(|| Some(now + delay)), woken.is_none())
             }
         };
+        self.running -= 1;
+        self.group(&place.group).running -= 1;
+        self.lane(&place).running -= 1;
+        self.refresh(&place, now);
         match at {
-            Some(at) => self.put(key, at, backing_off),
+            Some(at) => self.put(key, at, backing_off, now),
             None => self.drop_if_idle(&key, now),
         }
     }
 
-    /// Takes back every request for the key and its failures. A pass that runs goes on.
+    /// Takes back every request for the key, its failures and its place. A pass that runs goes on.
     pub(super) fn forget(&mut self, key: &K, now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else { return };
-        if let Some(slot) = entry.pending.take() {
-            self.pending.remove(&slot);
-        }
+        let (pending, place) = (entry.pending.take(), std::mem::take(&mut entry.place));
         entry.backing_off = false;
         entry.woken = false;
         entry.later = None;
         entry.failures = 0;
+        if let Some(slot) = pending {
+            self.lane(&place).pending.remove(&slot);
+            self.refresh(&place, now);
+        }
         self.drop_if_idle(key, now);
     }
 
-    /// When the first pending key is due.
-    pub(super) fn first_due(&self) -> Option<Instant> {
-        self.pending.first_key_value().map(|(slot, _)| slot.0)
+    /// When a key may be started next, if nothing is asked for and no pass ends before.
+    pub(super) fn next_start(&self) -> Option<Instant> {
+        self.ready.first().map(|(at, _)| *at)
     }
 
-    /// How many keys are due, counted; not for a hot path.
-    pub(super) fn due(&self, now: Instant) -> usize {
-        self.pending.range(..=(now, u64::MAX)).count()
-    }
-
-    /// How many keys wait, due or not.
-    pub(super) fn pending(&self) -> usize {
-        self.pending.len()
+    /// When each pending key is due: for metrics.
+    pub(super) fn pending(&self) -> impl Iterator<Item = Instant> {
+        self.entries.values().filter_map(|entry| entry.pending).map(|(at, _)| at)
     }
 
     /// How many keys are in a pass.
@@ -153,32 +241,77 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
     }
 
     /// Makes a key that is not running pending, at that time or when the floor allows, unless it is pending for earlier.
-    fn put(&mut self, key: K, at: Instant, backing_off: bool) {
+    fn put(&mut self, key: K, at: Instant, backing_off: bool, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         let at = entry.not_before.map_or(at, |floor| floor.max(at));
-        if let Some(slot) = entry.pending {
-            if slot.0 <= at {
-                return;
-            }
-            self.pending.remove(&slot);
+        let former = entry.pending;
+        if former.is_some_and(|slot| slot.0 <= at) {
+            return;
         }
         let slot = (at, self.sequence);
         self.sequence += 1;
         entry.pending = Some(slot);
         entry.backing_off = backing_off;
-        self.pending.insert(slot, key);
+        let place = entry.place.clone();
+        let pending = &mut self.lane(&place).pending;
+        if let Some(former) = former {
+            pending.remove(&former);
+        }
+        pending.insert(slot, key);
+        self.refresh(&place, now);
     }
 
-    /// Drops keys that were kept only for the floor.
+    fn group(&mut self, name: &Arc<str>) -> &mut Group<K> {
+        let turn = self.turns;
+        let new = || Group { turn, running: 0, lanes: HashMap::new(), ready: BTreeSet::new(), ready_at: None };
+        self.groups.entry(Arc::clone(name)).or_insert_with(new)
+    }
+
+    fn lane(&mut self, place: &Place) -> &mut Lane<K> {
+        self.group(&place.group).lanes.entry(place.lane.clone()).or_insert_with(Lane::new)
+    }
+
+    /// Finds anew when the lane, and its group, may start a key. Forgets them if there is nothing to know about them.
+    fn refresh(&mut self, place: &Place, now: Instant) {
+        let bounds = self.bounds;
+        let Some(group) = self.groups.get_mut(&place.group) else { return };
+        if let Some(lane) = group.lanes.get_mut(&place.lane) {
+            let at = lane.next_start(place.lane.is_some().then_some(&bounds));
+            if let Some(former) = std::mem::replace(&mut lane.ready_at, at) {
+                group.ready.remove(&(former, place.lane.clone()));
+            }
+            group.ready.extend(at.map(|at| (at, place.lane.clone())));
+            if lane.pending.is_empty() && lane.running == 0 && lane.full_at.is_none_or(|full_at| full_at <= now) {
+                group.lanes.remove(&place.lane);
+            }
+        }
+        let first = group.ready.first().map(|(at, _)| *at);
+        let at = first.filter(|_| group.running < bounds.group.max(1));
+        if let Some(former) = std::mem::replace(&mut group.ready_at, at) {
+            self.ready.remove(&(former, Arc::clone(&place.group)));
+        }
+        self.ready.extend(at.map(|at| (at, Arc::clone(&place.group))));
+        if group.lanes.is_empty() {
+            self.groups.remove(&place.group);
+        }
+    }
+
+    /// Drops keys that were kept only for the floor, and lanes that were kept only for their pace.
     fn sweep(&mut self, now: Instant) {
         while let Some((_, key)) = self.starts.pop_front_if(|(until, _)| *until <= now) {
             self.drop_if_idle(&key, now);
+        }
+        while let Some((_, place)) = self.taken.pop_front_if(|(until, _)| *until <= now) {
+            self.refresh(&place, now);
         }
     }
 
     fn drop_if_idle(&mut self, key: &K, now: Instant) {
         let idle = |entry: &Entry| {
-            !entry.running && entry.pending.is_none() && entry.not_before.is_none_or(|floor| floor <= now)
+            entry.place == Place::default()
+                && entry.running.is_none()
+                && entry.pending.is_none()
+                && entry.not_before.is_none_or(|floor| floor <= now)
         };
         if self.entries.get(key).is_some_and(idle) {
             self.entries.remove(key);
@@ -191,221 +324,4 @@ fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const FLOOR: Duration = Duration::from_millis(100);
-
-    fn millis(count: u64) -> Duration {
-        Duration::from_millis(count)
-    }
-
-    #[test]
-    fn equal_times_are_first_come_first_served() {
-        let now = Instant::now();
-        let mut schedule = Schedule::new(FLOOR);
-        for key in ["c", "a", "b", "a"] {
-            schedule.add(key, now);
-        }
-        assert_eq!((schedule.due(now), schedule.pending()), (3, 3));
-        assert_eq!([(); 4].map(|()| schedule.start(now)), [Some("c"), Some("a"), Some("b"), None]);
-        assert_eq!(schedule.running(), 3);
-    }
-
-    #[test]
-    fn the_earlier_time_wins() {
-        let now = Instant::now();
-        let mut schedule = Schedule::new(FLOOR);
-        schedule.add_after("a", millis(500), now);
-        schedule.add_after("a", millis(200), now);
-        schedule.add_after("a", millis(900), now);
-        assert_eq!(schedule.first_due(), Some(now + millis(200)));
-        schedule.add("a", now);
-        assert_eq!(schedule.start(now), Some("a"));
-    }
-
-    #[test]
-    fn a_backoff_yields_to_a_change_only() {
-        let now = Instant::now();
-        let mut schedule = Schedule::new(Duration::ZERO);
-        for failures in 1..=4 {
-            schedule.add("a", now);
-            assert_eq!(schedule.start(now), Some("a"), "a change starts it at once");
-            schedule.done("a", Next::RETRY, now);
-            let half = millis(250) * 2_u32.pow(failures - 1);
-            schedule.add_after("a", millis(1), now);
-            assert!(schedule.first_due().unwrap() >= now + half, "a wish for later does not");
-            assert!(schedule.first_due().unwrap() <= now + 2 * half);
-        }
-        let late = now + Duration::from_mins(1);
-        assert_eq!(schedule.start(late), Some("a"));
-        schedule.done("a", Next::OnChange, late);
-        schedule.add("a", late);
-        schedule.start(late);
-        schedule.done("a", Next::RETRY, late);
-        assert!(schedule.first_due().unwrap() <= late + millis(500), "a success ends the doubling");
-    }
-
-    #[test]
-    fn what_is_asked_for_during_a_pass_comes_after_it() {
-        let now = Instant::now();
-        for next in [Next::OnChange, Next::RETRY, Next::After(Duration::from_hours(1))] {
-            let mut schedule = Schedule::new(FLOOR);
-            schedule.add("a", now);
-            schedule.start(now);
-            schedule.add("a", now);
-            assert_eq!(schedule.start(now), None);
-            schedule.done("a", next, now + millis(10));
-            assert_eq!(schedule.first_due(), Some(now + FLOOR), "{next:?}");
-        }
-    }
-
-    #[test]
-    fn forgetting_takes_back_everything_but_the_floor() {
-        let now = Instant::now();
-        let mut schedule = Schedule::new(FLOOR);
-        schedule.add("a", now);
-        schedule.start(now);
-        schedule.done("a", Next::RETRY, now);
-        schedule.forget(&"a", now);
-        assert_eq!(schedule.pending(), 0);
-        schedule.add("a", now);
-        assert_eq!(schedule.first_due(), Some(now + FLOOR));
-        schedule.forget(&"a", now);
-        assert_eq!(schedule.start(now + FLOOR), None);
-        assert!(schedule.entries.is_empty() && schedule.starts.is_empty(), "nothing is left: {schedule:?}");
-    }
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Add(u8),
-        AddAfter(u8, u64),
-        Start,
-        Done(usize, Next),
-        Forget(u8),
-        Pass(u64),
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        let next =
-            prop_oneof![Just(Next::OnChange), Just(Next::RETRY), (0..400_u64).prop_map(|d| Next::After(millis(d)))];
-        prop_oneof![
-            4 => (0..8_u8).prop_map(Step::Add),
-            2 => (0..8_u8, 0..400_u64).prop_map(|(key, delay)| Step::AddAfter(key, delay)),
-            5 => Just(Step::Start),
-            4 => (0..8_usize, next).prop_map(|(index, next)| Step::Done(index, next)),
-            1 => (0..8_u8).prop_map(Step::Forget),
-            3 => (0..200_u64).prop_map(Step::Pass),
-        ]
-    }
-
-    /// The schedule, and what it promises, checked at every step.
-    struct Checked {
-        schedule: Schedule<u8>,
-        now: Instant,
-        running: Vec<u8>,
-        /// Keys that were asked for and not started since.
-        owed: HashSet<u8>,
-        last_start: HashMap<u8, Instant>,
-        /// (waiting, other): the other was started while this one was due.
-        overtakes: HashSet<(u8, u8)>,
-    }
-
-    impl Checked {
-        fn new() -> Self {
-            Self {
-                schedule: Schedule::new(FLOOR),
-                now: Instant::now(),
-                running: Vec::new(),
-                owed: HashSet::new(),
-                last_start: HashMap::new(),
-                overtakes: HashSet::new(),
-            }
-        }
-
-        fn take(&mut self, step: &Step) {
-            match *step {
-                Step::Add(key) => {
-                    self.schedule.add(key, self.now);
-                    self.owed.insert(key);
-                }
-                Step::AddAfter(key, delay) => {
-                    self.schedule.add_after(key, millis(delay), self.now);
-                    self.owed.insert(key);
-                }
-                Step::Start => self.start(),
-                Step::Done(index, next) if !self.running.is_empty() => {
-                    let key = self.running.swap_remove(index % self.running.len());
-                    self.schedule.done(key, next, self.now);
-                    if next != Next::OnChange {
-                        self.owed.insert(key);
-                    }
-                }
-                Step::Done(..) => {}
-                Step::Forget(key) => {
-                    self.schedule.forget(&key, self.now);
-                    self.owed.remove(&key);
-                    self.overtakes.retain(|(waiting, _)| *waiting != key);
-                }
-                Step::Pass(time) => self.now += millis(time),
-            }
-            assert_eq!(self.schedule.running(), self.running.len());
-        }
-
-        fn start(&mut self) {
-            let due: HashSet<u8> = self.due();
-            let Some(key) = self.schedule.start(self.now) else {
-                assert!(due.is_empty(), "{due:?} are due and were not started");
-                return;
-            };
-            assert!(!self.running.contains(&key), "{key} runs twice at once");
-            if let Some(last) = self.last_start.insert(key, self.now) {
-                assert!(self.now >= last + FLOOR, "{key} was started below the floor");
-            }
-            for waiting in due.into_iter().filter(|waiting| *waiting != key) {
-                assert!(self.overtakes.insert((waiting, key)), "{key} overtook {waiting} twice");
-            }
-            self.overtakes.retain(|(waiting, _)| *waiting != key);
-            self.owed.remove(&key);
-            self.running.push(key);
-        }
-
-        fn due(&self) -> HashSet<u8> {
-            let due = |entry: &Entry| entry.pending.is_some_and(|(at, _)| at <= self.now);
-            self.schedule.entries.iter().filter(|(_, entry)| due(entry)).map(|(key, _)| *key).collect()
-        }
-
-        /// Finishes everything; then nothing may be owed, and nothing may be left behind.
-        fn settle(mut self) {
-            for _ in 0..100 {
-                self.start();
-                self.take(&Step::Done(0, Next::OnChange));
-                self.take(&Step::Pass(FLOOR.as_millis().try_into().unwrap()));
-            }
-            self.now += Duration::from_mins(5);
-            for _ in 0..10 {
-                self.start();
-                self.take(&Step::Done(0, Next::OnChange));
-            }
-            assert!(self.owed.is_empty(), "{:?} were asked for and never started", self.owed);
-            self.now += FLOOR;
-            self.start();
-            assert!(self.schedule.entries.is_empty() && self.schedule.starts.is_empty(), "{:?}", self.schedule);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn keeps_its_promises(steps in proptest::collection::vec(step(), 0..300)) {
-            let mut checked = Checked::new();
-            for step in &steps {
-                checked.take(step);
-            }
-            checked.settle();
-        }
-    }
-}
+mod tests;

@@ -32,6 +32,11 @@ use super::{
 /// unnoticed for not much longer than this.
 pub const WATCH_TIMEOUT: Duration = Duration::from_mins(1);
 
+/// How many objects a list has in one answer. The API server stores none that is larger than 1.5 MiB, and a list of each kind
+/// may be read at once, so this bounds the memory that it takes to begin, whatever is stored. A page of a few is a matter of
+/// milliseconds.
+const PAGE: u32 = 10;
+
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(10) };
 
 /// The watcher does not tell that it resumed a watch. It tells every failure though, and each attempt fails within the
@@ -215,7 +220,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let seconds = u32::try_from(WATCH_TIMEOUT.as_secs()).unwrap_or(u32::MAX);
-    Box::pin(watcher(api.clone(), watcher::Config::default().timeout(seconds)))
+    Box::pin(watcher(api.clone(), watcher::Config::default().timeout(seconds).page_size(PAGE)))
 }
 
 /// Whether only a new list helps. The watcher by itself would for ever try to resume where it left off.
@@ -302,13 +307,16 @@ mod tests {
         fn client(&self) -> Client {
             let server = self.clone();
             let handler = get(async move |Query(query): Query<Vec<(String, String)>>| {
-                server.answer(query.iter().any(|(key, _)| key == "watch"))
+                let is_there = |name| query.iter().any(|(key, _)| key == name);
+                let number =
+                    |name| query.iter().find(|(key, _)| key == name).map_or(0, |(_, value)| value.parse().unwrap());
+                server.answer(is_there("watch"), number("continue"), number("limit"))
             });
             let leases = "/apis/coordination.k8s.io/v1/leases";
             Client::new(Router::new().route("/api/v1/configmaps", handler.clone()).route(leases, handler), "default")
         }
 
-        fn answer(&self, watch: bool) -> Response {
+        fn answer(&self, watch: bool, from: usize, limit: usize) -> Response {
             let status = StatusCode::from_u16(self.status.load(SeqCst)).unwrap();
             if status != StatusCode::OK {
                 let body = json!({"kind": "Status", "status": "Failure", "code": status.as_u16(), "message": "no"});
@@ -316,8 +324,11 @@ mod tests {
             }
             if !watch {
                 self.lists.fetch_add(1, SeqCst);
-                let items = self.list.lock().unwrap().clone();
-                return Json(json!({"metadata": {"resourceVersion": "100"}, "items": items})).into_response();
+                let list = self.list.lock().unwrap();
+                let to = list.len().min(from + limit);
+                let rest = if to < list.len() { to.to_string() } else { String::new() };
+                let metadata = json!({"resourceVersion": "100", "continue": rest});
+                return Json(json!({"metadata": metadata, "items": list[from..to]})).into_response();
             }
             let lines = stream::unfold(self.watches.subscribe(), async |mut events| {
                 let event = events.recv().await.unwrap();
@@ -369,6 +380,18 @@ mod tests {
         server.watches.send(json!({"type": "MODIFIED", "object": object("a", 101)})).unwrap();
         server.watches.send(json!({"type": "DELETED", "object": object("b", 102)})).unwrap();
         assert_eq!([next(&mut told).await, next(&mut told).await], ["a 101", "-team-a/b"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_list_comes_in_small_pages() {
+        let server = Server::new((1..=35).map(|number| object(&format!("object-{number}"), number)).collect());
+        let (watches, mut told) = server.watch::<ConfigMap>();
+        watches.synced().await;
+        assert_eq!(server.lists.load(SeqCst), 4, "no answer is large, whatever the objects are");
+        for number in 1..=35 {
+            assert_eq!(next(&mut told).await, format!("object-{number} {number}"));
+        }
+        assert_eq!(next(&mut told).await, "synced");
     }
 
     #[tokio::test(start_paused = true)]

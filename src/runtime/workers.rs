@@ -187,6 +187,10 @@ mod tests {
     use prometheus_client::registry::Registry;
     use tokio::{task::JoinHandle, time::sleep};
 
+    use super::super::{
+        pace::Rate,
+        queue::{Bounds, Place, tests::UNBOUNDED},
+    };
     use super::*;
 
     const LIMITS: Limits = Limits { workers: 2, deadline: Duration::from_secs(30), grace: Duration::from_secs(20) };
@@ -206,7 +210,7 @@ mod tests {
             F: Future<Output = Next> + Send + 'static,
         {
             let (queue, pulse, shutdown) =
-                (Arc::new(Queue::new(Duration::ZERO)), Pulse::default(), CancellationToken::new());
+                (Arc::new(Queue::new(UNBOUNDED)), Pulse::default(), CancellationToken::new());
             let metrics = Metrics::register(&mut Registry::default());
             let task = tokio::spawn(run(queue.clone(), LIMITS, metrics.clone(), pulse.clone(), shutdown.clone(), pass));
             Self { queue, metrics, pulse, shutdown, task }
@@ -269,6 +273,55 @@ mod tests {
         }
         sleep(Duration::from_millis(3_100)).await;
         assert_eq!((running.passes("on_change"), most.load(SeqCst)), (5, 2));
+    }
+
+    /// How long a key waits at most that changes every ten seconds, beside a thousand whose passes hang for half a minute.
+    async fn longest_wait(bounds: Bounds, is_placed: bool) -> Duration {
+        let queue = Arc::new(Queue::new(bounds));
+        for key in 1..=1000 {
+            if is_placed {
+                queue.assign(&key, Place { group: "mallory".into(), lane: Some("dead".into()) });
+            }
+            queue.add(key);
+        }
+        let changed: Arc<Mutex<Option<Instant>>> = Arc::default();
+        let longest: Arc<Mutex<Duration>> = Arc::default();
+        let pass = {
+            let (changed, longest) = (changed.clone(), longest.clone());
+            move |key: u32| {
+                let changed = if key == 0 { changed.lock().unwrap().take() } else { None };
+                if let Some(changed) = changed {
+                    let mut longest = longest.lock().unwrap();
+                    *longest = changed.elapsed().max(*longest);
+                }
+                async move {
+                    if key > 0 {
+                        sleep(Duration::from_secs(30)).await;
+                        return Next::After(Duration::from_mins(1));
+                    }
+                    Next::OnChange
+                }
+            }
+        };
+        let limits = Limits { workers: 32, deadline: Duration::from_mins(2), ..LIMITS };
+        let metrics = Metrics::register(&mut Registry::default());
+        let task = tokio::spawn(run(queue.clone(), limits, metrics, Pulse::default(), CancellationToken::new(), pass));
+        for _ in 0..200 {
+            sleep(Duration::from_secs(10)).await;
+            changed.lock().unwrap().get_or_insert_with(Instant::now);
+            queue.add(0);
+        }
+        task.abort();
+        *longest.lock().unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_passes_that_hang_delay_nobody_else() {
+        let pace = Rate { burst: 8, interval: Duration::from_millis(125) };
+        let bounds = Bounds { min_interval: Duration::from_millis(200), group: 8, lane: 4, pace };
+        let (fair, in_line) = (longest_wait(bounds, true).await, longest_wait(UNBOUNDED, false).await);
+        println!("a change waits {fair:?}; in one line with the others {in_line:?}");
+        assert!(fair < Duration::from_millis(10) && in_line > Duration::from_mins(10), "{fair:?}, {in_line:?}");
     }
 
     #[tokio::test(start_paused = true)]

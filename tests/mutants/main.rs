@@ -5,6 +5,7 @@
 mod claims;
 mod deletion;
 mod edges;
+mod engine;
 mod ledger;
 mod numbers;
 mod provider;
@@ -45,6 +46,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         deletion::MUTANTS,
         numbers::MUTANTS,
         claims::MUTANTS,
+        engine::MUTANTS,
     ];
     parts.into_iter().flatten()
 }

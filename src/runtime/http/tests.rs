@@ -14,7 +14,7 @@ use crate::runtime::{
 fn empty() -> (Arc<Registry>, Probes) {
     let mut registry = Registry::with_prefix("test");
     let metrics = Metrics::register(&mut registry);
-    let queue = Arc::new(Queue::new(Duration::ZERO));
+    let queue = Arc::new(Queue::new(crate::runtime::queue::tests::UNBOUNDED));
     queue.add("a");
     register_queue(&mut registry, &queue);
     let watches = Watches::new(&metrics);
