@@ -17,6 +17,7 @@ render() { # file in DIR, template of the chart
 }
 
 render base/admission.yaml admission.yaml
+render base/bounds.yaml bounds.yaml
 render base/roles.yaml roles.yaml
 render base/operator.yaml operator.yaml
 render default/deployment.yaml deployment.yaml

@@ -77,7 +77,7 @@ impl Cluster {
             .unwrap()
             .iter()
             .map(of)
-            .filter(|(name, _)| name != "exhaustion-on-aws.payg-operator.io")
+            .filter(|(name, _)| name != "exhaustion-on-aws.payg-operator.io" && name != "bounds.payg-operator.io")
             .collect()
     }
 

@@ -141,6 +141,7 @@ async fn start() -> ControlPlane {
     run(&["apply", "--server-side", "-k", &file("crds")]);
     run(&["wait", "--for=condition=Established", "crd", "--all"]);
     run(&["apply", "--server-side", "-f", &file("deploy/kustomize/base/admission.yaml")]);
+    run(&["apply", "--server-side", "-f", &file("deploy/kustomize/base/bounds.yaml")]);
     run(&["apply", "--server-side", "-f", &file("deploy/kustomize/base/roles.yaml")]);
     control_plane
 }
