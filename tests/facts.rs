@@ -131,12 +131,12 @@ fn every_attack_names_its_source_and_is_in_the_threat_model() {
     for row in &rows {
         let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
         assert!(cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty()), "not a row of four: {row}");
-        let test = cells[3].split('`').nth(1).unwrap_or_else(|| panic!("no test is named: {row}"));
-        let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("no path of a test: {row}"));
-        assert!(tests.contains(name), "there is no test `{test}`: {row}");
-        let is_there = !module.starts_with("attacks::") || attacks.iter().any(|(attack, _)| attack == test);
-        assert!(is_there, "there is no `{test}`: {row}");
-        named.insert(test);
+        let path = cells[3].split('`').nth(1).unwrap_or_else(|| panic!("no test is named: {row}"));
+        let (module, name) = path.rsplit_once("::").unwrap_or_else(|| panic!("no path of a test: {row}"));
+        assert!(tests.contains(name), "there is no test `{path}`: {row}");
+        let is_there = !module.starts_with("attacks::") || attacks.iter().any(|(attack, _)| attack == path);
+        assert!(is_there, "there is no `{path}`: {row}");
+        named.insert(path);
     }
     for (attack, comment) in &attacks {
         let said = comment.split_once("Class: ").and_then(|(_, rest)| rest.split_once(". Source: "));

@@ -74,7 +74,6 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
             _ if inputs.now.wall >= *settled_at => Next::After(A_WHILE),
             _ => Next::After(while_verifying(*settled_at, inputs.now.wall)),
         },
-        Verdict::UpgradeRejected { next: None, .. } => after(DAY),
         Verdict::UpgradeRejected { next: Some(next), .. } => {
             let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
             Next::After(left.max(Duration::from_secs(5)))
@@ -107,6 +106,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         | Verdict::AwaitingApproval { .. }
         | Verdict::WrongAccount { .. } => after(LONGEST),
         Verdict::AccountClosed
+        | Verdict::UpgradeRejected { next: None, .. }
         | Verdict::OfferInPlace(_)
         | Verdict::ConversionOverdue { .. }
         | Verdict::Observing

@@ -334,9 +334,9 @@ fn settled_verdict(world: &World, namespace: &str, topped_up: Option<Timestamp>)
         subscription["status"]["lastObservedTime"].as_str().and_then(|time| time.parse().ok());
     let verdict = ready["reason"].as_str()?;
     let lasts = match verdict {
-        "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "AccountConflict" | "UpgradeAccepted" => true,
+        "OfferInPlace" | "Observing" | "Suspended" | "UpgradeDenied" | "AccountConflict" | "UpgradeAccepted"
         // Nobody puts the policies back.
-        "ApprovalPolicyMissing" => true,
+        | "ApprovalPolicyMissing" => true,
         // What somebody said is taken back.
         "AwaitingApproval" if taken_back(world) => true,
         // What was so before the run says nothing.

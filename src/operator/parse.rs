@@ -123,7 +123,7 @@ fn yields(subscription: &api::Subscription) -> Option<Lapse> {
 }
 
 fn sight(status: &api::SubscriptionStatus) -> Sight {
-    let last = status.last_observed_time.map(|observed| observed.timestamp());
+    let last = status.last_observed_time.map(Timestamp::from);
     match conditions::find(&status.conditions, "Observed") {
         Some(observed) if observed.status == "True" => Sight::Clear { last },
         Some(observed) if last.is_some() => Sight::Lost { since: observed.last_transition_time.0 },

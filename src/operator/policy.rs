@@ -208,7 +208,7 @@ mod tests {
     }
 
     /// An entry of managed fields that owns `fields`, noted at `second`.
-    fn entry(fields: Value, subresource: Option<&str>, second: Option<i64>) -> Value {
+    fn entry(fields: &Value, subresource: Option<&str>, second: Option<i64>) -> Value {
         let time = second.map(|second| Timestamp::from_second(second).unwrap().to_string());
         serde_json::json!({"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1",
             "fieldsV1": fields, "subresource": subresource, "time": time})
@@ -224,14 +224,14 @@ mod tests {
         };
         let spec = || serde_json::json!({"f:spec": {"f:failurePolicy": {}}});
         let label = || serde_json::json!({"f:metadata": {"f:labels": {".": {}}}});
-        assert_eq!(changed(&[entry(spec(), None, Some(10))]), Some(at(10)), "it is as it was created");
-        let twice = [entry(spec(), None, Some(30)), entry(spec(), None, Some(20))];
+        assert_eq!(changed(&[entry(&spec(), None, Some(10))]), Some(at(10)), "it is as it was created");
+        let twice = [entry(&spec(), None, Some(30)), entry(&spec(), None, Some(20))];
         assert_eq!(changed(&twice), Some(at(30)), "whoever was the last");
-        assert_eq!(changed(&[entry(spec(), None, Some(5))]), Some(at(10)), "it is not older than itself");
+        assert_eq!(changed(&[entry(&spec(), None, Some(5))]), Some(at(10)), "it is not older than itself");
         let beside =
-            [entry(spec(), None, Some(10)), entry(spec(), Some("status"), Some(40)), entry(label(), None, Some(50))];
+            [entry(&spec(), None, Some(10)), entry(&spec(), Some("status"), Some(40)), entry(&label(), None, Some(50))];
         assert_eq!(changed(&beside), Some(at(10)), "neither a status nor a label is what was asked for");
-        for untold in [vec![], vec![entry(label(), None, Some(20))], vec![entry(spec(), None, None)]] {
+        for untold in [vec![], vec![entry(&label(), None, Some(20))], vec![entry(&spec(), None, None)]] {
             assert_eq!(changed(&untold), None, "{untold:?}");
         }
     }

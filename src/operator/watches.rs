@@ -51,7 +51,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             let claimed = operator.index().claims(&key);
             let change =
                 operator.index().put(&key, Entry { version, account: account.clone(), provider, asks, yields });
-            operator.queue.assign(&Work::Subscription(key.clone()), place);
+            operator.queue.assign(&Work::Subscription(key.clone()), &place);
             if claimed && yields {
                 bring_others_forward(operator, &key, &account);
             }
@@ -114,7 +114,7 @@ fn on_invalid(operator: &Operator, key: ObjectKey) {
     }
     let place = place(&key, None);
     let work = Work::Subscription(key);
-    operator.queue.assign(&work, place);
+    operator.queue.assign(&work, &place);
     operator.queue.add(work);
 }
 
@@ -155,7 +155,7 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
             let status = provider.status.unwrap_or_default();
             let is_new = status.observed_generation != provider.metadata.generation;
             let key = ObjectKey::of(&provider.metadata);
-            operator.queue.assign(&Work::Provider(key.clone()), place(&key, Some(&key)));
+            operator.queue.assign(&Work::Provider(key.clone()), &place(&key, Some(&key)));
             (key, is_new, provider::pause(&status, operator.settings.clock))
         }
         Event::Deleted(key) => {
@@ -209,7 +209,7 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
                 .put_requests(&understood.name, understood.attempts.iter().map(|made| request(made, namespace)));
             // Whoever asked for the upgrade has the passes over it in its turn.
             let group = (&*record.spec.requester.namespace).into();
-            operator.queue.assign(&Work::Record(understood.name.clone()), Place { group, lane: None });
+            operator.queue.assign(&Work::Record(understood.name.clone()), &Place { group, lane: None });
             if understood.is_open() || understood.is_unresolved() {
                 // Its Subscription looks after it; should there be none, it must not be forgotten.
                 let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);

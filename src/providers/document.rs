@@ -131,7 +131,7 @@ mod tests {
 
     #[derive(Debug, Default, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct Account {
+    struct Plan {
         account_id: String,
         credit: Option<Credit>,
         #[serde(default)]
@@ -150,7 +150,7 @@ mod tests {
         }
     }
 
-    fn account(text: &str) -> Result<Account, String> {
+    fn account(text: &str) -> Result<Plan, String> {
         read(text.as_bytes()).map_err(|error| error.to_string())
     }
 

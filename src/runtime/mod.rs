@@ -34,7 +34,7 @@
 //!     Event::Applied(object) => {
 //!         let key = ObjectKey::of(&object.metadata);
 //!         let group = key.namespace.clone().unwrap_or_default();
-//!         changed.assign(&key, Place { group, lane: None });
+//!         changed.assign(&key, &Place { group, lane: None });
 //!         changed.add(key);
 //!     }
 //!     Event::Deleted(key) => changed.forget(&key),

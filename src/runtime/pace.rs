@@ -23,7 +23,7 @@ impl Rate {
     /// When the next token is there, in a bucket that is full at `full_at`.
     pub(super) fn next(self, full_at: Instant) -> Instant {
         // As many intervals as the burst may be outstanding.
-        full_at - (self.whole() - self.interval)
+        full_at.checked_sub(self.interval * (self.burst.max(1) - 1)).unwrap_or(full_at)
     }
 
     /// When the bucket is full after a token is taken, now or as soon as there is one, if it was to be at `full_at`.

@@ -85,7 +85,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// Says where the key waits, from now on and until it is forgotten. It asks for no pass.
-    pub fn assign(&self, key: &K, place: Place) {
+    pub fn assign(&self, key: &K, place: &Place) {
         self.schedule().assign(key, place, Instant::now());
         self.changed.notify_waiters();
     }

@@ -116,14 +116,14 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
     }
 
     /// Says where the key waits from now on. A pass that runs goes on counting where it was started.
-    pub(super) fn assign(&mut self, key: &K, place: Place, now: Instant) {
+    pub(super) fn assign(&mut self, key: &K, place: &Place, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         let former = std::mem::replace(&mut entry.place, place.clone());
-        if let Some(slot) = entry.pending.filter(|_| former != place) {
+        if let Some(slot) = entry.pending.filter(|_| former != *place) {
             self.lane(&former).pending.remove(&slot);
             // Before the former lane is forgotten: a group that goes on waiting keeps its turn.
-            self.lane(&place).pending.insert(slot, key.clone());
-            self.refresh(&place, now);
+            self.lane(place).pending.insert(slot, key.clone());
+            self.refresh(place, now);
             self.refresh(&former, now);
         }
         self.drop_if_idle(key, now);
@@ -174,14 +174,14 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         self.starts.push_back((now + self.bounds.min_interval, key.clone()));
         self.running += 1;
         self.turns += 2;
-        let (turn, pace) = (self.turns + 1, self.bounds.pace);
+        let (turn, bound) = (self.turns + 1, self.bounds.pace);
         let group = self.group(&place.group);
         (group.turn, group.running) = (turn, group.running + 1);
         let lane = self.lane(place);
         lane.running += 1;
         if place.lane.is_some() {
-            lane.full_at = Some(pace.take(lane.full_at, now));
-            self.taken.push_back((now + pace.whole(), place.clone()));
+            lane.full_at = Some(bound.take(lane.full_at, now));
+            self.taken.push_back((now + bound.whole(), place.clone()));
         }
     }
 

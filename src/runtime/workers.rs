@@ -280,7 +280,7 @@ mod tests {
         let queue = Arc::new(Queue::new(bounds));
         for key in 1..=1000 {
             if is_placed {
-                queue.assign(&key, Place { group: "mallory".into(), lane: Some("dead".into()) });
+                queue.assign(&key, &Place { group: "mallory".into(), lane: Some("dead".into()) });
             }
             queue.add(key);
         }

@@ -289,7 +289,7 @@ impl Protocol {
     fn opened(&self, state: &mut State, before: Option<&Entry>, demand: &Demand, by: u8) {
         let Some(before) = before else { return };
         // Nobody changes a BillingProvider here, so whoever was refused waits an hour.
-        let last = before.attempts().filter(|attempt| attempt.by == by).next_back();
+        let last = before.attempts().rfind(|attempt| attempt.by == by);
         if last.is_some_and(|last| last.outcome == Outcome::Rejected && last.intent.age != LONG_AGO) && !demand.retry {
             Broken::Hammered.mark(&mut state.ghost);
         }
@@ -369,7 +369,7 @@ impl Protocol {
         match fate {
             SendFate::AnswerLost | SendFate::Lost | SendFate::Late | SendFate::Doubled => state.budget.calls -= 1,
             SendFate::Refused | SendFate::Forbidden | SendFate::NotSent => {
-                state.budget.refusals = state.budget.refusals.saturating_sub(1)
+                state.budget.refusals = state.budget.refusals.saturating_sub(1);
             }
             SendFate::Answered | SendFate::TooLate => {}
         }

@@ -49,7 +49,7 @@ fn a_refusal_for_want_of_rights_is_its_requesters() {
     for (outcome, lacked_rights) in [(Outcome::Rejected, true), (Outcome::NotSent, false)] {
         let theirs = refused(&[mallory(), mallory(), mallory()], outcome, lacked_rights, 0);
         assert!(asks(theirs, |_| {}), "{outcome:?}: another namespace may try at once");
-        assert!(!asks(refused(&[me.clone()], outcome, lacked_rights, 0), |_| {}), "{outcome:?}");
+        assert!(!asks(refused(std::slice::from_ref(&me), outcome, lacked_rights, 0), |_| {}), "{outcome:?}");
         let made_again = Requester { uid: "uid-before".to_owned(), ..me.clone() };
         assert!(
             !asks(refused(&[made_again], outcome, lacked_rights, 0), |_| {}),
@@ -77,7 +77,10 @@ fn a_changed_provider_may_try_at_once_and_not_again_and_again() {
         |on: &mut Inputs| on.provider_version = Some(ProviderVersion { uid: "uid-q".to_owned(), generation: 1 });
     assert!(asks(times(1, 0), another));
     assert!(!asks(times(1, 59), |on| on.provider_version = None), "what is not known is not a change");
-    assert!(!asks(refused(&[me.clone()], Outcome::Rejected, false, 59), changed), "it was about the account");
+    assert!(
+        !asks(refused(std::slice::from_ref(&me), Outcome::Rejected, false, 59), changed),
+        "it was about the account"
+    );
 }
 
 #[test]

@@ -133,7 +133,8 @@ struct Credits {
 #[serde(rename_all = "camelCase")]
 struct Credit {
     account_id: Option<String>,
-    credit_status: Option<String>,
+    #[serde(rename = "creditStatus")]
+    status: Option<String>,
     initial_amount: Option<Amount>,
 }
 
@@ -168,7 +169,7 @@ pub(super) fn sum(answer: &[u8], account: &AwsAccountId) -> Result<Option<Money>
     let mut sum = None;
     for credit in told.credits.ok_or("AWS does not list the credits")? {
         let owner = credit.account_id.as_deref().ok_or("AWS does not tell whose a credit is")?;
-        match credit.credit_status.as_deref() {
+        match credit.status.as_deref() {
             _ if owner != account.to_string() => continue,
             Some("ENABLED") => {}
             Some("DISABLED") => continue,

@@ -26,10 +26,10 @@ fn place(group: &str, lane: Option<&str>) -> Place {
 fn crowd(bounds: Bounds, count: u32, lane: Option<&str>, now: Instant) -> Schedule<u32> {
     let mut schedule = Schedule::new(bounds);
     for key in 1000..1000 + count {
-        schedule.assign(&key, place("mallory", lane), now);
+        schedule.assign(&key, &place("mallory", lane), now);
         schedule.add(key, now - millis(1));
     }
-    schedule.assign(&1, place("jane", Some("azure")), now);
+    schedule.assign(&1, &place("jane", Some("azure")), now);
     schedule.add(1, now);
     schedule
 }
@@ -98,7 +98,7 @@ fn what_is_asked_for_during_a_pass_comes_after_it() {
 fn forgetting_takes_back_everything_but_the_floor() {
     let now = Instant::now();
     let mut schedule = with_floor();
-    schedule.assign(&"a", place("jane", Some("azure")), now);
+    schedule.assign(&"a", &place("jane", Some("azure")), now);
     schedule.add("a", now);
     schedule.start(now);
     schedule.done("a", Next::RETRY, now);
@@ -134,7 +134,7 @@ fn a_lane_holds_no_more_than_its_bound_and_leaves_the_rest_to_others_of_its_grou
     let now = Instant::now();
     let mut schedule = crowd(Bounds { group: 2, lane: 1, ..UNBOUNDED }, 1000, Some("dead"), now);
     assert_eq!([(); 3].map(|()| schedule.start(now)), [Some(1000), Some(1), None]);
-    schedule.assign(&2, place("mallory", Some("other")), now);
+    schedule.assign(&2, &place("mallory", Some("other")), now);
     schedule.add(2, now);
     assert_eq!([(); 2].map(|()| schedule.start(now)), [Some(2), None]);
 }
@@ -146,7 +146,7 @@ fn what_waits_for_the_pace_of_its_lane_is_in_nobodys_way() {
     let started = [(); 5].map(|()| schedule.start(now));
     assert_eq!(started, [Some(1000), Some(1), Some(1001), Some(1002), None]);
     assert_eq!(schedule.next_start(), Some(now + SLOW.interval));
-    schedule.assign(&2, place("mallory", Some("other")), now);
+    schedule.assign(&2, &place("mallory", Some("other")), now);
     schedule.add(2, now);
     assert_eq!(schedule.start(now), Some(2));
     assert_eq!([(); 2].map(|()| schedule.start(now + SLOW.interval)), [Some(1003), None]);
@@ -157,9 +157,9 @@ fn a_key_that_changes_its_place_waits_there_for_as_long() {
     let now = Instant::now();
     let mut schedule = crowd(Bounds { lane: 1, ..UNBOUNDED }, 2, Some("dead"), now);
     assert_eq!([(); 3].map(|()| schedule.start(now)), [Some(1000), Some(1), None]);
-    schedule.assign(&1001, place("mallory", Some("other")), now);
+    schedule.assign(&1001, &place("mallory", Some("other")), now);
     assert_eq!(schedule.start(now), Some(1001));
-    schedule.assign(&1000, place("mallory", Some("other")), now);
+    schedule.assign(&1000, &place("mallory", Some("other")), now);
     schedule.add(1000, now);
     schedule.done(1000, Next::OnChange, now);
     assert_eq!(schedule.start(now), None, "the pass that runs counts where it was started");
@@ -243,7 +243,7 @@ impl Checked {
     fn take(&mut self, step: &Step) {
         match *step {
             Step::Assign(key, ref place) => {
-                self.schedule.assign(&key, place.clone(), self.now);
+                self.schedule.assign(&key, place, self.now);
                 self.places.insert(key, place.clone());
             }
             Step::Add(key) => {

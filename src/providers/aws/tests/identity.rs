@@ -195,7 +195,7 @@ async fn whose_credentials_are_is_told_by_one_account_and_an_arn_of_it() {
         format!("{arn}{account}{account}"),
         format!("{arn}{other}{account}"),
         format!("{arn}<account>{ID}</account>"),
-        format!("{arn}{}", account.replace("3", "x")),
+        format!("{arn}{}", account.replace('3', "x")),
         // The two contradict each other.
         format!("<Arn>arn:aws:iam::{OTHER}:user/payg</Arn>{account}"),
         format!("<Arn>payg</Arn>{account}"),
