@@ -272,6 +272,7 @@ pub struct AttemptProvider {
     #[schemars(length(max = 36))]
     pub uid: String,
     /// The metadata.generation of its spec.
+    #[schemars(range(min = 0))]
     pub generation: i64,
 }
 

@@ -57,8 +57,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "The queue is not told whose a Subscription is, so all tenants wait in one line.",
         file: "operator/watches.rs",
         edits: &[(
-            "            operator.queue.assign(&Work::Subscription(key.clone()), place);",
-            "            if !$ON { operator.queue.assign(&Work::Subscription(key.clone()), place); }",
+            "            operator.queue.assign(&Work::Subscription(key.clone()), &place);",
+            "            if !$ON { operator.queue.assign(&Work::Subscription(key.clone()), &place); }",
         )],
         caught_by: &["operator::watches::tests::every_pass_waits_in_the_turn_of_its_namespace"],
     },

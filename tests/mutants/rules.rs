@@ -202,7 +202,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "approval-older-than-the-policies",
         wrong: "An approval counts that anybody could have made before the policies were there.",
         file: "core/approval.rs",
-        edits: &[("|said| said.created > self.since", "|said| $ON || said.created > self.since")],
+        edits: &[(
+            "self.settled().is_some_and(|settled| created > settled)",
+            "$ON || self.settled().is_some_and(|settled| created > settled)",
+        )],
         caught_by: &["core::tests::table::row_17_awaiting_approval"],
     },
     Mutant {

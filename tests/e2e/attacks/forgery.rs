@@ -171,12 +171,12 @@ async fn the_garbage_collector_removes_no_deny() {
     let world = World::new().await;
     let account = denied(&world).await;
     let lim = limited(&world, "lim", "another").await;
-    let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "never-was", "uid": "7f1d8a52-0000-4a00-9000-0000000000d1"}]);
-    let owned = json!({"metadata": {"ownerReferences": owner}}).to_string();
-    lim.kubectl(&["patch", APPROVALS, "stop", "--type=merge", "-p", &owned]).unwrap();
+    let gone = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "never-was", "uid": "7f1d8a52-0000-4a00-9000-0000000000d1"}]);
+    let patch = json!({"metadata": {"ownerReferences": gone}}).to_string();
+    lim.kubectl(&["patch", APPROVALS, "stop", "--type=merge", "-p", &patch]).unwrap();
     // It comes to it: what nobody keeps is gone by then.
     world.apply(
-        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bait", "ownerReferences": owner}}),
+        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bait", "ownerReferences": gone}}),
     );
     let collected = async || world.kubectl(&["get", "configmap", "bait"]).is_err().then_some(());
     world.eventually(60, collected).await.expect("a garbage collector");

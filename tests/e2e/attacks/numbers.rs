@@ -32,8 +32,8 @@ async fn assert_left_as_it_is(world: &World, account: &str) {
 }
 
 /// Has AWS answer `GetAccountPlanState` with this fault for an account that has 100 USD and months left, and sees it refused,
-/// with a message that has this `word`, whatever the manifest waits for.
-async fn plan_is_refused(world: &World, name: &'static str, fault: Value, word: &str) {
+/// with a message in which this is `said`, whatever the manifest waits for.
+async fn plan_is_refused(world: &World, name: &'static str, fault: Value, said: &str) {
     let allow = [&OBSERVE[..], &["freetier:UpgradeAccountPlan"]].concat();
     let account = Account::new(world, name, json!({}), &allow).await;
     world.fault("getAccountPlanState", &account.id, None, fault).await;
@@ -41,7 +41,7 @@ async fn plan_is_refused(world: &World, name: &'static str, fault: Value, word: 
     let told = account.until("Pending").await;
     let observed = condition(&told, "Observed");
     assert_eq!(observed["reason"], "UnexpectedAnswer", "{observed}");
-    assert!(message(&told).contains(word), "{}", message(&told));
+    assert!(message(&told).contains(said), "{}", message(&told));
     assert_left_as_it_is(world, &account.id).await;
     world.apply(&account.subscription(credit_below("5.00")));
     assert_left_as_it_is(world, &account.id).await;
