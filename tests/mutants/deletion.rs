@@ -41,11 +41,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     let approvals = read_approvals(operator, &read.subject).await?;\n",
             ),
             (
-                "    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;
-    let same =",
+                "    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
                 "    let demands = early.unwrap_or(demands);
-    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;
-    let same =",
+    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
             ),
         ],
         caught_by: &["faults::proofs::a_deny_that_went_with_its_namespace_is_not_missed"],
