@@ -13,7 +13,7 @@ use super::offer::OfferClass;
 use super::provider::{Capabilities, Method, Operation, ProviderError};
 use super::record::{NoMore, Record, RecordState, Requester};
 use super::schedule::{Next, next};
-use super::transition::Transition;
+use super::transition::{Transition, former_hash};
 use super::trigger::{Evidence, NotYet, Shown, shown};
 use super::verdict::{NotEligible, Standing, Unobserved, Verdict};
 
@@ -505,12 +505,23 @@ fn approved(
     match inputs.guard.vouched(valid) {
         Ok(Some(approval)) => Ok(Some(approval.clone())),
         Ok(None) => Err(unchecked.unwrap_or_else(|| {
-            let former = approves().find(|said| said.covers(&transition.former_hash, inputs.now.wall));
-            let former = former.map(|said| said.name.clone());
+            let former = former(inputs, transition, approves()).map(|said| said.name.clone());
             Verdict::AwaitingApproval { hash: transition.hash.clone(), former }
         })),
         Err(unguarded) => Err(Verdict::ApprovalPolicyMissing(unguarded)),
     }
+}
+
+/// The one that somebody `said` of the same transition by a hash of the former format.
+fn former<'a>(
+    inputs: &Inputs,
+    transition: &Transition,
+    mut said: impl Iterator<Item = &'a Approval>,
+) -> Option<&'a Approval> {
+    let capabilities = inputs.provider.as_ref().ok()?;
+    let first = said.next()?;
+    let hash = former_hash(&inputs.desired, &transition.from, capabilities);
+    std::iter::once(first).chain(said).find(|said| said.covers(&hash, inputs.now.wall))
 }
 
 /// Whether the manifest itself is the word of somebody who may say so.

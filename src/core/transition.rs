@@ -20,9 +20,6 @@ pub struct Transition {
     /// Identifies the terms. 32 hexadecimal digits over everything that can bring the upgrade about or change what it does,
     /// and nothing that moves by itself, so that an approval neither goes stale nor survives a change of terms.
     pub hash: String,
-    /// The same in format 1, which left out what the user declares of the trial and what stands behind the provider's name.
-    /// An approval of it does not count; it serves only to say so.
-    pub former_hash: String,
 }
 
 /// The terms that the hash covers, each by the field that it comes from. The admission policies guard the same fields of
@@ -52,7 +49,7 @@ impl Transition {
     pub fn new(desired: &Desired, from: &Offer, capabilities: &Capabilities, provider: &ProviderObject) -> Self {
         let to = OfferClass::PayAsYouGo;
         let hash = hash("transition/2", &terms(desired, from, to, capabilities, provider));
-        Self { from: from.clone(), to, hash, former_hash: former(desired, from, to, capabilities) }
+        Self { from: from.clone(), to, hash }
     }
 }
 
@@ -101,7 +98,9 @@ fn hash(format: &str, fields: &[impl AsRef<str>]) -> String {
     hex(&Sha256::digest(text)[..16])
 }
 
-fn former(desired: &Desired, from: &Offer, to: OfferClass, capabilities: &Capabilities) -> String {
+/// The hash in format 1, which left out what the user declares of the trial and what stands behind the provider's name. An
+/// approval of it does not count; it serves only to say so.
+pub fn former_hash(desired: &Desired, from: &Offer, capabilities: &Capabilities) -> String {
     let Desired { account, when, .. } = desired;
     let limits = match when {
         When::BeforeExhaustion(_) => {
@@ -115,7 +114,7 @@ fn former(desired: &Desired, from: &Offer, to: OfferClass, capabilities: &Capabi
         &account.id(),
         from.class.name(),
         &from.native,
-        to.name(),
+        OfferClass::PayAsYouGo.name(),
         capabilities.method.name(),
         when.name(),
         &limits,

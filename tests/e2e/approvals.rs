@@ -85,6 +85,7 @@ async fn an_approval_is_of_no_use_to_another_subscription() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_approval_that_has_expired_does_not_count() {
     let world = World::new().await;
+    world.wait_until_approvals_count(); // or the trial is over before
     world.apply(&approver("jane"));
     let account = world.account(json!({"periodDays": 15, "graceDays": 1000})).await;
     world.subscribe("asks", &account, manual("BenefitsExhausted"));
@@ -119,6 +120,7 @@ async fn terms_that_change_after_the_approval_take_another_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscription_that_is_made_again_has_the_approval_of_the_same_transition_alone_and_once() {
     let world = World::new().await;
+    world.wait_until_approvals_count(); // or the trial is over before
     world.apply(&approver("jane"));
     let (account, another) = (
         world.account(json!({"periodDays": 25, "graceDays": 1000})).await,
@@ -199,6 +201,7 @@ async fn what_was_said_in_a_namespace_goes_with_it() {
         return;
     }
     world.apply(&approver("jane"));
+    world.wait_until_approvals_count(); // or the trial is over before
     let account = world.account(json!({"periodDays": 45, "graceDays": 1000})).await;
     world.subscribe("asks", &account, manual("BenefitsExhausted"));
     let waiting = world.until("asks", "WaitingForExhaustion").await;

@@ -182,6 +182,7 @@ async fn nothing_stops(target: &'static Target, attack: impl FnOnce() -> Attack)
 
 /// Class: slow requests use up connections and files (slowloris). Source: CVE-2007-6750; tokio-rs/axum#2741.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn half_sent_requests_stop_nothing() {
     let (_alone, target) = target().await;
     nothing_stops(target, || Attack::on(&[target.metrics, target.hooks, target.probes], CONNECTIONS, HALF)).await;
@@ -189,6 +190,7 @@ async fn half_sent_requests_stop_nothing() {
 
 /// Class: idle connections use up files. Source: CWE-770; containerd/containerd#8924 (the soft limit of 1024 files).
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn idle_connections_stop_nothing() {
     let (_alone, target) = target().await;
     nothing_stops(target, || Attack::on(&[target.metrics, target.hooks, target.probes], CONNECTIONS, "")).await;
@@ -196,6 +198,7 @@ async fn idle_connections_stop_nothing() {
 
 /// Class: headers without an end use up memory. Source: CVE-2023-45288 (headers are read for ever); CWE-770.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn headers_without_an_end_take_no_memory() {
     let (_alone, target) = target().await;
     let words = format!("{HALF}{}", "x".repeat(377 << 10));
@@ -205,6 +208,7 @@ async fn headers_without_an_end_take_no_memory() {
 /// Class: answers that nobody reads hold connections (slow read). Source: S. Shekyan, "Are you ready for slow reading?",
 /// Qualys, 2012.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn answers_that_nobody_reads_stop_nothing() {
     let (_alone, target) = target().await;
     let words = "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50);
@@ -213,6 +217,7 @@ async fn answers_that_nobody_reads_stop_nothing() {
 
 /// Class: a slow request is waited for. Source: OWASP, "Testing for HTTP slow request" (CWE-400); hyperium/hyper#2457.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn a_silent_connection_is_closed_after_five_seconds() {
     let (_alone, target) = target().await;
     for (port, words) in [(target.metrics, ""), (target.hooks, HALF), (target.probes, HALF)] {
@@ -229,6 +234,7 @@ async fn a_silent_connection_is_closed_after_five_seconds() {
 /// Class: the probes go through a port that others may use up. Source: kubernetes/kubernetes#89898 (probes fail under load);
 /// <https://kubernetes.io/docs/concepts/services-networking/network-policies/> (a node reaches its pods).
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn who_may_read_the_metrics_cannot_stand_in_the_way_of_probes() {
     let (_alone, target) = target().await;
     for (port, path) in [(target.metrics, "healthz"), (target.hooks, "healthz"), (target.probes, "metrics")] {

@@ -174,7 +174,7 @@ async fn an_odd_request_for_a_look_is_cut_and_hurts_nobody() {
     let account = world.account(json!({"periodDays": 3000})).await;
     ed.create(&subscription("sandbox", &account, automatic("BenefitsExhausted"))).unwrap();
     world.until("sandbox", "WaitingForExhaustion").await;
-    for asks in [String::new(), "\u{1b}[31mred\u{7}".to_owned(), "\u{1f4b8}".repeat(2000), "x".repeat(200_000)] {
+    for asks in [String::new(), "\u{1b}[31mred\u{7}".to_owned(), "\u{1f4b8}".repeat(2000), "x".repeat(32_000)] {
         let annotated = json!({"metadata": {"annotations": {"payg-operator.io/requested-at": asks}}});
         // Too long for a command line.
         let file = world.stack.control_plane.dir().join(format!("{}-patch.json", world.namespace));

@@ -320,6 +320,7 @@ async fn until_looked_at(api: &Api<DynamicObject>, name: &str) {
 
 /// Class: a tenant's objects keep the operator from starting. Source: CVE-2026-40886, kubeflow/spark-operator#3028.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn the_operator_works_within_its_memory_beside_large_objects() {
     let (stack, namespace) = before().await;
     let jane = World::on(stack).await;
@@ -351,6 +352,7 @@ async fn the_operator_works_within_its_memory_beside_large_objects() {
 /// Class: a bound that keeps what broke it. Source: kubernetes/enhancements KEP-4008 (ratcheting: what is unchanged stays valid),
 /// finalizers that nobody may take off any more.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn a_large_object_from_before_can_be_changed_made_smaller_and_deleted() {
     let (stack, namespace) = before().await;
     let kubeconfig = stack.control_plane.user_kubeconfig("mallory", &[]).unwrap();

@@ -174,6 +174,7 @@ fn last_change(stack: &Stack, kind: &str, name: &str) -> Timestamp {
 /// Class: a guard that is loosened and put back without a trace. Source:
 /// <https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn every_way_to_loosen_a_policy_leaves_its_time_when_it_is_put_back() {
     let scene = Scene::new().await;
     let nobody = json!({"matchLabels": {"checked": "yes"}});
@@ -277,6 +278,7 @@ async fn approved_by_the_requester_while_the_label_was_away() {
 
 /// Class: approvals of before a policy is enforced, by an API server that is behind. Source: kubernetes/kubernetes#134921.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn forged_at_another_api_server_of_the_control_plane() {
     let scene = Scene::new().await;
     let mut servers = Vec::new();

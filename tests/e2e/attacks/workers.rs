@@ -140,6 +140,7 @@ async fn that_hang(world: &World, count: u32) -> Vec<Value> {
 /// Class: starvation of a shared queue by one tenant. Source: kubernetes/kubernetes#25744 (a thousand objects of user A come
 /// before the one of user B) and kubernetes-retired/multi-tenancy#1134.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn a_thousand_subscriptions_with_a_dead_provider_delay_nobody_else() {
     let (_alone, stack) = alone().await;
     let jane = Jane::on(stack).await;
@@ -153,6 +154,7 @@ async fn a_thousand_subscriptions_with_a_dead_provider_delay_nobody_else() {
 /// Class: a dependency that hangs uses up a shared pool. Source: kyma-incubator/reconciler#1098 (an outage of a service held
 /// every worker), opensearch-project/opensearch-k8s-operator#1333.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn a_provider_that_hangs_delays_nobody_else() {
     let (_alone, stack) = alone().await;
     let jane = Jane::on(stack).await;
@@ -165,6 +167,7 @@ async fn a_provider_that_hangs_delays_nobody_else() {
 /// Class: a bound per dependency that is got round by many dependencies. Source: mckinsey/agents-at-scale-ark#2698 (a bounded
 /// pool that one namespace fills), CWE-770.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn many_providers_that_hang_delay_nobody_else() {
     let (_alone, stack) = alone().await;
     let jane = Jane::on(stack).await;
@@ -184,6 +187,7 @@ async fn many_providers_that_hang_delay_nobody_else() {
 
 /// Class: one dependency that hangs starves the others of its owner. Source: kyma-incubator/reconciler#1098.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn a_provider_that_hangs_leaves_the_others_of_its_namespace_alone() {
     let (_alone, stack) = alone().await;
     let jane = Jane::on(stack).await;
@@ -204,6 +208,7 @@ async fn a_provider_that_hangs_leaves_the_others_of_its_namespace_alone() {
 /// Class: a flood of changes. Source: kubernetes-sigs/controller-runtime#3496 (a high rate of events starves what waits),
 /// kubernetes-sigs/controller-runtime#3261.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn changes_without_end_delay_nobody_else() {
     let (_alone, stack) = alone().await;
     let jane = Jane::on(stack).await;
@@ -238,6 +243,7 @@ async fn changes_without_end_delay_nobody_else() {
 
 /// Class: what waits for its turn is forgotten. Source: kube-rs/kube#1322 (a bound on concurrency that lost changes).
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine for itself: make attacks"]
 async fn whoever_waits_for_the_pace_of_a_provider_is_looked_at_in_the_end() {
     let (_alone, stack) = alone().await;
     let (world, theirs) = mallory(stack).await;
