@@ -37,7 +37,7 @@ kills: control-plane ## kill operators N times (300 unless given) while they upg
 
 .PHONY: attacks
 attacks: control-plane ## attack the operator as real users on a real API server (docs/threat-model.md), the long races too
-	cargo test --locked --workspace --test e2e -- attacks:: --skip attacks::connections --skip attacks::workers --skip attacks::objects --include-ignored
+	cargo test --locked --workspace --test e2e -- attacks:: --skip attacks::connections --skip attacks::workers --skip attacks::objects --include-ignored --test-threads 4
 	cargo test --locked --workspace --test e2e -- attacks::connections attacks::workers attacks::objects --include-ignored --test-threads 1
 
 .PHONY: faults

@@ -65,7 +65,7 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
     let ended = json!({"endTime": "2020-01-01T00:00:00Z"});
     let mut exhausted = subscription("over", &over, automatic("BenefitsExhausted"));
     exhausted["spec"]["trial"] = ended;
-    let restricted = async || (world.account_now(&over).await["state"] != "Active").then_some(());
+    let restricted = async || (world.account_now(&over).await["state"] != "Enabled").then_some(());
     world.eventually(60, restricted).await;
     let manifests = [
         provider("azure", "Broker"),

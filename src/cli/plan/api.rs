@@ -205,6 +205,9 @@ fn shipped_policies() -> Vec<Value> {
     let mut policies: Vec<Value> = serde_saphyr::from_multiple(SHIPPED_POLICIES).unwrap_or_default();
     for policy in &mut policies {
         policy["metadata"]["creationTimestamp"] = json!("2000-01-01T00:00:00Z");
+        // As the API server notes it: they have been as they are since then.
+        policy["metadata"]["managedFields"] = json!([{"manager": "payg", "operation": "Update", "fieldsType": "FieldsV1",
+            "time": "2000-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}}]);
     }
     policies
 }

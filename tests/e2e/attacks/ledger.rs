@@ -203,6 +203,7 @@ async fn applied(world: &World, accounts: &[String]) -> usize {
 /// Class: exhaustion of a shared quota. Source: CWE-770; OWASP API4:2023 (unrestricted resource consumption);
 /// https://kubernetes.io/docs/concepts/cluster-administration/flow-control/ (shares that others cannot use up).
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a control plane for itself: make attacks"]
 async fn no_namespace_uses_up_the_cap() {
     let stack = capped().await;
     let (mallorys, owners) = (World::on(stack).await, World::on(stack).await);
