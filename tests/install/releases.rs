@@ -67,7 +67,7 @@ impl Cluster {
         self.find("crd", RECORDS, "").unwrap()["spec"]["names"]["shortNames"].clone()
     }
 
-    /// The five policies and their bindings, each with when it was created.
+    /// The six policies and their bindings, each with when it was created.
     fn policies(&self) -> Vec<(Value, Value)> {
         let kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings";
         let list: Value = serde_json::from_str(&self.kubectl(&["get", kinds, "-o", "json"]).unwrap()).unwrap();
@@ -121,7 +121,7 @@ async fn a_release_is_installed_upgraded_uninstalled_and_installed_again() {
     cluster.apply(&record());
     let uid = cluster.find(RECORDS, RECORD, "").unwrap()["metadata"]["uid"].clone();
     let policies = cluster.policies();
-    assert_eq!(policies.len(), 10, "{policies:?}");
+    assert_eq!(policies.len(), 12, "{policies:?}");
     // It is in force a little after it is stored.
     let dry = ["delete", RECORDS, RECORD, "--dry-run=server"];
     eventually("the policy on records", async || cluster.kubectl(&dry).is_err().then_some(())).await;
