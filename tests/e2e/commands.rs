@@ -32,7 +32,7 @@ fn hash(subscription: &Value) -> &str {
 
 /// A Subscription called `asks` whose upgrade is due and waits for somebody's word.
 async fn asking(world: &World) -> (String, Value) {
-    let account = world.account(json!({})).await;
+    let account = world.account(json!({"graceDays": 1000})).await; // it waits for people
     world.subscribe("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
     let asking = world.until("asks", "AwaitingApproval").await;
     (account, asking)
