@@ -45,6 +45,7 @@ async fn a_healthy_trial_is_ready_at_once_and_a_pushed_change_takes_effect() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_is_installed_with_the_image_of_the_example() {
+    let _policies = crate::repository::POLICIES.lock().await;
     let world = World::new().await;
     let mut repository = Repository::of_the_operator(&world).await;
     repository.push();
@@ -57,6 +58,7 @@ async fn the_operator_is_installed_with_the_image_of_the_example() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_says_survives_reconciliation() {
+    let _policies = crate::repository::POLICIES.lock().await;
     let world = World::new().await;
     let account = young(&world).await;
     let mut repository = Repository::new(&world, &[&account]).await;

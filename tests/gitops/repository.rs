@@ -21,6 +21,8 @@ use tokio::sync::OnceCell;
 use crate::programs;
 use crate::world::{World, condition, provider};
 
+/// Held by a test that has Flux take the policies over, which counts as a change of them, and by those that approve.
+pub(crate) static POLICIES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 static CONTROLLER: OnceCell<Process> = OnceCell::const_new();
 
 /// The kinds of Flux, and its controller.

@@ -21,6 +21,7 @@ fn give(world: &World, name: &str, resource: &str, verbs: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn approvals_in_git_count_only_if_the_account_that_applies_them_holds_the_verb() {
+    let _policies = crate::repository::POLICIES.lock().await;
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 3000})).await;
     let mut repository = Repository::new(&world, &[&account]).await;

@@ -113,12 +113,12 @@ impl Stack {
         Ok(())
     }
 
-    /// From when on an approval is surely checked by the policies, and so counts: a minute after the last of them was made.
+    /// From when on an approval is surely checked by the policies, and so counts: a minute after the last of them was made or changed.
     /// Times are in whole seconds, so it is a second more.
     pub fn approvals_count_from(&self) -> Result<Timestamp, Error> {
-        let times = "jsonpath={.items[*].metadata.creationTimestamp}";
+        let times = "jsonpath={.items[*].metadata.creationTimestamp} {.items[*].metadata.managedFields[*].time}";
         let policies = "validatingadmissionpolicies,validatingadmissionpolicybindings";
-        let made = self.kubectl(&["get", policies, "-o", times])?;
+        let made = self.kubectl(&["get", policies, "-o", times, "--show-managed-fields"])?;
         let youngest = made.split_whitespace().filter_map(|time| time.parse::<Timestamp>().ok()).max();
         let youngest = youngest.ok_or_else(|| Error::Kubectl("there are no admission policies".to_owned()))?;
         Ok(youngest + Duration::from_secs(61))
