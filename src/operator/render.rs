@@ -269,6 +269,10 @@ mod tests {
     }
 
     fn after(before: &api::SubscriptionStatus, verdict: Verdict) -> api::SubscriptionStatus {
+        after_decision(before, &decided(verdict))
+    }
+
+    fn after_decision(before: &api::SubscriptionStatus, decision: &Decision) -> api::SubscriptionStatus {
         let (billing, wall) = (Timestamp::now(), Timestamp::now());
         let context = Context {
             before,
@@ -280,7 +284,7 @@ mod tests {
             billing,
             wall,
         };
-        status(&decided(verdict), context)
+        status(decision, context)
     }
 
     /// What kstatus makes of a status, by its published rules for kinds that it does not know:
@@ -380,19 +384,7 @@ mod tests {
         let mut decision = decided(waiting());
         let seen = decision.seen.as_mut().unwrap();
         seen.remarks = vec!["What is left of the credit is not known: why.".to_owned()];
-        let before = api::SubscriptionStatus::default();
-        let (billing, wall) = (Timestamp::now(), Timestamp::now());
-        let context = Context {
-            before: &before,
-            uid: "",
-            generation: GENERATION,
-            record: None,
-            asks: None,
-            next_check: None,
-            billing,
-            wall,
-        };
-        let status = status(&decision, context);
+        let status = after_decision(&api::SubscriptionStatus::default(), &decision);
         let observed = conditions::find(&status.conditions, "Observed").unwrap();
         assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));
     }

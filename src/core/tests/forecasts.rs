@@ -6,6 +6,8 @@ use super::given::*;
 use crate::core::decide::decide;
 use crate::core::desired::{ApprovalMode, Limits, When};
 use crate::core::inputs::Inputs;
+use crate::core::offer::{Benefit, BenefitKind, BenefitState};
+use crate::core::schedule::Next;
 
 /// 100 are left, 10 an hour are used, and the period ends in 20 hours.
 fn waiting(when: When) -> Inputs {
@@ -71,4 +73,38 @@ fn the_message_tells_when() {
     let told = decide(&waiting(before(None, Some(15)))).verdict.to_string();
     let time = ago(-5).strftime("%Y-%m-%d %H:%M UTC").to_string();
     assert!(told.contains(&format!("The upgrade is expected to be due by {time}.")), "{told}");
+}
+
+#[test]
+fn the_next_look_comes_right_after_the_date_that_matters() {
+    let mut inputs = due();
+    inputs.seen().benefits = vec![period(ago(-2))];
+    assert_eq!(decide(&inputs).next, Next::At(ago(-2) + SignedDuration::from_secs(1)));
+    inputs.seen().benefits = vec![period(ago(-2000))];
+    assert_eq!(decide(&inputs).next, Next::At(ago(-6)), "and never later than in six hours");
+    // The provider has not said so yet: it is asked again soon, for a day.
+    let soon = Next::At(now() + SignedDuration::from_mins(5));
+    inputs.seen().benefits = vec![Benefit { state: BenefitState::Unknown, ..period(ago(0)) }];
+    assert_eq!(decide(&inputs).next, soon);
+    inputs.desired.when =
+        When::BeforeExhaustion(Limits { credit_below: None, time_left: Some(SignedDuration::from_hours(1)) });
+    inputs.seen().benefits = vec![period(ago(-1))];
+    inputs.seen().provider_time = Some(now() - SignedDuration::from_secs(2));
+    let decision = decide(&inputs);
+    assert_eq!((decision.verdict.reason(), decision.next), ("WaitingForExhaustion", soon), "by our clock alone");
+}
+
+#[test]
+fn credit_that_burns_fast_is_looked_at_often() {
+    let mut inputs = due();
+    inputs.seen().benefits = vec![credit("90")];
+    inputs.previous.look.as_mut().unwrap().benefits[0].remaining = Some(money("100"));
+    let decision = decide(&inputs);
+    assert_eq!(decision.forecast.unwrap().burn_per_day.unwrap().to_string(), "240");
+    assert_eq!(
+        decision.next,
+        Next::At(now() + SignedDuration::from_mins(45)),
+        "90 at 10 an hour, twelve times as fast"
+    );
+    assert_eq!(inputs.seen().benefit(BenefitKind::Credit).unwrap().kind, BenefitKind::Credit);
 }

@@ -88,6 +88,12 @@ impl Scene {
         self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &shipped()]);
     }
 
+    /// Forges an approval that nothing checks, as soon as nothing does.
+    async fn forge_until_taken(&self, name: &str) {
+        let taken = async || self.forge(name, &[]).ok();
+        self.world.eventually(30, taken).await.unwrap_or_else(|| panic!("{name} is refused"));
+    }
+
     /// The operator says that something forged does not count, and goes on saying so; nothing was upgraded.
     async fn nothing_forged_counts(&self) {
         let says = async || {
@@ -130,8 +136,7 @@ async fn forged_while_the_policies_are_created_anew() {
     }
     // One that the API server surely took while nothing checked it.
     scene.kubectl(&["delete", BINDING, APPROVALS]);
-    let taken = async || scene.forge("surely-forged", &[]).ok();
-    scene.world.eventually(30, taken).await.expect("nothing checks it");
+    scene.forge_until_taken("surely-forged").await;
     scene.apply();
     scene.forge_until_refused("afterwards", &[]);
     scene.nothing_forged_counts().await;
@@ -143,8 +148,7 @@ async fn forged_while_the_policies_are_created_anew() {
 async fn forged_while_a_binding_only_audits() {
     let scene = Scene::new().await;
     scene.kubectl(&["patch", BINDING, APPROVALS, "--type=merge", "-p", r#"{"spec":{"validationActions":["Audit"]}}"#]);
-    let taken = async || scene.forge("audited", &[]).ok();
-    scene.world.eventually(30, taken).await.expect("nothing refuses it");
+    scene.forge_until_taken("audited").await;
     scene.kubectl(&["patch", BINDING, APPROVALS, "--type=merge", "-p", r#"{"spec":{"validationActions":["Deny"]}}"#]);
     scene.forge_until_refused("afterwards", &[]);
     scene.nothing_forged_counts().await;
@@ -158,8 +162,7 @@ async fn forged_while_a_policy_has_an_exception() {
     let exception =
         json!({"spec": {"matchConditions": [{"name": "not-lim", "expression": "request.userInfo.username != 'lim'"}]}});
     scene.kubectl(&["patch", POLICY, APPROVALS, "--type=merge", "-p", &exception.to_string()]);
-    let taken = async || scene.forge("excepted", &[]).ok();
-    scene.world.eventually(30, taken).await.expect("nothing refuses it");
+    scene.forge_until_taken("excepted").await;
     scene.kubectl(&["replace", "-f", &shipped()]);
     scene.forge_until_refused("afterwards", &[]);
     scene.nothing_forged_counts().await;
