@@ -292,10 +292,11 @@ fn verdict_of(world: &World, namespace: &str) -> Option<String> {
 
 /// Whether nothing is left to do but to wait for people, or for a benefit to end.
 fn is_settled(world: &World) -> bool {
-    if is_out_of_sight(world) {
-        return true;
-    }
     let topped_up = world.state().witness.topped_up;
+    if is_out_of_sight(world) {
+        // Its claim ends, and then another one has the account.
+        return settled_verdict(world, OTHER_TEAM, topped_up).is_some_and(|other| other != "AccountConflict");
+    }
     let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
     let [Some(one), Some(other)] = verdicts else { return false };
     // One of two has the account; who does not know that yet looks again.

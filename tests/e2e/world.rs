@@ -170,15 +170,23 @@ impl World {
         self.until_within(100, name, reason).await
     }
 
+    /// By a watch: what is so for a moment only is seen, however busy the machine is.
     pub(crate) async fn until_within(&self, seconds: u64, name: &str, reason: &str) -> Value {
-        let mut last = Value::Null;
-        let found = self
-            .eventually(seconds, async || {
-                last = self.subscription(name);
-                (condition(&last, "Ready")["reason"] == reason).then(|| last.clone())
-            })
-            .await;
-        found.unwrap_or_else(|| panic!("{name} is never {reason}; its status is {:#}", last["status"]))
+        let ready = format!(r#"--for=jsonpath={{.status.conditions[?(@.type=="Ready")].reason}}={reason}"#);
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).as_secs().max(1);
+            let timeout = format!("--timeout={left}s");
+            let wait = ["wait", "subscriptions.payg-operator.io", name, &ready, &timeout, "--output=json"];
+            match tokio::task::block_in_place(|| self.kubectl(&wait)) {
+                Ok(found) => return serde_json::from_str(&found).unwrap(),
+                // The API server may be restarted meanwhile.
+                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(500)).await,
+                Err(error) => {
+                    panic!("{name} is never {reason}: {error}; its status is {:#}", self.subscription(name)["status"])
+                }
+            }
+        }
     }
 
     /// Polls for `seconds` until `look` finds something.
@@ -191,7 +199,7 @@ impl World {
             if Instant::now() > deadline {
                 return None;
             }
-            sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_millis(250)).await;
         }
     }
 
