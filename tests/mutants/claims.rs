@@ -17,7 +17,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "claim-without-looks",
         wrong: "A Subscription whose status cannot be written any more holds its account for ever.",
         file: "core/desired.rs",
-        edits: &[("is_over(last, CLAIM_WITHOUT_LOOKS,", "!$ON && is_over(last, CLAIM_WITHOUT_LOOKS,")],
+        edits: &[(
+            "is_over(last, CLAIM_WITHOUT_LOOKS, now.billing)",
+            "(!$ON && is_over(last, CLAIM_WITHOUT_LOOKS, now.billing))",
+        )],
         caught_by: &["core::tests::claims::a_claim_holds_while_it_is_alive"],
     },
     Mutant {

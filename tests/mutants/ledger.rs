@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             (
                 "        let created = self.create(&record).await;\n",
                 "        if $ON {
-                    return Ok(Some(Claim { record, number: 1, not_after: intent.not_after_time.into() }));
+                    return Ok(Some(claim(record, 1, &intent, plan)));
                 }
                 let created = self.create(&record).await;\n",
             ),
