@@ -8,7 +8,7 @@ use super::super::{pace::Rate, queue::tests::UNBOUNDED};
 use super::*;
 
 const FLOOR: Duration = Duration::from_millis(100);
-const SLOW: Rate = Rate { burst: 3, interval: Duration::from_millis(50) };
+const SLOW: Rate = Rate { burst: 3, interval: Duration::from_millis(400) };
 
 fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
