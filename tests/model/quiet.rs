@@ -5,7 +5,7 @@
 //! would still have arrived, needs no care here: those are steps of the model, and the states after them are run on, too.
 //!
 //! The end is good if every Subscription shows a verdict that says so or tells a person, and the ledger does not hide an
-//! upgrade. This is liveness with a bound, and it covers every reachable state and not only those in which nothing can
+//! upgrade: what is open in it stays so only while nobody may look at the account. This is liveness with a bound, and it covers every reachable state and not only those in which nothing can
 //! happen. It does not say how long it takes.
 
 use std::cell::RefCell;
@@ -120,9 +120,11 @@ fn is_good(model: &Protocol, end: &State) -> bool {
             is_stopped || subscription.when == When::Never || !end.account.spent
         }
     });
+    // Where nobody may look at the account any more, which each Subscription tells, the record waits for somebody who may.
+    let is_blind = subscriptions().next().is_some() && subscriptions().all(|(_, subscription)| !subscription.sees);
     // An upgrade that was asked for is in the ledger as what it is, or the ledger says that nobody knows.
     let ledger = end.record.is_none_or(|record| match record.state {
-        EntryState::Intended | EntryState::Unknown | EntryState::Accepted => false,
+        EntryState::Intended | EntryState::Unknown | EntryState::Accepted => is_blind,
         EntryState::Unresolved | EntryState::Confirmed => true,
         EntryState::Rejected => end.ghost.taken == 0,
     });

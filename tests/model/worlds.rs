@@ -34,6 +34,11 @@ pub fn small() -> Vec<World> {
         Budget { crashes: 1, writes: 1, calls: 1, refusals: 1, stale: 1, changes: 0, pauses: 1, endpoints: 1 };
     vec![
         World {
+            name: "two Subscriptions, a claim that lapses or comes back, a refusal",
+            model: Protocol { claims: true, ..both(Broker, Budget { refusals: 1, changes: 1, ..NONE }) },
+            shows: &[CONFIRMED, CONFLICT, TAKEN_OVER],
+        },
+        World {
             name: "two Subscriptions, a crash, a lost call",
             model: both(Broker, Budget { crashes: 1, ..lost }),
             shows: &[CONFIRMED, CONFIRMED_LATE, SECOND, CONFLICT],
