@@ -82,7 +82,9 @@ pub(crate) fn lots(world: &World, ask: &Ask<'_>, account: &str, profile: Option<
     let billed = billing::in_scope(world, ask, account, profile, "billingProfiles/read")?;
     let mut items: Vec<_> = billed.iter().filter_map(|billed| lot(world, billed)).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
-    items.iter_mut().for_each(|(_, item)| in_version(version, item));
+    for (_, item) in &mut items {
+        in_version(version, item);
+    }
     Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, &items)?))
 }
 
@@ -98,7 +100,9 @@ pub(crate) fn events(world: &World, ask: &Ask<'_>, account: &str, profile: Optio
     items.retain(|(_, day, _)| start.is_none_or(|start| start <= *day) && end.is_none_or(|end| *day <= end));
     let mut items: Vec<_> = items.into_iter().map(|(name, _, event)| (name, event)).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
-    items.iter_mut().for_each(|(_, item)| in_version(version, item));
+    for (_, item) in &mut items {
+        in_version(version, item);
+    }
     Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, &items)?))
 }
 
