@@ -30,7 +30,11 @@ type plan struct {
 
 // credit is what Billing tells of one.
 type credit struct {
-	AccountID, CreditStatus, CreditType             string
+	AccountID, CreditID, CreditStatus, CreditType, Description, ApplicationType string
+
+	AccountHasCreditSharingEnabled                  bool
+	CreditSharingType                               string
+	ShareableAccounts                               []string
 	InitialAmount, RemainingAmount, EstimatedAmount struct{ CurrencyCode, CurrencyAmount string }
 	StartDate, EndDate                              float64
 	ExhaustDate                                     *float64
