@@ -116,6 +116,18 @@ describe("assertions", () => {
     });
   });
 
+  for (const managedIdentity of ["systemAssigned", "userAssigned"]) {
+    test(`an identity of the machine gets a token: ${managedIdentity}`, async () => {
+      const azure = await Azure.make();
+      await azure.application({ clientSecret: null, managedIdentity });
+      await within({ AZURE_POD_IDENTITY_AUTHORITY_HOST: simulator.url }, async () => {
+        const chosen = managedIdentity === "userAssigned" ? { clientId: azure.clientId } : {};
+        await opens(azure, new identity.ManagedIdentityCredential({ ...chosen, ...azure.network() }));
+      });
+      await simulator.control("DELETE", `clients/${azure.clientId}`);
+    });
+  }
+
   test("a secret works from the environment", async () => {
     const azure = await Azure.make();
     const variables = { AZURE_CLIENT_ID: azure.clientId, AZURE_TENANT_ID: azure.tenant, AZURE_CLIENT_SECRET: azure.secret };
