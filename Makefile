@@ -53,12 +53,12 @@ mutants: ## take rules out of the code one by one, and see the tests catch each;
 	MUTANT=$(MUTANT) cargo test --locked --test mutants caught -- --include-ignored --nocapture
 
 .PHONY: sdk-azure
-sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, which must take it for Azure
+sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, JavaScript and Go, which must take it for Azure
 	@cargo build --locked
 	@tests/sdk/run.sh azure
 
 .PHONY: sdk-aws
-sdk-aws: ## drive the simulator with the AWS SDK for Python, which must take it for AWS
+sdk-aws: ## drive the simulator with the AWS SDKs for Python, JavaScript and Go, which must take it for AWS
 	@cargo build --locked
 	@tests/sdk/run.sh aws
 

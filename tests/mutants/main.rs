@@ -11,6 +11,7 @@ mod numbers;
 mod provider;
 mod rules;
 mod run;
+mod sdk;
 mod terms;
 mod tree;
 
@@ -47,6 +48,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         numbers::MUTANTS,
         claims::MUTANTS,
         engine::MUTANTS,
+        sdk::MUTANTS,
     ];
     parts.into_iter().flatten()
 }

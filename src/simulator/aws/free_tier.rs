@@ -45,8 +45,9 @@ struct Upgrade {
     account_plan_type: Option<String>,
 }
 
-/// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>. What it
-/// answers on the paid plan, and to the wish for the free one, is a guess.
+/// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>: the answer
+/// has the type that was asked for, and the status that the plan has now. What it answers on the paid plan, and to the
+/// wish for the free one, is a guess.
 pub(crate) fn upgrade_account_plan(world: &mut World, caller: &Caller, call: &Call) -> Result<Reply, Failure> {
     caller.check("freetier:UpgradeAccountPlan")?;
     let wrong = |message: &str| Err(Failure::new(Problem::Invalid, message));
@@ -79,7 +80,8 @@ pub(crate) fn upgrade_account_plan(world: &mut World, caller: &Caller, call: &Ca
             return Err(Failure::other(status, &rejection.code, rejection.message));
         }
     }
-    let body = json!({"accountId": id, "accountPlanType": "PAID", "accountPlanStatus": "ACTIVE"});
+    let (_, status) = world.aws.account(id).and_then(|account| account.at(now).plan).ok_or_else(|| no_record(id))?;
+    let body = json!({"accountId": id, "accountPlanType": "PAID", "accountPlanStatus": status.name()});
     Ok(Reply::json_of(200, super::JSON_1_0, body))
 }
 

@@ -63,17 +63,14 @@ pub(crate) fn finish(world: &mut World, call: &Call, mut reply: Reply) -> Reply 
     reply
 }
 
-/// Refuses a request without one of these api-versions.
-pub(crate) fn check_api_version(call: &Call, supported: &[&str]) -> Result<(), Reply> {
-    match call.query("api-version") {
-        None => Err(missing_api_version()),
-        Some(version) if !supported.contains(&version.as_str()) => Err(error(
-            400,
-            "InvalidApiVersionParameter",
-            &format!("The api-version '{version}' is invalid. The supported versions are '{}'.", supported.join(",")),
-        )),
-        Some(_) => Ok(()),
-    }
+/// The api-version that the request asks for, if it is one of these. Versions are dates: later ones compare as greater.
+pub(crate) fn api_version(call: &Call, served: &[&'static str]) -> Result<&'static str, Reply> {
+    let asked = call.query("api-version").ok_or_else(missing_api_version)?;
+    served.iter().find(|version| **version == asked).copied().ok_or_else(|| {
+        let served = served.join(",");
+        let message = format!("The api-version '{asked}' is invalid. The supported versions are '{served}'.");
+        error(400, "InvalidApiVersionParameter", &message)
+    })
 }
 
 fn missing_api_version() -> Reply {
@@ -106,11 +103,41 @@ pub(crate) fn authenticate(world: &World, call: &Call, id: &str, audiences: &[&s
         ),
     };
     let tenant = world.account(id).map_or("common", |account| &account.settings.tenant_id);
+    Err(challenge(world, tenant, code, &message, &message))
+}
+
+/// The refusal of a token, with the tenant where another is to be had. `short` is what the challenge says.
+fn challenge(world: &World, tenant: &str, code: &str, message: &str, short: &str) -> Reply {
     let challenge = format!(
-        "Bearer authorization_uri=\"{}/{tenant}\", error=\"invalid_token\", error_description=\"{message}\"",
+        "Bearer authorization_uri=\"{}/{tenant}\", error=\"invalid_token\", error_description=\"{short}\"",
         world.url
     );
-    Err(error(401, code, &message).with("www-authenticate", &challenge))
+    error(401, code, message).with("www-authenticate", &challenge)
+}
+
+/// Refuses a token that another tenant than the account's has issued:
+/// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors>.
+fn check_tenant(world: &World, ask: &Ask<'_>, id: &str) -> Result<(), Reply> {
+    let time = world.ago(ask.stale);
+    let Some(account) = world.account_at(id, time).filter(|account| account.at(time).state != State::Gone) else {
+        return Ok(());
+    };
+    let (issuer, tenant) = (&ask.client.tenant_id, &account.settings.tenant_id);
+    if issuer == tenant {
+        return Ok(());
+    }
+    // As users report it: <https://github.com/Azure/azure-sdk-for-js/issues/23330>.
+    let message = format!(
+        "The access token is from the wrong issuer 'https://sts.windows.net/{issuer}/'. It must match the tenant \
+         'https://sts.windows.net/{tenant}/' associated with this subscription. Please use the authority (URL) \
+         '{}/{tenant}' to get the token. Note, if the subscription is transferred to another tenant there is no impact \
+         to the services, but information about new tenant could take time to propagate (up to an hour). If you just \
+         transferred your subscription and see this error message, please try back later.",
+        world.url
+    );
+    let short = "The access token is from the wrong issuer. It must match the tenant associated with this \
+                 subscription. Please use correct authority to get the token.";
+    Err(challenge(world, tenant, "InvalidAuthenticationTokenTenant", &message, short))
 }
 
 /// The account as it was `stale` billing seconds ago, if the client may see it. `action` and `scope` (below the
@@ -184,6 +211,7 @@ pub(crate) fn visible<'w>(
     id: &str,
     action: (&str, &str),
 ) -> Result<Snapshot<'w>, Reply> {
+    check_tenant(world, ask, id)?;
     let snapshot = readable(world, &ask.client, id, ask.stale, action)?;
     if snapshot.state == State::Gone { Err(not_found(id)) } else { Ok(snapshot) }
 }

@@ -66,10 +66,11 @@ pub(super) fn check(
 fn check_own(client: &Client, token: &Token, endpoint: &str) -> Result<(), Refusal> {
     let refuse = |code, message: String| Err(Refusal::new(401, "invalid_client", code, message));
     let Token { header, claims, .. } = token;
-    // Microsoft's SDK for Python pads it.
-    let shown = header.sha256.as_ref().or(header.sha1.as_ref()).map(|shown| shown.trim_end_matches('='));
-    let registered =
-        |certificate: &&Certificate| shown.is_some_and(|shown| certificate.thumbprints.iter().any(|own| own == shown));
+    let shown = header.sha256.as_ref().or(header.sha1.as_ref());
+    let thumbprint = shown.map(|shown| base64url(shown));
+    let registered = |certificate: &&Certificate| {
+        thumbprint.as_ref().is_some_and(|shown| certificate.thumbprints.iter().any(|own| own == shown))
+    };
     let Some(certificate) = client.certificates.iter().find(registered) else {
         return refuse(
             700_027,
@@ -77,7 +78,7 @@ fn check_own(client: &Client, token: &Token, endpoint: &str) -> Result<(), Refus
                 "The certificate with identifier used to sign the client assertion is not registered on application. \
                  [Reason - The key was not found., Thumbprint of key used by client: '{}', Please visit the Azure \
                  Portal, Graph Explorer or directly use MS Graph to see configured keys for app Id '{}'.]",
-                shown.unwrap_or_default(),
+                shown.map_or("", String::as_str),
                 client.id
             ),
         );
@@ -104,6 +105,12 @@ fn check_own(client: &Client, token: &Token, endpoint: &str) -> Result<(), Refus
         return refuse(700_021, message);
     }
     Ok(())
+}
+
+/// A thumbprint in base64url, however it was written: Microsoft's SDK for Python pads it, and that for Go uses the standard
+/// alphabet.
+fn base64url(thumbprint: &str) -> String {
+    thumbprint.trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 
 /// An assertion of another issuer. Comparisons are case-sensitive, as Microsoft Entra's are.

@@ -1,4 +1,4 @@
-//! Billing accounts, profiles and subscriptions, as api-version 2024-04-01 of Microsoft.Billing has them:
+//! Billing accounts, profiles and subscriptions, as Microsoft.Billing has them:
 //! <https://learn.microsoft.com/rest/api/billing>.
 
 use axum::http::StatusCode;
@@ -7,6 +7,7 @@ use serde_json::{Number, Value, json};
 
 use super::account::{Cause, Snapshot, State};
 use super::arm::{self, Ask};
+use super::billing_2020;
 use super::billing_property::{billing_status, status_details};
 use super::ids::{BillingIds, derived};
 use super::paging;
@@ -20,14 +21,14 @@ pub(crate) const HOLDER: &str = "Jan Jansen";
 pub(crate) const EMAIL: &str = "jan@contoso.example";
 pub(crate) const SKU_ID: &str = "0001";
 pub(crate) const SKU_DESCRIPTION: &str = "Microsoft Azure Plan";
-const API_VERSIONS: [&str; 1] = ["2024-04-01"];
+pub(crate) const API_VERSIONS: [&str; 2] = [billing_2020::API_VERSION, "2024-04-01"];
 
 /// An account with the names of what it is billed by.
 pub(crate) type Billed<'w> = (BillingIds, Snapshot<'w>);
 
 /// `GET /providers/Microsoft.Billing/billingAccounts`: those that the client has a role on. It is no error to have none.
 pub(crate) fn accounts(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let time = world.ago(ask.stale);
     let seen = world.accounts_at(time).filter(|account| {
         account.settings.tenant_id == ask.client.tenant_id
@@ -38,32 +39,32 @@ pub(crate) fn accounts(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
         seen.map(|account| (BillingIds::of(&account.settings), &account.settings)).map(account_item).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
     items.dedup_by(|(one, _), (other, _)| one == other);
-    list(world, ask, &items)
+    list(world, ask, &items, in_version(version, billing_2020::account))
 }
 
 /// `GET …/billingAccounts/{account}`
 pub(crate) fn account(world: &World, ask: &Ask<'_>, name: &str) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let (ids, snapshot) = billed(world, ask, name, "read")?.swap_remove(0);
     let (_, body) = account_item((ids, &snapshot.account.settings));
-    Ok(Reply::new(StatusCode::OK, body))
+    Ok(Reply::new(StatusCode::OK, in_version(version, billing_2020::account)(body)))
 }
 
 /// `GET …/billingAccounts/{account}/billingProfiles`
 pub(crate) fn profiles(world: &World, ask: &Ask<'_>, account: &str) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let billed = billed(world, ask, account, "billingProfiles/read")?;
     let with_profile = billed.iter().filter(|(_, snapshot)| snapshot.account.settings.agreement == Agreement::Mca);
     let mut items: Vec<_> = with_profile.map(|billed| (billed.0.profile.clone(), profile_body(billed))).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
-    list(world, ask, &items)
+    list(world, ask, &items, in_version(version, billing_2020::profile))
 }
 
 /// `GET …/billingAccounts/{account}/billingProfiles/{profile}`
 pub(crate) fn profile(world: &World, ask: &Ask<'_>, account: &str, name: &str) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let billed = billed_by_profile(world, ask, account, name, "billingProfiles/read")?;
-    Ok(Reply::new(StatusCode::OK, profile_body(&billed)))
+    Ok(Reply::new(StatusCode::OK, in_version(version, billing_2020::profile)(profile_body(&billed))))
 }
 
 /// `GET …/billingSubscriptions` of a billing account, or of one profile.
@@ -73,23 +74,37 @@ pub(crate) fn subscriptions(
     account: &str,
     profile: Option<&str>,
 ) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let billed = in_scope(world, ask, account, profile, "billingSubscriptions/read")?;
     let item = |billed: &Billed<'_>| (billed.1.account.settings.subscription_id.clone(), subscription_body(billed));
-    list(world, ask, &billed.iter().map(item).collect::<Vec<_>>())
+    let items: Vec<_> = billed.iter().map(item).collect();
+    let mut reply = list(world, ask, &items, in_version(version, billing_2020::subscription))?;
+    if version == billing_2020::API_VERSION {
+        reply.body["totalCount"] = json!(items.len());
+    }
+    Ok(reply)
 }
 
 /// `GET …/billingAccounts/{account}/billingSubscriptions/{name}`
 pub(crate) fn subscription(world: &World, ask: &Ask<'_>, account: &str, name: &str) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let mut billed = billed(world, ask, account, "billingSubscriptions/read")?.into_iter();
     let found = billed.find(|(_, snapshot)| snapshot.account.settings.subscription_id == name);
     let found = found.ok_or_else(|| not_found("billing subscription", name))?;
-    Ok(Reply::new(StatusCode::OK, subscription_body(&found)))
+    Ok(Reply::new(StatusCode::OK, in_version(version, billing_2020::subscription)(subscription_body(&found))))
 }
 
-fn list(world: &World, ask: &Ask<'_>, items: &[(String, Value)]) -> Result<Reply, Reply> {
-    Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, items)?))
+/// What makes of the newest shape the one that was asked for.
+pub(crate) fn in_version(version: &str, of_2020: fn(Value) -> Value) -> fn(Value) -> Value {
+    if version == billing_2020::API_VERSION { of_2020 } else { |body| body }
+}
+
+fn list(world: &World, ask: &Ask<'_>, items: &[(String, Value)], shape: fn(Value) -> Value) -> Result<Reply, Reply> {
+    let mut page = paging::page(world, ask.call, items)?;
+    for item in page["value"].as_array_mut().into_iter().flatten() {
+        *item = shape(item.take());
+    }
+    Ok(Reply::new(StatusCode::OK, page))
 }
 
 /// The accounts that a billing account pays for, if the client has a role on it; at least one, in the order of their ids.

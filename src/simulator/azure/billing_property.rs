@@ -1,4 +1,4 @@
-//! The billing property of an account, as api-version 2024-04-01 of Microsoft.Billing has it:
+//! The billing property of an account, as Microsoft.Billing has it:
 //! <https://learn.microsoft.com/rest/api/billing/billing-property/get>.
 
 use axum::http::StatusCode;
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::account::{Cause, Snapshot, State};
 use super::arm::{self, Ask};
 use super::billing::{self, EMAIL, HOLDER};
+use super::billing_2020;
 use super::ids::{BillingIds, derived};
 use super::rights::{self, BillingRole};
 use super::settings::Agreement;
@@ -16,7 +17,7 @@ use crate::simulator::world::World;
 
 /// `GET /subscriptions/{id}/providers/Microsoft.Billing/billingProperty/default`
 pub(crate) fn get(world: &World, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &["2024-04-01"])?;
+    let version = arm::api_version(ask.call, &billing::API_VERSIONS)?;
     let (action, path) =
         ("Microsoft.Billing/billingProperty/read", "/providers/Microsoft.Billing/billingProperty/default");
     let snapshot = arm::visible(world, ask, id, (action, path))?;
@@ -43,7 +44,7 @@ pub(crate) fn get(world: &World, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply
         "type": "Microsoft.Billing/billingProperty",
         "properties": properties,
     });
-    Ok(Reply::new(StatusCode::OK, body))
+    Ok(Reply::new(StatusCode::OK, billing::in_version(version, billing_2020::property)(body)))
 }
 
 fn common(snapshot: &Snapshot<'_>) -> Value {

@@ -119,7 +119,7 @@ pub(crate) fn operation_result(
 
 /// The caller, if it may use the broker.
 fn admit(world: &World, call: &Call, id: &str) -> Result<Client, Reply> {
-    arm::check_api_version(call, &[API_VERSION])?;
+    arm::api_version(call, &[API_VERSION])?;
     let client = arm::authenticate(world, call, id, &[AUDIENCE])?;
     if client.broker {
         return Ok(client);

@@ -1,4 +1,4 @@
-//! The credit of customer agreements, as api-version 2024-08-01 of Microsoft.Consumption has it:
+//! The credit of customer agreements, as Microsoft.Consumption has it:
 //! <https://learn.microsoft.com/azure/cost-management-billing/manage/mca-check-azure-credits-balance>. Whether it lists
 //! the credit of a free account is not documented; that is a setting.
 
@@ -18,7 +18,10 @@ use crate::simulator::credit::Credit;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::World;
 
-const API_VERSIONS: [&str; 1] = ["2024-08-01"];
+const OLD: &str = "2021-10-01";
+const API_VERSIONS: [&str; 2] = [OLD, "2024-08-01"];
+/// What the old version does not have of the properties.
+const NEW: [&str; 3] = ["billingAccountId", "billingAccountDisplayName", "isEstimatedBalance"];
 
 /// The credit of an account, as far as it is listed.
 struct Balance<'w> {
@@ -36,7 +39,7 @@ struct Balance<'w> {
 
 /// `GET …/billingProfiles/{profile}/providers/Microsoft.Consumption/credits/balanceSummary`: 204 without a credit.
 pub(crate) fn balance_summary(world: &World, ask: &Ask<'_>, account: &str, profile: &str) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let (ids, snapshot) = billing::billed_by_profile(world, ask, account, profile, "billingProfiles/read")?;
     let Some(balance) = balance(world, &snapshot) else { return Ok(Reply::new(StatusCode::NO_CONTENT, Value::Null)) };
     let amount = |value| balance.amount(value);
@@ -47,7 +50,7 @@ pub(crate) fn balance_summary(world: &World, ask: &Ask<'_>, account: &str, profi
     if balance.settings.billing_currency.is_some() {
         summary["estimatedBalanceInBillingCurrency"] = balance.in_billing_currency(balance.left);
     }
-    let body = json!({
+    let mut body = json!({
         "id": format!("{}/providers/Microsoft.Consumption/credits/balanceSummary", ids.profile_path()),
         "name": "balanceSummary",
         "type": "Microsoft.Consumption/credits/balanceSummary",
@@ -62,21 +65,32 @@ pub(crate) fn balance_summary(world: &World, ask: &Ask<'_>, account: &str, profi
             "isEstimatedBalance": true,
         },
     });
+    in_version(version, &mut body);
     Ok(Reply::new(StatusCode::OK, body))
+}
+
+/// Brings something of the newest shape into that of the version.
+fn in_version(version: &str, body: &mut Value) {
+    if let Some(properties) = body["properties"].as_object_mut().filter(|_| version == OLD) {
+        properties.retain(|name, _| !NEW.contains(&name.as_str()));
+    }
 }
 
 /// `GET …/providers/Microsoft.Consumption/lots` of a billing account, or of one profile.
 pub(crate) fn lots(world: &World, ask: &Ask<'_>, account: &str, profile: Option<&str>) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let billed = billing::in_scope(world, ask, account, profile, "billingProfiles/read")?;
     let mut items: Vec<_> = billed.iter().filter_map(|billed| lot(world, billed)).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (_, item) in &mut items {
+        in_version(version, item);
+    }
     Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, &items)?))
 }
 
 /// `GET …/providers/Microsoft.Consumption/events?startDate=…&endDate=…`; the dates are required for a profile.
 pub(crate) fn events(world: &World, ask: &Ask<'_>, account: &str, profile: Option<&str>) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &API_VERSIONS)?;
+    let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let (start, end) = (date(ask.call, "startDate")?, date(ask.call, "endDate")?);
     if profile.is_some() && (start.is_none() || end.is_none()) {
         return Err(arm::error(400, "BadRequest", "The query parameters startDate and endDate are required."));
@@ -86,6 +100,9 @@ pub(crate) fn events(world: &World, ask: &Ask<'_>, account: &str, profile: Optio
     items.retain(|(_, day, _)| start.is_none_or(|start| start <= *day) && end.is_none_or(|end| *day <= end));
     let mut items: Vec<_> = items.into_iter().map(|(name, _, event)| (name, event)).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for (_, item) in &mut items {
+        in_version(version, item);
+    }
     Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, &items)?))
 }
 

@@ -20,6 +20,9 @@ use crate::simulator::jwt::Federated;
 use crate::simulator::protocol::{Call, Reply};
 use crate::simulator::world::{World, object_id};
 
+/// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#openid-connect-scopes>
+const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
 /// An application that can get tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -204,7 +207,24 @@ fn granted(world: &World, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
             return Err(Refusal::new(401, "invalid_client", 7_000_216, message));
         }
     }
-    Ok(Grant { client: client.clone(), audience: audience(client, scope)? })
+    Ok(Grant { client: client.clone(), audience: audience(client, resource_scope(scope)?)? })
+}
+
+/// Of the scopes, the one that is not about the person who signs in. There is none in this grant, but identity libraries
+/// ask for those scopes always, and Microsoft Entra passes them over.
+fn resource_scope(scopes: &str) -> Result<&str, Refusal> {
+    let mut others = scopes.split_whitespace().filter(|scope| !OPENID_SCOPES.contains(scope));
+    match (others.next(), others.next()) {
+        (Some(scope), None) => Ok(scope),
+        (None, _) => Ok(scopes),
+        (Some(_), Some(_)) => {
+            let message = format!(
+                "The provided request must include a 'scope' input parameter. The provided value for the input \
+                 parameter 'scope' is not valid. The scope {scopes} is not valid."
+            );
+            Err(Refusal::new(400, "invalid_scope", 70_011, message))
+        }
+    }
 }
 
 /// The audience that a scope asks for, without a slash at the end.
@@ -245,7 +265,9 @@ fn jwt(world: &mut World, grant: &Grant, now: Timestamp, expires: Timestamp) -> 
         "nbf": now.as_second(),
         "exp": expires.as_second(),
         "appid": client.id,
+        // Of an application both are its service principal.
         "oid": object_id(&client.id),
+        "sub": object_id(&client.id),
         "tid": client.tenant_id,
         "ver": "1.0",
     });
@@ -271,11 +293,18 @@ pub(crate) fn openid_configuration(world: &World, tenant: &str) -> Reply {
         "issuer": format!("{base}/v2.0"),
         "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
         "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+        "scopes_supported": OPENID_SCOPES,
         "response_types_supported": ["token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
     }))
+}
+
+/// `GET /{tenant}/discovery/v2.0/keys`: none, as no token here is signed.
+pub(crate) fn signing_keys() -> Reply {
+    ok(json!({"keys": []}))
 }
 
 fn ok(body: Value) -> Reply {

@@ -19,7 +19,7 @@ pub(crate) enum Action {
 
 /// `POST /subscriptions/{id}/providers/Microsoft.Subscription/{cancel,rename,enable}`: done when answered.
 pub(crate) fn act(world: &mut World, ask: &Ask<'_>, id: &str, action: Action) -> Result<Reply, Reply> {
-    arm::check_api_version(ask.call, &["2021-10-01"])?;
+    arm::api_version(ask.call, &["2021-10-01"])?;
     let name = match action {
         Action::Cancel => "Microsoft.Subscription/cancel/action",
         Action::Rename => "Microsoft.Subscription/rename/action",

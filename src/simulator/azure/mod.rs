@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod arm;
 pub(crate) mod assertion;
 mod billing;
+mod billing_2020;
 mod billing_property;
 pub(crate) mod broker;
 mod consumption;
@@ -37,6 +38,7 @@ pub(crate) enum Target {
     MachineToken,
     InstanceDiscovery,
     OpenIdConfiguration { tenant: String },
+    SigningKeys,
     Tenants,
     Subscriptions,
     Subscription { id: String },
@@ -74,6 +76,7 @@ impl Target {
             ("GET", [tenant, "v2.0", ".well-known", "openid-configuration"]) => {
                 Self::OpenIdConfiguration { tenant: text(tenant) }
             }
+            ("GET", [_, "discovery", "v2.0", "keys"]) => Self::SigningKeys,
             ("GET", ["tenants"]) => Self::Tenants,
             ("GET", ["subscriptions"]) => Self::Subscriptions,
             ("GET", ["subscriptions", sub]) => Self::Subscription { id: id(sub) },
@@ -138,7 +141,7 @@ impl Target {
     pub(crate) fn operation(&self) -> OperationName {
         match self {
             Self::Token { .. } | Self::MachineToken => OperationName::Token,
-            Self::InstanceDiscovery | Self::OpenIdConfiguration { .. } => OperationName::Discovery,
+            Self::InstanceDiscovery | Self::OpenIdConfiguration { .. } | Self::SigningKeys => OperationName::Discovery,
             Self::Tenants => OperationName::TenantList,
             Self::Subscriptions => OperationName::SubscriptionList,
             Self::Subscription { .. } => OperationName::Subscription,
@@ -213,6 +216,7 @@ pub(crate) fn process(world: &mut World, call: &Call, target: &Target, stale: u3
         Target::MachineToken => return imds::token(world, call),
         Target::InstanceDiscovery => return entra::instance_discovery(world),
         Target::OpenIdConfiguration { tenant } => return entra::openid_configuration(world, tenant),
+        Target::SigningKeys => return entra::signing_keys(),
         Target::Upgrade { id } => broker::upgrade(world, call, id),
         Target::OperationStatus { id, operation } => broker::operation_status(world, call, id, operation, stale),
         Target::OperationResult { id, operation } => broker::operation_result(world, call, id, operation, stale),

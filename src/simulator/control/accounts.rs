@@ -127,13 +127,15 @@ impl Account {
 
     /// Everything about it, hidden from the protocols or not.
     fn truth(&self, now: Timestamp) -> Value {
-        let (mut body, settings) = match self {
+        let (truth, settings) = match self {
             Self::Azure(account) => (of_azure(account, now), serde_json::to_value(&account.settings)),
             Self::Aws(account) => (of_aws(account, now), serde_json::to_value(&account.settings)),
         };
         // Settings are an object of plain values.
-        if let (Value::Object(body), Ok(Value::Object(settings))) = (&mut body, settings) {
-            body.extend(settings);
+        let mut body = settings.unwrap_or_default();
+        if let (Value::Object(body), Value::Object(truth)) = (&mut body, truth) {
+            // What it is stands above what was declared: the quotaId is the one that is shown.
+            body.extend(truth);
         }
         body
     }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use payg_test_support::RsaCertificate;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
@@ -165,6 +165,32 @@ async fn an_application_may_sign_with_its_own_certificate() {
 
     let wrong = json!({"tenantId": TENANT, "clientId": CLIENT, "subscriptions": "*", "certificates": ["nonsense"]});
     assert!(sim.control_raw(Method::POST, "/clients", wrong).await.status().is_client_error());
+}
+
+/// Each SDK writes thumbprints in its own way: that of Go in standard base64, that of Python with padding.
+#[tokio::test]
+async fn a_thumbprint_counts_in_every_alphabet_of_base64() {
+    let sim = Sim::with_account(json!({})).await;
+    sim.client(json!({"subscriptions": "*", "certificates": [RSA.certificate_pem]})).await;
+    let audience = format!("{}/{TENANT}/oauth2/v2.0/token", sim.running.url());
+    let claims = json!({"iss": CLIENT, "sub": CLIENT, "aud": audience, "jti": "1", "exp": in_seconds(300)});
+    let der = rustls::pki_types::CertificateDer::from_pem_slice(RSA.certificate_pem.as_bytes()).unwrap();
+    for (member, algorithm) in [("x5t#S256", &ring::digest::SHA256), ("x5t", &ring::digest::SHA1_FOR_LEGACY_USE_ONLY)] {
+        let digest = ring::digest::digest(algorithm, &der);
+        let mut other = digest.as_ref().to_vec();
+        other[0] ^= 1;
+        for engine in [BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD] {
+            let sign = |thumbprint: &[u8]| {
+                let header = json!({"alg": "RS256", "typ": "JWT", member: engine.encode(thumbprint)});
+                by_rsa(&RSA_PKCS1_SHA256, &header, &claims)
+            };
+            let (status, body) = ask(&sim, &sign(digest.as_ref())).await;
+            assert_eq!(status, 200, "{member} {body}");
+            assert_refused(&sim, &sign(&other), 700_027).await;
+        }
+        let none = json!({"alg": "RS256", "typ": "JWT", member: "not base64!"});
+        assert_refused(&sim, &by_rsa(&RSA_PKCS1_SHA256, &none, &claims), 700_027).await;
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ async fn it_tells_the_truth() {
     assert_eq!((&made["stage"], &made["offer"]), (&json!("TrialActive"), &json!("FreeTrial")));
     assert!(made["creditLeft"].as_str().unwrap().starts_with("149.99") || made["creditLeft"] == "150.0000", "{made}");
     assert_eq!(made["periodEnd"], "2026-01-21T00:00:00Z");
+    assert_eq!(made["quotaId"], "FreeTrial_2014-09-01", "what Resource Manager shows");
     let path = format!("/accounts/{}", SUB.to_uppercase());
     let patched = sim.control(Method::PATCH, &path, json!({"displayName": "Sandbox"})).await;
     assert_eq!(patched["displayName"], "Sandbox");
@@ -16,6 +17,8 @@ async fn it_tells_the_truth() {
     sim.control(Method::POST, &format!("{path}/portal-upgrade"), Value::Null).await;
     let truth = sim.control(Method::GET, &path, Value::Null).await;
     assert_eq!((&truth["stage"], &truth["upgradedBy"]), (&json!("UpgradePending"), &json!({"person": true})));
+    let patched = sim.control(Method::PATCH, &path, json!({"quotaId": "Sponsored_2016-01-01"})).await;
+    assert_eq!(patched["quotaId"], "Sponsored_2016-01-01");
     sim.control(Method::DELETE, &path, Value::Null).await;
     assert_eq!(sim.control_raw(Method::GET, &path, Value::Null).await.status(), 404);
     sim.account(json!({})).await;

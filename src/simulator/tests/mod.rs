@@ -7,6 +7,7 @@ mod broker;
 mod control;
 mod described;
 mod fault;
+mod identity;
 mod life;
 mod lifecycle;
 mod management;
@@ -14,6 +15,7 @@ mod protocol;
 mod sdk;
 mod state;
 mod subscriptions;
+mod versions;
 
 use std::net::Ipv4Addr;
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timezone
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ClientAuthenticationError
 from azure.mgmt.billing.models import (
     AccountStatus,
     AccountSubType,
@@ -167,11 +167,11 @@ def test_an_imagine_account_may_not_ask_other_providers(make):
     assert "Microsoft.Billing" in caught.value.error.message
 
 
-def test_a_foreign_account_is_not_found(azure, make):
+def test_an_account_of_another_tenant_wants_a_token_of_that(azure, make):
     client = make().billing(credential=azure.credential())
-    with pytest.raises(ResourceNotFoundError) as caught:
+    with pytest.raises(ClientAuthenticationError) as caught:
         client.billing_property.get()
-    assert caught.value.error.code == "SubscriptionNotFound"
+    assert caught.value.error.code == "InvalidAuthenticationTokenTenant"
 
 
 def test_an_account_without_a_role_is_forbidden(azure):

@@ -1,7 +1,7 @@
 """Subscriptions, as azure-mgmt-resource-subscriptions reads them, in each phase of an account's life."""
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.mgmt.resource.subscriptions.models import SpendingLimit, SubscriptionState
 
 
@@ -98,12 +98,21 @@ def test_an_invoice_that_is_not_paid_for_long_stops_the_account(make, days, stat
     assert shown(azure) == (state, "PayAsYouGo_2014-09-01", SpendingLimit.OFF)
 
 
-def test_a_foreign_subscription_is_not_found(azure, make):
+def test_an_unknown_subscription_is_not_found(azure):
     with pytest.raises(ResourceNotFoundError) as caught:
-        azure.subscriptions().subscriptions.get(make().account.id)
+        azure.subscriptions().subscriptions.get("6f1a3c1e-0000-4a00-9000-00000000dead")
     assert caught.value.status_code == 404
     assert caught.value.error.code == "SubscriptionNotFound"
     assert "could not be found" in caught.value.error.message
+
+
+def test_a_subscription_of_another_tenant_wants_a_token_of_that(azure, make):
+    other = make().account
+    with pytest.raises(ClientAuthenticationError) as caught:
+        azure.subscriptions().subscriptions.get(other.id)
+    assert (caught.value.status_code, caught.value.error.code) == (401, "InvalidAuthenticationTokenTenant")
+    challenge = caught.value.response.headers["WWW-Authenticate"]
+    assert challenge.startswith(f'Bearer authorization_uri="{azure.simulator.url}/{other.tenant}", error="invalid_token"')
 
 
 def test_a_subscription_without_a_role_is_forbidden(azure):

@@ -52,6 +52,26 @@ async fn an_upgrade_shows_late_if_so_declared() {
 }
 
 #[tokio::test]
+async fn an_upgrade_answers_the_status_that_the_plan_has() {
+    let answered = async |account: Value, advance: u32| {
+        let sim = Sim::aws(account).await;
+        sim.advance(advance).await;
+        let answer = sim.ask(Ask::upgrade()).await.good();
+        assert_eq!((&answer["accountId"], &answer["accountPlanType"]), (&json!(ID), &json!("PAID")));
+        let status = answer["accountPlanStatus"].as_str().unwrap().to_owned();
+        assert_eq!(sim.plan().await["accountPlanStatus"], status);
+        status
+    };
+    assert_eq!(answered(json!({}), 0).await, "ACTIVE");
+    assert_eq!(answered(json!({"plan": "Paid"}), 0).await, "ACTIVE");
+    let expired = json!({"burnPerDay": "100", "upgradeSeconds": 600});
+    assert_eq!(answered(expired, 2 * DAY).await, "EXPIRED", "until the upgrade shows");
+    assert_eq!(answered(json!({"burnPerDay": "100"}), 2 * DAY).await, "ACTIVE", "it shows at once");
+    let early = json!({"startTime": "2026-02-01T00:00:00Z", "upgradeSeconds": 600});
+    assert_eq!(answered(early, 0).await, "NOT_STARTED");
+}
+
+#[tokio::test]
 async fn an_account_without_a_record_has_no_plan() {
     let sim = Sim::aws(json!({"plan": "None"})).await;
     for ask in [Ask::plan_state(), Ask::upgrade()] {
