@@ -222,3 +222,6 @@ fn size(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use cel::{Context, Program};
 use jiff::Timestamp;
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{ValidationError, Validator};
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use crate::api;
 
 use super::super::Error;
+use super::metadata;
 
 /// The kinds that manifests can be of, by name.
 pub struct Kinds(HashMap<String, Kind>);
@@ -54,12 +55,9 @@ impl Kinds {
         if object["apiVersion"] != kind.version {
             return vec![format!("`apiVersion` must be {}", kind.version)];
         }
-        match object["metadata"]["name"].as_str() {
-            None | Some("") => return vec!["`metadata.name` is missing".to_owned()],
-            Some(name) if !is_name(name) => {
-                return vec!["`metadata.name` must be of small letters, digits, `-` and `.`, begin and end with a letter or a digit, and have 253 characters at most".to_owned()];
-            }
-            Some(_) => {}
+        let problems = metadata::problems(&object["metadata"]);
+        if !problems.is_empty() {
+            return problems;
         }
         let mut object = without_nulls(object);
         // A create takes none.
@@ -75,19 +73,6 @@ impl Kinds {
     }
 }
 
-/// A name as the API server takes it, a subdomain of RFC 1123:
-/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>.
-fn is_name(name: &str) -> bool {
-    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.iter().all(|byte| letter(byte) || *byte == b'-')
-            && bytes.first().is_some_and(letter)
-            && bytes.last().is_some_and(letter)
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
-}
-
 /// What is wrong with the structure, at the field that it is wrong with.
 fn structural(error: &ValidationError<'_>) -> String {
     let path = error.instance_path().to_string();
@@ -98,13 +83,22 @@ fn structural(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             at(&format!("{path}/{}", unexpected.join(", ")), "there is no such field")
         }
-        _ => at(&path, &error.to_string()),
+        ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::String) } => {
+            at(&path, "must be of type string: put it in quotes")
+        }
+        ValidationErrorKind::Enum { options } => {
+            let options = options.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let options: Vec<_> = options.map(|option| format!("`{option}`")).collect();
+            at(&path, &format!("must be one of {}", options.join(", ")))
+        }
+        // The value may be a secret in the wrong place.
+        _ => at(&path, &error.masked().to_string()),
     }
 }
 
-/// A problem, and the field that has it.
-fn at(path: &str, problem: &str) -> String {
-    let field = path.trim_start_matches('/').replace('/', ".");
+/// A problem, and the field that has it, by its JSON Pointer.
+pub fn at(path: &str, problem: &str) -> String {
+    let field = path.trim_start_matches('/').replace('/', ".").replace("~1", "/");
     if field.is_empty() { problem.to_owned() } else { format!("`{field}`: {problem}") }
 }
 
