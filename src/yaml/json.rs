@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
-        Ok(number.into())
+        Ok(scalar::unsigned(number).unwrap_or_default())
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {

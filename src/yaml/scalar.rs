@@ -20,7 +20,7 @@ pub fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Value, &'st
         _ => text.into(),
     };
     let fits = match kind.as_deref() {
-        Some("int") => value.is_i64() || value.is_u64(),
+        Some("int") => value.is_i64(),
         Some("float") => value.is_number(),
         Some("bool") => value.is_boolean(),
         Some("null") => value.is_null(),
@@ -85,7 +85,14 @@ fn integer(text: &str) -> Option<Value> {
         return None;
     }
     let size = u64::from_str_radix(digits, radix).ok()?;
-    if negative { 0_i64.checked_sub_unsigned(size).map(Value::from) } else { Some(size.into()) }
+    if negative { 0_i64.checked_sub_unsigned(size).map(Value::from) } else { unsigned(size) }
+}
+
+/// A number of which kubectl makes a floating-point one if it is too large for 64 bits with a sign.
+pub fn unsigned(number: u64) -> Option<Value> {
+    #[expect(clippy::cast_precision_loss, reason = "as kubectl loses it")]
+    i64::try_from(number)
+        .map_or_else(|_| Number::from_f64(number as f64).map(Value::Number), |number| Some(number.into()))
 }
 
 /// A decimal number with a fraction or an exponent, or one that is no integer: `0604800` has an 8.

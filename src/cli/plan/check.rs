@@ -60,9 +60,14 @@ impl Kinds {
             return problems;
         }
         let mut object = without_nulls(object);
-        // A create takes none.
+        // A create drops status, and refuses what it does not know in it.
+        let counts = |error: &ValidationError<'_>| {
+            matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. })
+                || !format!("{}/", error.instance_path()).starts_with("/status/")
+        };
+        let errors = kind.validator.iter_errors(&object).filter(counts);
+        let problems: Vec<_> = errors.map(|error| structural(&error)).collect();
         object.as_object_mut().map(|fields| fields.remove("status"));
-        let problems: Vec<_> = kind.validator.iter_errors(&object).map(|error| structural(&error)).collect();
         if !problems.is_empty() {
             // The API server comes to the rules only where the structure is right.
             return problems;

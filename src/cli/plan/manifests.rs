@@ -71,10 +71,15 @@ pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Manifests, Error> {
     for (place, text) in texts {
         manifests.text(&place, &text);
     }
-    for manifest in &mut manifests.all {
+    for (number, manifest) in manifests.all.iter_mut().enumerate() {
         let metadata = &mut manifest.object["metadata"];
-        if metadata.is_object() && (metadata["namespace"].is_null() || metadata["namespace"] == "") {
+        let absent = |field: &Value| field.is_null() || field == "";
+        if metadata.is_object() && absent(&metadata["namespace"]) {
             metadata["namespace"] = namespace.into();
+        }
+        // As the API server gives names.
+        if let Some(begin) = metadata["generateName"].as_str().filter(|_| absent(&metadata["name"])) {
+            metadata["name"] = format!("{begin}{number:05}").into();
         }
     }
     Ok(manifests)

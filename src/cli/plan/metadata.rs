@@ -39,9 +39,9 @@ pub fn problems(metadata: &Value) -> Vec<String> {
             }
             "generation" | "deletionGracePeriodSeconds" if value.is_i64() => {}
             "generation" | "deletionGracePeriodSeconds" => problems.push(at(&path, "must be a whole number")),
-            "labels" => pairs(&path, value, is_label_value, LABEL, &mut problems),
+            "labels" => pairs(&path, value, is_key, is_label_value, LABEL, &mut problems),
             "annotations" => {
-                pairs(&path, value, |_| true, TEXT, &mut problems);
+                pairs(&path, value, |key| is_key(&key.to_lowercase()), |_| true, TEXT, &mut problems);
                 let sizes = value
                     .as_object()
                     .into_iter()
@@ -82,7 +82,14 @@ fn text(path: &str, value: &Value, holds: impl Fn(&str) -> bool, rule: &str, pro
 }
 
 /// `value` must be a map from keys to texts for which `holds` is true.
-fn pairs(path: &str, value: &Value, holds: impl Fn(&str) -> bool, rule: &str, problems: &mut Vec<String>) {
+fn pairs(
+    path: &str,
+    value: &Value,
+    is_key: impl Fn(&str) -> bool,
+    holds: impl Fn(&str) -> bool,
+    rule: &str,
+    problems: &mut Vec<String>,
+) {
     let Some(fields) = value.as_object() else { return problems.push(at(path, "must be a map")) };
     for (key, value) in fields {
         // In a path of JSON a slash is a step.
