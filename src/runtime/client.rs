@@ -309,7 +309,8 @@ users: [{name: test, user: {token: secret}}]
             let exec = serde_json::json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
                 "args": ["-c", script], "interactiveMode": "Never", "env": [{"name": "HIDDEN", "value": "s3cr3t-value"}]});
             let file = kubeconfig(1);
-            std::fs::write(file.path(), KUBECONFIG.replace("token: secret", &format!("exec: {exec}"))).unwrap();
+            let text = KUBECONFIG.replace("token: secret", &format!("exec: {exec}")).replace("http:", "https:");
+            std::fs::write(file.path(), text.replace("ADDRESS", "1")).unwrap();
             let error = connect(Some(file.path()), "payg-test/1").err().unwrap().to_string();
             assert!(error.contains(told) && !error.contains("s3cr3t-value"), "{error}");
             assert!(error.contains("run it by itself"), "{error}");

@@ -176,6 +176,9 @@ impl Kubeconfig {
         let cluster = self.clusters.get(&cluster_name);
         let cluster = cluster.ok_or_else(|| format!("context `{name}`: there is no cluster `{cluster_name}`"))?;
         let user = self.users.get(&user_name).cloned().unwrap_or_default();
+        if let Some(problem) = contradiction(cluster, &user) {
+            return Err(format!("context `{name}`: {problem}"));
+        }
         if !user_name.is_empty() && !self.users.contains_key(&user_name) {
             return Err(format!("context `{name}`: there is no user `{user_name}`"));
         }
@@ -197,16 +200,7 @@ impl Kubeconfig {
 
 fn connection(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
     let server = cluster.server.as_deref().ok_or("it has no server")?;
-    let has_tls = cluster.insecure_skip_tls_verify == Some(true)
-        || cluster.certificate_authority.is_some()
-        || cluster.certificate_authority_data.is_some();
-    let scheme = if server.contains("://") {
-        ""
-    } else if has_tls {
-        "https://"
-    } else {
-        "http://"
-    };
+    let scheme = if server.contains("://") { "" } else { "http://" };
     let url: Uri = format!("{scheme}{server}").parse().map_err(|_| "its server is no address")?;
     if url.host().is_none_or(str::is_empty) {
         return Err("its server is no address".to_owned());
@@ -223,8 +217,41 @@ fn connection(cluster: &Cluster, mut user: AuthInfo) -> Result<Config, String> {
     config.root_cert = root_cert;
     config.tls_server_name.clone_from(&cluster.tls_server_name);
     config.proxy_url = proxy::choose(cluster.proxy_url.as_deref(), &proxy::Environment::read(), &config.cluster_url)?;
-    config.auth_info = user;
+    // To a server without TLS nobody says who they are.
+    config.auth_info = if config.cluster_url.scheme_str() == Some("https") { user } else { AuthInfo::default() };
     Ok(config)
+}
+
+/// What kubectl refuses in a cluster and a user that are both readable.
+fn contradiction(cluster: &Map<String, Value>, user: &Map<String, Value>) -> Option<&'static str> {
+    let has = |field: &str| user.contains_key(field);
+    let exec = user.get("exec");
+    let exec_has = |field: &str| exec.is_some_and(|exec| exec[field].as_str().is_some_and(|text| !text.is_empty()));
+    let of_v1 = exec.is_some_and(|exec| exec["apiVersion"] == "client.authentication.k8s.io/v1");
+    let has_certificate = has("client-certificate") || has("client-certificate-data");
+    let rules = [
+        (
+            cluster.contains_key("certificate-authority") && cluster.contains_key("certificate-authority-data"),
+            "its cluster has both certificate-authority and certificate-authority-data",
+        ),
+        (
+            has("client-certificate") && has("client-certificate-data"),
+            "its user has both client-certificate and client-certificate-data",
+        ),
+        (
+            has_certificate && has("client-key") && has("client-key-data"),
+            "its user has both client-key and client-key-data",
+        ),
+        (
+            has_certificate && !has("client-key") && !has("client-key-data"),
+            "its user has a client certificate without a key",
+        ),
+        (has("token") && (has("username") || has("password")), "its user has both a token and a password"),
+        (exec.is_some() && !exec_has("apiVersion"), "its user has an exec without apiVersion"),
+        (exec.is_some() && !exec_has("command"), "its user has an exec without command"),
+        (of_v1 && !exec_has("interactiveMode"), "its user has an exec without interactiveMode; set it to IfAvailable"),
+    ];
+    rules.into_iter().find(|(broken, _)| *broken).map(|(_, problem)| problem)
 }
 
 /// The certificates that a cluster's own one is checked by.
@@ -253,7 +280,7 @@ contexts:
 - {name: here, context: {cluster: one, user: jane, namespace: ''}}
 - {name: broken}
 clusters: [{name: one, cluster: {server: 'https://one.example:6443'}}]
-users: [{name: jane, user: {token: '', tokenFile: ../token, exec: {command: bin/helper}}}]
+users: [{name: jane, user: {token: '', tokenFile: ../token, exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: bin/helper}}}]
 ";
 
     fn parsed(text: &str) -> Result<Kubeconfig, String> {
@@ -285,6 +312,8 @@ users: [{name: jane, user: {token: '', tokenFile: ../token, exec: {command: bin/
             (("token: ''", "token: 4711"), "user `jane`: a field"),
             (("token: ''", "token: \"4711"), "line 7, column"),
             (("name: broken", "name: here"), "`contexts` has `here` twice"),
+            (("/v1beta1", "/v1"), "interactiveMode"),
+            (("token: ''", "token: x, username: joe"), "both a token and a password"),
             (("'https://one.example:6443'", "''"), "it has no server"),
             (
                 ("server:", "insecure-skip-tls-verify: true, certificate-authority-data: Cg==, server:"),
@@ -299,12 +328,10 @@ users: [{name: jane, user: {token: '', tokenFile: ../token, exec: {command: bin/
     }
 
     #[test]
-    fn a_server_without_a_scheme_has_tls_if_anything_says_so() {
-        let url = |cluster: &str| {
-            let text = ONE.replace("server: 'https://one.example:6443'", cluster);
-            parsed(&text).unwrap().config(None).unwrap().cluster_url.to_string()
-        };
-        assert_eq!(url("server: 'one.example:6443'"), "http://one.example:6443/");
-        assert_eq!(url("insecure-skip-tls-verify: true, server: 'one.example:6443'"), "https://one.example:6443/");
+    fn a_server_without_tls_is_told_nobody() {
+        let text = ONE.replace("'https://one.example:6443'", "'one.example:6443'");
+        let config = parsed(&text).unwrap().config(None).unwrap();
+        assert_eq!(config.cluster_url, "http://one.example:6443/");
+        assert!(config.auth_info.exec.is_none() && config.auth_info.token_file.is_none());
     }
 }
