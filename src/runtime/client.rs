@@ -326,6 +326,27 @@ users: [{name: test, user: {token: secret}}]
     }
 
     #[tokio::test]
+    async fn a_command_that_is_missing_is_named_with_what_to_do() {
+        let exec = r#"{"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-helper", "interactiveMode": "Never",
+            "installHint": "Get it at https://example.com/helper"}"#;
+        let file = kubeconfig(1);
+        let text = KUBECONFIG.replace("token: secret", &format!("exec: {exec}")).replace("http:", "https:");
+        std::fs::write(file.path(), text.replace("ADDRESS", "1")).unwrap();
+        let error = connect(Some(file.path()), "payg-test/1").err().unwrap().to_string();
+        assert!(error.contains("the command `no-such-helper`"), "{error}");
+        assert!(error.contains("Get it at https://example.com/helper"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_connection_is_said() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = connect(Some(kubeconfig(port).path()), "payg-test/1").unwrap();
+        let error = client.apiserver_version().await.unwrap_err().to_string();
+        let told = format!("the API server at http://127.0.0.1:{port}/ cannot be reached: nobody listens there");
+        assert!(error.contains(&told), "{error}");
+    }
+
+    #[tokio::test]
     async fn errors_name_the_file_and_the_way_out() {
         let path = Path::new("/nonexistent/kubeconfig");
         let error = connect(Some(path), "payg-test/1").err().unwrap().to_string();

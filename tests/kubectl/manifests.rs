@@ -465,6 +465,7 @@ fn documents() -> Vec<Case> {
 
 /// Where the two differ.
 fn odd() -> Vec<Case> {
+    const AFTER: &str = "what stands after the end of a document is left out by kubectl without a word";
     const TWICE: &str = "a key that is there twice is a mistake, of which kubectl takes the last one";
     const FOREIGN: &str = "what is not of payg-operator.io is left alone";
     let foreign = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata: {a: 1}\n";
@@ -473,6 +474,7 @@ fn odd() -> Vec<Case> {
             SUBSCRIPTION.replace("  offer: PayAsYouGo\n", "  offer: PayAsYouGo\n  offer: PayAsYouGo\n"),
             OnlyKubectl(TWICE),
         ),
+        (format!("{SUBSCRIPTION}...\nkind: ConfigMap\n"), OnlyKubectl(AFTER)),
         (foreign.to_owned(), OnlyPayg(FOREIGN)),
         ("replicas: 3\n".to_owned(), OnlyPayg(FOREIGN)),
         (SUBSCRIPTION.replace("payg-operator.io/v1alpha1", "payg-operator.com/v1alpha1"), OnlyPayg(FOREIGN)),

@@ -7,6 +7,7 @@ mod deletion;
 mod edges;
 mod engine;
 mod ledger;
+mod manifests;
 mod numbers;
 mod provider;
 mod rules;
@@ -47,6 +48,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         numbers::MUTANTS,
         claims::MUTANTS,
         engine::MUTANTS,
+        manifests::MUTANTS,
     ];
     parts.into_iter().flatten()
 }

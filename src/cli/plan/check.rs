@@ -184,3 +184,34 @@ fn to_cel(schema: &Value, value: &Value) -> cel::Value {
         Value::Null => cel::Value::Null,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_told_and_all_that_could_be_meant_is_named() {
+        let kinds = Kinds::new().unwrap();
+        let object = |kind: &str, spec: Value| json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": spec});
+        let misplaced = json!({"aws": {"credentials": {"secret": "s3cr3t-value"}}});
+        let problems = kinds.problems(&object("BillingProvider", misplaced));
+        assert!(problems.iter().any(|problem| problem.starts_with("`spec.aws.credentials.secret`")), "{problems:?}");
+        assert!(!problems.concat().contains("s3cr3t"), "{problems:?}");
+        let upgrade = json!({"upgrade": {"when": "Immediatly", "approval": "Manual"}});
+        let problems = kinds.problems(&object("Subscription", upgrade)).join("\n");
+        let all = "`BenefitsExhausted`, `BeforeExhaustion`, `Immediately`, `Never`";
+        assert!(all.split(", ").all(|one| problems.contains(one)), "{problems}");
+    }
+
+    #[test]
+    fn a_status_is_dropped_but_for_what_nobody_knows_in_it() {
+        let kinds = Kinds::new().unwrap();
+        let of = |status: Value| {
+            let problems = kinds.problems(&json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider",
+                "metadata": {"name": "x"}, "spec": {"aws": {"credentials": {"secret": {"name": "y"}}}}, "status": status}));
+            problems.join("\n")
+        };
+        assert_eq!(of(json!({"conditions": 1})), "");
+        assert_eq!(of(json!({"unknown": 1})), "`status.unknown`: there is no such field");
+    }
+}

@@ -164,3 +164,41 @@ fn is_part(text: &str, letter: impl Fn(u8) -> bool, marks: &[u8]) -> bool {
         && bytes.first().is_some_and(|byte| letter(*byte))
         && bytes.last().is_some_and(|byte| letter(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_api_server_refuses_is_named_at_its_field() {
+        for (field, value, told) in [
+            ("labels", json!({"cost-center": 1234}), "`metadata.labels.cost-center`: must be a text: put it in quotes"),
+            (
+                "labels",
+                json!({"example.com/owner": "jane@example.com"}),
+                "`metadata.labels.example.com/owner`: must be of",
+            ),
+            ("labels", json!({"a b": "x"}), "`metadata.labels.a b`: is no key"),
+            ("annotations", json!({"ticket": 4711}), "`metadata.annotations.ticket`: must be a text"),
+            ("namespace", json!("Team_A"), "`metadata.namespace`: must be of"),
+            ("name", json!(123), "`metadata.name`: must be a text"),
+            ("name", json!(""), "`metadata.name` is missing"),
+            (
+                "ownerReferences",
+                json!([{"apiVersion": "v1", "kind": "A", "name": "x"}]),
+                "`metadata.ownerReferences.0.uid`: it is missing",
+            ),
+            ("finalizers", json!(["a b"]), "`metadata.finalizers.0`: is no key"),
+            ("owner", json!("x"), "`metadata.owner`: there is no such field"),
+        ] {
+            let mut metadata =
+                json!({"name": "sandbox", "labels": {"a": ""}, "annotations": {"A.example/b": "anything"}});
+            assert_eq!(problems(&metadata), Vec::<String>::new());
+            metadata[field] = value;
+            let problems = problems(&metadata);
+            assert!(problems.len() == 1 && problems[0].starts_with(told), "{problems:?}");
+        }
+    }
+}

@@ -82,3 +82,41 @@ fn values(field: &str, values: &Value, problems: &mut Vec<String>) {
 pub fn decoded(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text.replace(['\r', '\n'], "")).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn secret(field: &str, value: Value) -> Value {
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, field: value})
+    }
+
+    #[test]
+    fn values_are_texts_and_never_told() {
+        for value in [json!(4711), json!(true), json!(["4711"]), json!({"4711": 4711})] {
+            for field in ["data", "stringData"] {
+                let problems = problems(&secret(field, json!({"key": value})));
+                assert_eq!(problems, [format!("`{field}.key`: must be a text: put it in quotes")]);
+            }
+        }
+        let problems = problems(&secret("data", json!({"key": "4711!"})));
+        assert_eq!(problems, ["`data.key`: must be in base64; a plain text goes under stringData"]);
+    }
+
+    #[test]
+    fn an_encrypted_secret_is_known_by_its_mark_or_by_its_values() {
+        let how = |object: Value| encrypted(&Manifest { place: String::new(), object });
+        let mut marked = secret("data", json!(null));
+        marked["sops"] = json!({"version": "3.9.0"});
+        assert_eq!(how(marked), Some("by SOPS"));
+        assert_eq!(how(secret("stringData", json!({"key": "ENC[AES256_GCM,data:x]"}))), Some("by SOPS"));
+        assert_eq!(how(secret("stringData", json!({"key": "ENC"}))), None);
+        assert_eq!(
+            how(json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret"})),
+            Some("as a SealedSecret")
+        );
+        assert_eq!(how(json!({"apiVersion": "example.com/v1", "kind": "Secret", "sops": {}})), None);
+    }
+}
