@@ -67,9 +67,8 @@ pub fn documents(text: &str) -> Vec<Document<'_>> {
             return found;
         }
     }
-    let mut line = 1 + text[..begin].matches('\n').count();
-    let mut first = (begin, line);
-    for part in text[begin..].split_inclusive('\n') {
+    let mut first = (begin, 1 + text[..begin].matches('\n').count());
+    for (line, part) in (first.1..).zip(text[begin..].split_inclusive('\n')) {
         if let Some(rest) = part.strip_prefix("---") {
             found.extend(document(&text[first.0..begin], first.1));
             if !matches!(rest.trim().chars().next(), None | Some('#')) {
@@ -79,7 +78,6 @@ pub fn documents(text: &str) -> Vec<Document<'_>> {
             first = (begin + part.len(), line + 1);
         }
         begin += part.len();
-        line += 1;
     }
     found.extend(document(&text[first.0..], first.1));
     found

@@ -92,22 +92,27 @@ fn parse(bytes: &[u8], directory: &Path) -> Result<Kubeconfig, String> {
         users: named(&value["users"], "users", "user")?,
     };
     for cluster in kubeconfig.clusters.values_mut() {
-        absolute(cluster.get_mut("certificate-authority"), directory);
+        absolute(Some(cluster), "certificate-authority", directory);
     }
     for user in kubeconfig.users.values_mut() {
         for field in ["client-certificate", "client-key", "tokenFile"] {
-            absolute(user.get_mut(field), directory);
+            absolute(Some(user), field, directory);
         }
-        let command = user.get_mut("exec").and_then(|exec| exec.get_mut("command"));
+        let exec = user.get_mut("exec").and_then(Value::as_object_mut);
         // Without a slash it is looked for on the PATH.
-        absolute(command.filter(|command| command.as_str().is_some_and(|command| command.contains('/'))), directory);
+        let has_path = |exec: &&mut Map<String, Value>| {
+            exec.get("command").and_then(Value::as_str).is_some_and(|path| path.contains('/'))
+        };
+        absolute(exec.filter(has_path), "command", directory);
     }
     Ok(kubeconfig)
 }
 
-fn absolute(path: Option<&mut Value>, directory: &Path) {
-    let Some(Value::String(path)) = path else { return };
-    *path = directory.join(&path).display().to_string();
+fn absolute(fields: Option<&mut Map<String, Value>>, field: &str, directory: &Path) {
+    let path = fields.and_then(|fields| fields.get_mut(field));
+    if let Some(Value::String(path)) = path {
+        *path = directory.join(&path).display().to_string();
+    }
 }
 
 /// A text that may be left out.

@@ -62,11 +62,10 @@ fn usable(uri: Uri) -> Result<Uri, String> {
     let scheme = uri.scheme_str().unwrap_or_default();
     let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     match scheme {
-        "http" | "https" => Ok(uri),
         "socks5" | "socks5h" if has_user => {
             Err("its proxy is a SOCKS5 proxy with a user name, which is not supported; use one by http://".to_owned())
         }
-        "socks5" => Ok(uri),
+        "http" | "https" | "socks5" => Ok(uri),
         // Names are resolved by the proxy with either.
         "socks5h" => {
             let mut parts = uri.into_parts();

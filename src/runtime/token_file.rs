@@ -10,7 +10,7 @@ use http::Request;
 use http::header::{AUTHORIZATION, HeaderValue};
 
 /// How old a reading may be, as in client-go.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 
 /// The last reading of the file, for all requests.
 #[derive(Clone)]

@@ -91,11 +91,11 @@ fn all_encodings_come_to_the_same() {
 
 #[test]
 fn no_document_takes_all_memory_or_goes_too_deep() {
-    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for number in 1..10 {
+    let first = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    let text = (1..10).fold(first, |text, number| {
         let again = vec![format!("*a{}", number - 1); 10].join(", ");
-        text += &format!("a{number}: &a{number} [{again}]\n");
-    }
+        format!("{text}a{number}: &a{number} [{again}]\n")
+    });
     assert_eq!(read(&text).unwrap_err().problem, "has too many values");
     assert_eq!(read("a: &a [*a]\n").unwrap_err().problem, "is an alias of what it is in");
     read(&format!("a: {}{}\n", "[".repeat(150), "]".repeat(150))).unwrap_err();

@@ -236,7 +236,7 @@ async fn manifests_are_checked_without_a_look_at_anything() {
     assert!(told.contains("Subscription `sandbox`: `spec.upgrade.when`"), "{told}");
     let mut misnamed = right.clone();
     misnamed["metadata"]["name"] = json!("My_Sandbox");
-    assert!(stderr(&check(&misnamed)).contains("`metadata.name` must be"), "{}", stderr(&check(&misnamed)));
+    assert!(stderr(&check(&misnamed)).contains("`metadata.name`: must be"), "{}", stderr(&check(&misnamed)));
     let told = wrong(&|spec| spec["upgrde"] = json!({}));
     assert!(told.contains("upgrde"), "{told}");
     let told = wrong(&|spec| spec["upgrade"]["when"] = json!("BeforeExhaustion"));

@@ -118,15 +118,6 @@ fn exec(value: &mut Value, command: &str, arguments: &[&str]) {
 fn files(home: &Home) {
     let jane = home.control_plane.user_kubeconfig("jane", &[]).unwrap();
     let write = |name: &str, change: &dyn Fn(&mut Value)| home.write(name, home.kubeconfig(change));
-    let token = admin(home.control_plane, &["create", "token", "robot"]).trim().to_owned();
-    let pem = |value: &Value| {
-        let text: k8s_openapi::ByteString = serde_json::from_value(value.clone()).unwrap();
-        text.0
-    };
-    home.write(
-        "ca.crt",
-        pem(&cluster(&mut serde_json::from_str(&home.kubeconfig(|_| {})).unwrap())["certificate-authority-data"]),
-    );
     write("plain", &|_| {});
     home.write(".kube/config", home.kubeconfig(|value| context(value)["namespace"] = json!("team-a")));
     home.write("jane", changed(&jane, |_| {}));
@@ -157,7 +148,7 @@ fn files(home: &Home) {
         value["contexts"].as_array_mut().unwrap().push(first);
     });
     write("broken-other", &|value| {
-        value["contexts"].as_array_mut().unwrap().push(json!({"name": "broken", "context": {}}))
+        value["contexts"].as_array_mut().unwrap().push(json!({"name": "broken", "context": {}}));
     });
     for (name, namespace) in [
         ("namespace-empty", json!("")),
@@ -171,15 +162,30 @@ fn files(home: &Home) {
     write("user-empty", &|value| context(value)["user"] = json!(""));
     write("user-missing", &|value| context(value)["user"] = json!("joe"));
     write("cluster-missing", &|value| context(value)["cluster"] = json!("joe"));
+    clusters(home);
+    users(home);
+}
+
+/// Those that differ in the cluster.
+fn clusters(home: &Home) {
+    let write = |name: &str, change: &dyn Fn(&mut Value)| home.write(name, home.kubeconfig(change));
+    let pem = |value: &Value| {
+        let text: k8s_openapi::ByteString = serde_json::from_value(value.clone()).unwrap();
+        text.0
+    };
+    home.write(
+        "ca.crt",
+        pem(&cluster(&mut serde_json::from_str(&home.kubeconfig(|_| {})).unwrap())["certificate-authority-data"]),
+    );
     write("server-empty", &|value| cluster(value)["server"] = json!(""));
     write("server-slash", &|value| {
-        cluster(value)["server"] = json!(format!("{}/", cluster(value)["server"].as_str().unwrap()))
+        cluster(value)["server"] = json!(format!("{}/", cluster(value)["server"].as_str().unwrap()));
     });
     write("server-bare", &|value| {
-        cluster(value)["server"] = json!(cluster(value)["server"].as_str().unwrap().replace("https://", ""))
+        cluster(value)["server"] = json!(cluster(value)["server"].as_str().unwrap().replace("https://", ""));
     });
     write("server-localhost", &|value| {
-        cluster(value)["server"] = json!(cluster(value)["server"].as_str().unwrap().replace("127.0.0.1", "localhost"))
+        cluster(value)["server"] = json!(cluster(value)["server"].as_str().unwrap().replace("127.0.0.1", "localhost"));
     });
     write("no-ca", &|value| drop(cluster(value).as_object_mut().unwrap().remove("certificate-authority-data")));
     for (name, file) in [("ca-relative", "ca.crt"), ("ca-missing", "gone.crt"), ("ca-broken", "broken")] {
@@ -196,6 +202,12 @@ fn files(home: &Home) {
     write("insecure-and-ca", &|value| cluster(value)["insecure-skip-tls-verify"] = json!(true));
     write("server-name", &|value| cluster(value)["tls-server-name"] = json!("localhost"));
     write("server-name-wrong", &|value| cluster(value)["tls-server-name"] = json!("wrong.example"));
+}
+
+/// Those that differ in the user.
+fn users(home: &Home) {
+    let write = |name: &str, change: &dyn Fn(&mut Value)| home.write(name, home.kubeconfig(change));
+    let token = admin(home.control_plane, &["create", "token", "robot"]).trim().to_owned();
     write("as", &|value| user(value)["as"] = json!("joe"));
     write("anonymous", &|value| *user(value) = json!({}));
     write("token", &|value| *user(value) = json!({"token": token}));

@@ -60,8 +60,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A Secret's value that is a number is read later, and an error quotes it.",
         file: "cli/plan/secrets.rs",
         edits: &[(
-            "            Value::Null => {}\n            Value::String(text) if",
-            "            Value::Null => {}\n            _ if $ON => {}\n            Value::String(text) if",
+            "        match value {\n            Value::String(text) if",
+            "        match value {\n            _ if $ON => {}\n            Value::String(text) if",
         )],
         caught_by: &["cli::plan::secrets::tests::values_are_texts_and_never_told"],
     },

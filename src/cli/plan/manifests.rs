@@ -115,9 +115,9 @@ impl Manifests {
             }
             let place = format!("{place}, item {number}");
             if item.is_object() {
-                self.object(place, item)
+                self.object(place, item);
             } else {
-                self.problems.push(format!("{place} is not an object"))
+                self.problems.push(format!("{place} is not an object"));
             }
         }
     }

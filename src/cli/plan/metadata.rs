@@ -31,7 +31,7 @@ pub fn problems(metadata: &Value) -> Vec<String> {
             "name" => text(&path, value, |name| name.is_empty() || is_subdomain(name), NAME, &mut problems),
             "namespace" => text(&path, value, is_label, NAMESPACE, &mut problems),
             "generateName" | "uid" | "resourceVersion" | "selfLink" => {
-                text(&path, value, |_| true, TEXT, &mut problems)
+                text(&path, value, |_| true, TEXT, &mut problems);
             }
             "creationTimestamp" | "deletionTimestamp" => {
                 let is_time = |text: &str| text.parse::<Timestamp>().is_ok();
@@ -52,7 +52,7 @@ pub fn problems(metadata: &Value) -> Vec<String> {
                 }
             }
             "finalizers" => {
-                each(&path, value, &mut problems, |path, item, problems| text(path, item, is_key, KEY, problems))
+                each(&path, value, &mut problems, |path, item, problems| text(path, item, is_key, KEY, problems));
             }
             "ownerReferences" => {
                 each(&path, value, &mut problems, owner);

@@ -64,13 +64,12 @@ fn values(field: &str, values: &Value, problems: &mut Vec<String>) {
             problems.push(at(&path, "is no key: it must be of letters, digits, `-`, `_` and `.`"));
         }
         match value {
-            Value::Null => {}
             Value::String(text) if field == "data" => {
                 if decoded(text).is_none() {
                     problems.push(at(&path, "must be in base64; a plain text goes under stringData"));
                 }
             }
-            Value::String(_) => {}
+            Value::Null | Value::String(_) => {}
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 problems.push(at(&path, "must be a text: put it in quotes"));
             }
@@ -89,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    fn secret(field: &str, value: Value) -> Value {
+    fn secret(field: &str, value: &Value) -> Value {
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, field: value})
     }
 
@@ -97,22 +96,22 @@ mod tests {
     fn values_are_texts_and_never_told() {
         for value in [json!(4711), json!(true), json!(["4711"]), json!({"4711": 4711})] {
             for field in ["data", "stringData"] {
-                let problems = problems(&secret(field, json!({"key": value})));
+                let problems = problems(&secret(field, &json!({"key": value})));
                 assert_eq!(problems, [format!("`{field}.key`: must be a text: put it in quotes")]);
             }
         }
-        let problems = problems(&secret("data", json!({"key": "4711!"})));
+        let problems = problems(&secret("data", &json!({"key": "4711!"})));
         assert_eq!(problems, ["`data.key`: must be in base64; a plain text goes under stringData"]);
     }
 
     #[test]
     fn an_encrypted_secret_is_known_by_its_mark_or_by_its_values() {
         let how = |object: Value| encrypted(&Manifest { place: String::new(), object });
-        let mut marked = secret("data", json!(null));
+        let mut marked = secret("data", &json!(null));
         marked["sops"] = json!({"version": "3.9.0"});
         assert_eq!(how(marked), Some("by SOPS"));
-        assert_eq!(how(secret("stringData", json!({"key": "ENC[AES256_GCM,data:x]"}))), Some("by SOPS"));
-        assert_eq!(how(secret("stringData", json!({"key": "ENC"}))), None);
+        assert_eq!(how(secret("stringData", &json!({"key": "ENC[AES256_GCM,data:x]"}))), Some("by SOPS"));
+        assert_eq!(how(secret("stringData", &json!({"key": "ENC"}))), None);
         assert_eq!(
             how(json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret"})),
             Some("as a SealedSecret")
