@@ -75,7 +75,8 @@ pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Manifests, Error> {
         let metadata = &mut manifest.object["metadata"];
         let absent = |field: &Value| field.is_null() || field == "";
         if metadata.is_object() && absent(&metadata["namespace"]) {
-            metadata["namespace"] = namespace.into();
+            // An empty option is none, as to kubectl.
+            metadata["namespace"] = if namespace.is_empty() { "default" } else { namespace }.into();
         }
         // As the API server gives names.
         if let Some(begin) = metadata["generateName"].as_str().filter(|_| absent(&metadata["name"])) {
@@ -92,7 +93,7 @@ impl Manifests {
             let at = format!("{} (document {number})", place.shown);
             match document.value {
                 Ok(Value::Null) => {}
-                Ok(object @ Value::Object(_)) => self.object(at, object),
+                Ok(object @ Value::Object(_)) => self.object(at, object, place.named),
                 Ok(_) if place.named => self.problems.push(format!("{at} is not an object")),
                 // Somebody else's, such as values of a template.
                 Ok(_) => {}
@@ -102,21 +103,22 @@ impl Manifests {
     }
 
     /// An object, or those in a list: to kubectl, whatever has `items` is one.
-    fn object(&mut self, place: String, mut object: Value) {
-        let Some(items) = object.get_mut("items").filter(|items| items.is_array()).map(Value::take) else {
+    fn object(&mut self, place: String, mut object: Value, named: bool) {
+        let items = object.get_mut("items").filter(|items| items.is_array()).map(Value::take);
+        let Some(Value::Array(items)) = items else {
             self.warnings.extend(stranger(&object).map(|why| format!("{place}: {why}")));
             self.all.push(Manifest { place, object });
             return;
         };
-        for (number, mut item) in (1..).zip(items.as_array().into_iter().flatten().cloned()) {
+        for (number, mut item) in (1..).zip(items) {
             if item["apiVersion"].is_null() && item["kind"].is_null() && item.is_object() {
                 item["apiVersion"] = object["apiVersion"].clone();
                 item["kind"] = object["kind"].as_str().unwrap_or_default().trim_end_matches("List").into();
             }
             let place = format!("{place}, item {number}");
             if item.is_object() {
-                self.object(place, item);
-            } else {
+                self.object(place, item, named);
+            } else if named {
                 self.problems.push(format!("{place} is not an object"));
             }
         }
@@ -181,6 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn who_names_no_namespace_and_no_name_is_given_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "metadata: {name: a, namespace: team-a}\n---\nmetadata: {name: b, namespace: ''}\n---\nmetadata: {generateName: c-}\n";
+        fs::write(dir.path().join("a.yaml"), text).unwrap();
+        for (option, namespace) in [("", "default"), ("team-b", "team-b")] {
+            let found = read(&[dir.path().to_owned()], option).unwrap().all;
+            let named: Vec<_> = found.iter().map(|one| (one.namespace(), one.name())).collect();
+            assert_eq!(named, [("team-a", "a"), (namespace, "b"), (namespace, "c-00002")]);
+        }
+    }
+
+    #[test]
     fn what_is_no_yaml_is_placed_and_not_shown() {
         for text in [
             "stringData:\n  clientSecret: \"s3cr3t-value\n  other: y\n",
@@ -213,6 +227,7 @@ apiVersion: payg-operator.io/v1alpha1\nkind: SubscriptionList\nitems: [{metadata
         for (text, problems, warnings) in [
             ("kind: {{ .Values.kind }}\n", 0, 0),
             ("- a\n- b\n", 0, 0),
+            ("items: [a, b]\n", 0, 0),
             ("kind: Secret\nstringData: {a: \"}\n", 0, 1),
             (template, 0, 1),
             ("apiVersion: payg-operator.io/v1alpha1\nkind: \"Subscription\n", 1, 0),
