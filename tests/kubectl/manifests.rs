@@ -377,6 +377,9 @@ fn secrets() -> Vec<Case> {
         "{PROVIDER}{}",
         head.replace("name: aws-credentials", "name: aws-credentials, labels: {a: 1}")
     )));
+    // A namespace of a manifest of ours.
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {cost: LABEL}}\n---\n";
+    cases.extend(["a", "'1'", "1", "a b"].map(|label| same(namespace.replace("LABEL", label) + SUBSCRIPTION)));
     let sops = "stringData: {accessKeyId: \"ENC[AES256_GCM,data:x]\"}\nsops: {version: 3.9.0}";
     cases.push(differs(
         format!("{PROVIDER}{head}{sops}\n"),

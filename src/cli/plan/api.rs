@@ -47,8 +47,11 @@ impl Manifests {
             object["metadata"]["resourceVersion"] = json!("1");
             object["metadata"]["creationTimestamp"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
             object.as_object_mut().map(|fields| fields.remove("status"));
-            if manifest.kind() == "Secret" {
-                encode(&mut object);
+            match manifest.kind() {
+                "Secret" => encode(&mut object),
+                // Whatever else they have, it is not looked at.
+                "ServiceAccount" | "Namespace" => keep_head(&mut object),
+                _ => {}
             }
             objects.insert(path, object);
         }
@@ -150,6 +153,11 @@ fn path(manifest: &Manifest) -> Option<String> {
         ("v1", "Namespace") => Some(format!("/api/v1/namespaces/{}", manifest.name())),
         _ => None,
     }
+}
+
+fn keep_head(object: &mut Value) {
+    let head = ["apiVersion", "kind", "metadata"];
+    object.as_object_mut().map(|fields| fields.retain(|name, _| head.contains(&name.as_str())));
 }
 
 /// `stringData` of a Secret becomes `data`, as in the API server, and base64 has no line ends.

@@ -8,7 +8,7 @@ mod outcome;
 mod secrets;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -147,7 +147,7 @@ fn served(server: &api::Manifests, manifest: &Manifest) -> Result<Subscription, 
 /// Takes the Secrets out of `manifests` that are encrypted, and says which a BillingProvider names: the environment has them.
 fn leave_out_encrypted(manifests: &mut Vec<Manifest>) -> Vec<String> {
     let named = secrets::named(manifests);
-    let told = manifests.iter().filter(|one| named.contains(&(one.namespace(), one.name()))).filter_map(|one| {
+    let told = manifests.iter().filter(|one| named.contains(&("Secret", one.namespace(), one.name()))).filter_map(|one| {
         let how = secrets::encrypted(one)?;
         Some(format!(
             "{}: the Secret `{}` is encrypted {how} and counts as absent: what it holds is taken from the environment",
@@ -165,12 +165,9 @@ fn leave_out_encrypted(manifests: &mut Vec<Manifest>) -> Vec<String> {
 fn check(manifests: &[Manifest], mut problems: Vec<String>) -> Result<(), Error> {
     let kinds = check::Kinds::new()?;
     let mut seen = HashMap::new();
-    let named = secrets::named(manifests);
-    let is_secret = |one: &&Manifest| one.object["apiVersion"] == "v1" && one.kind() == "Secret";
-    for secret in manifests.iter().filter(is_secret).filter(|one| named.contains(&(one.namespace(), one.name()))) {
-        for problem in secrets::problems(&secret.object) {
-            problems.push(format!("{}: Secret `{}`: {problem}", secret.place, secret.name()));
-        }
+    for (manifest, found) in others(manifests) {
+        let (kind, name) = (manifest.kind(), manifest.name());
+        problems.extend(found.into_iter().map(|problem| format!("{}: {kind} `{name}`: {problem}", manifest.place)));
     }
     for manifest in manifests.iter().filter(|manifest| manifest.is_ours()) {
         let identity = (manifest.kind(), manifest.namespace(), manifest.name());
@@ -186,6 +183,22 @@ fn check(manifests: &[Manifest], mut problems: Vec<String>) -> Result<(), Error>
     }
     let problems: Vec<_> = problems.iter().map(|problem| show::printable(problem)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
+/// What the API server would refuse in what is not ours and a pass looks at: Secrets and ServiceAccounts that a BillingProvider
+/// names, and the namespaces of ours.
+fn others(manifests: &[Manifest]) -> Vec<(&Manifest, Vec<String>)> {
+    let named = secrets::named(manifests);
+    let namespaces: HashSet<_> = manifests.iter().filter(|one| one.is_ours()).map(Manifest::namespace).collect();
+    let is_named = |one: &Manifest| named.contains(&(one.kind(), one.namespace(), one.name()));
+    let looked_at = manifests.iter().filter(|one| one.object["apiVersion"] == "v1");
+    let found = looked_at.filter_map(|one| match one.kind() {
+        "Secret" if is_named(one) => Some((one, secrets::problems(&one.object))),
+        "ServiceAccount" if is_named(one) => Some((one, metadata::problems(&one.object["metadata"]))),
+        "Namespace" if namespaces.contains(one.name()) => Some((one, metadata::problems(&one.object["metadata"]))),
+        _ => None,
+    });
+    found.collect()
 }
 
 /// The operator of a plan runs dry. One that does not would go on where this one stops.

@@ -10,19 +10,21 @@ use super::check::at;
 use super::manifests::Manifest;
 use super::metadata;
 
-/// Where a BillingProvider names a Secret.
-const NAMED: [&str; 3] = [
-    "/spec/azure/credentials/secret/name",
-    "/spec/azure/credentials/certificate/name",
-    "/spec/aws/credentials/secret/name",
+/// Where a BillingProvider names what is not ours, by kind.
+const NAMED: [(&str, &str); 5] = [
+    ("Secret", "/spec/azure/credentials/secret/name"),
+    ("Secret", "/spec/azure/credentials/certificate/name"),
+    ("Secret", "/spec/aws/credentials/secret/name"),
+    ("ServiceAccount", "/spec/azure/credentials/workloadIdentity/serviceAccountName"),
+    ("ServiceAccount", "/spec/aws/credentials/workloadIdentity/serviceAccountName"),
 ];
 
-/// The namespace and the name of each Secret that a BillingProvider among `manifests` names.
-pub fn named(manifests: &[Manifest]) -> HashSet<(&str, &str)> {
+/// Kind, namespace and name of each object that a BillingProvider among `manifests` names.
+pub fn named(manifests: &[Manifest]) -> HashSet<(&str, &str, &str)> {
     let providers = manifests.iter().filter(|manifest| manifest.is_ours() && manifest.kind() == "BillingProvider");
-    let names =
-        providers.flat_map(|one| NAMED.map(|path| Some((one.namespace(), one.object.pointer(path)?.as_str()?))));
-    names.flatten().collect()
+    let named = providers
+        .flat_map(|one| NAMED.map(|(kind, path)| Some((kind, one.namespace(), one.object.pointer(path)?.as_str()?))));
+    named.flatten().collect()
 }
 
 /// What a Secret is encrypted by as it lies in a repository. It is decrypted before it is applied, by Flux or a plugin.
