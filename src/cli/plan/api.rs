@@ -157,7 +157,9 @@ fn path(manifest: &Manifest) -> Option<String> {
 
 fn keep_head(object: &mut Value) {
     let head = ["apiVersion", "kind", "metadata"];
-    object.as_object_mut().map(|fields| fields.retain(|name, _| head.contains(&name.as_str())));
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|name, _| head.contains(&name.as_str()));
+    }
 }
 
 /// `stringData` of a Secret becomes `data`, as in the API server, and base64 has no line ends.
