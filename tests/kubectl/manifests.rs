@@ -399,8 +399,9 @@ fn apply(control_plane: &ControlPlane, files: &[&PathBuf]) -> Output {
 fn refused_by_kubectl(control_plane: &ControlPlane, files: &[PathBuf], alone: &[bool]) -> Vec<bool> {
     let together: Vec<_> = files.iter().zip(alone).filter(|(_, alone)| !**alone).map(|(file, _)| file).collect();
     let told = stderr(&apply(control_plane, &together));
-    // Where it retrieves the file is on another line.
-    let is_placed = |line: &&str| line.contains("/case-") || line.starts_with("error when retrieving");
+    // Where it retrieves or patches, the file is on another line.
+    let elsewhere = ["error when retrieving", "error when applying patch"];
+    let is_placed = |line: &&str| line.contains("/case-") || elsewhere.iter().any(|beginning| line.contains(beginning));
     let errors = told.lines().filter(|line| line.to_lowercase().starts_with("error"));
     let unplaced: Vec<_> = errors.filter(|line| !is_placed(line)).collect();
     assert!(unplaced.is_empty(), "of which file are these? {unplaced:#?}");

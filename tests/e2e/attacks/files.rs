@@ -81,7 +81,8 @@ fn no_link_leads_a_plan_out_of_its_directory() {
     }
 }
 
-/// Class: the same, by a link to a directory. kubectl follows none (kubectl#1603, kustomize#1886).
+/// Class: a link to a directory leads out, or to the same files twice. Source: CVE-2022-24348; kubectl#1603 and kustomize#1886
+/// (kubectl follows none).
 #[test]
 fn no_link_to_a_directory_is_followed() {
     for target in ["/", "../..", "..", "../outside"] {
