@@ -12,6 +12,7 @@
 //!   feature of its name only.
 //! - `clock` has the billing clock, which tells the dates of trials. In production it is the wall clock.
 //! - `text` bounds and shows what somebody else wrote.
+//! - `yaml` reads YAML and JSON as kubectl does.
 //! - `cli` is the command line: it turns options into settings, and runs one of the above.
 //!
 //! Who may use whom is in `tests/layers.rs`.
@@ -28,3 +29,4 @@ pub mod runtime;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod text;
+pub mod yaml;

@@ -5,17 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may use, beside itself.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("clock", &[]),
     ("text", &[]),
+    ("yaml", &[]),
     ("core", &[]),
     ("api", &["core", "text"]),
     ("providers", &["clock", "core", "text"]),
-    ("runtime", &["text"]),
+    ("runtime", &["text", "yaml"]),
     ("simulator", &["clock"]),
     ("operator", &["api", "clock", "core", "providers", "runtime", "text"]),
     ("faults", &["api", "clock", "core", "operator", "providers", "runtime", "simulator"]),
-    ("cli", &["api", "clock", "core", "operator", "providers", "runtime", "simulator", "text"]),
+    ("cli", &["api", "clock", "core", "operator", "providers", "runtime", "simulator", "text", "yaml"]),
 ];
 
 fn sources(path: &Path) -> Vec<PathBuf> {

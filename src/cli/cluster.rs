@@ -27,10 +27,11 @@ pub struct ClusterArgs {
 
 impl ClusterArgs {
     /// A client with the credentials of who runs the command, and the namespace that they mean.
-    pub async fn connect(&self) -> Result<(Client, String), Error> {
+    pub fn connect(&self) -> Result<(Client, String), Error> {
         let user_agent = concat!("payg/", env!("CARGO_PKG_VERSION"));
-        let client = client::connect_user(self.kubeconfig.as_deref(), self.context.as_deref(), user_agent).await?;
-        let namespace = self.namespace.as_deref().unwrap_or(client.default_namespace()).to_owned();
+        let client = client::connect_user(self.kubeconfig.as_deref(), self.context.as_deref(), user_agent)?;
+        let named = self.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+        let namespace = named.unwrap_or(client.default_namespace()).to_owned();
         Ok((client, namespace))
     }
 }
@@ -59,7 +60,13 @@ pub fn refusal(error: kube::Error, advice: &str) -> Error {
         kube::Error::Api(status) if status.code == 403 => {
             format!("{}\n{advice}", show::printable(&status.message)).into()
         }
+        // What an API server answers that does not have the kind.
+        kube::Error::Api(status) if status.message.trim() == "404 page not found" => {
+            "the cluster does not have the kinds of payg-operator.io; install them: payg crds | kubectl apply --server-side -f -"
+                .into()
+        }
         kube::Error::Api(status) => show::printable(&status.message).into(),
+        kube::Error::Service(error) => error,
         error => error.into(),
     }
 }

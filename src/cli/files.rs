@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use super::Error;
 
 /// Reads all of a regular file of at most `largest` bytes, which is shown as `place`. Nothing else is waited for: a FIFO has no writer, a device no end.
-pub fn read(path: &Path, largest: u64, place: &str) -> Result<String, Error> {
+pub fn read(path: &Path, largest: u64, place: &str) -> Result<Vec<u8>, Error> {
     let fail = |error| format!("{place} cannot be read: {error}");
     if !fs::metadata(path).map_err(fail)?.is_file() {
         return Err(
@@ -18,18 +18,18 @@ pub fn read(path: &Path, largest: u64, place: &str) -> Result<String, Error> {
         );
     }
     let file = open(OpenOptions::new().read(true), path, OFlags::empty()).map_err(fail)?;
-    text(file, largest, place)
+    bytes(file, largest, place)
 }
 
 /// Reads all that comes of `source`, which is at `place`, if that is at most `largest` bytes.
-pub fn text(source: impl Read, largest: u64, place: &str) -> Result<String, Error> {
+pub fn bytes(source: impl Read, largest: u64, place: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let fail = |error| format!("{place} cannot be read: {error}");
     source.take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > largest {
         return Err(format!("{place} has more than {} MiB and is not read; split it", largest >> 20).into());
     }
-    String::from_utf8(bytes).map_err(|_| format!("{place} is not text in UTF-8").into())
+    Ok(bytes)
 }
 
 /// Writes a file, over the one that is there. A link that is there is not followed.
@@ -66,7 +66,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::write(at("short"), "short").unwrap();
-        assert_eq!(read(&at("short"), 5, "x").unwrap(), "short");
+        assert_eq!(read(&at("short"), 5, "x").unwrap(), b"short");
         let refusal = |path: &Path| read(path, 4, "x").unwrap_err().to_string();
         assert!(refusal(&at("short")).contains("has more than"), "{}", refusal(&at("short")));
         mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
@@ -74,7 +74,7 @@ mod tests {
         for path in [at("fifo"), at("socket"), dir.path().to_owned(), "/dev/zero".into()] {
             assert!(refusal(&path).contains("is not a regular file"), "{}", refusal(&path));
         }
-        assert!(text(std::io::repeat(0), 1 << 20, "x").unwrap_err().to_string().contains("more than 1 MiB"));
+        assert!(bytes(std::io::repeat(0), 1 << 20, "x").unwrap_err().to_string().contains("more than 1 MiB"));
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let shutdown = shutdown::on_signal()?;
     open_all_files_that_may_be();
     let user_agent = concat!("payg-operator/", env!("CARGO_PKG_VERSION"));
-    let client = client::connect(config.kubeconfig.as_deref(), user_agent).await?;
+    let client = client::connect(config.kubeconfig.as_deref(), user_agent)?;
     let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
     let aws = clouds.1.clone();
     let mut registry = Registry::with_prefix("payg_operator");

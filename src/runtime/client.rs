@@ -1,18 +1,24 @@
 //! The connection to the API server: kube's client with the bounds that it leaves out.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
-use crate::text;
 use http::header::{HeaderValue, InvalidHeaderValue, USER_AGENT};
 use kube::{
     Client, Config,
     client::{AuthError, ClientBuilder},
-    config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError},
+    config::{ExecConfig, InClusterError},
 };
-use tower::{BoxError, timeout::TimeoutLayer, timeout::error::Elapsed, util::MapErrLayer};
+use tower::{
+    BoxError,
+    timeout::{TimeoutLayer, error::Elapsed},
+    util::{MapErrLayer, MapRequestLayer, option_layer},
+};
+
+use crate::text;
+
+use super::kubeconfig::{self, KubeconfigError};
+use super::token_file::TokenFile;
+use super::{proxy, unreachable};
 
 /// TCP and TLS to the API server must be up within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,17 +38,19 @@ const LONGEST_COMPLAINT: usize = 300;
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The kubeconfig file cannot be used.
-    #[error("cannot use the kubeconfig file {}: {source}; check the path, its current context and that context's credentials", path.display())]
-    Kubeconfig {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: KubeconfigError,
-    },
-    /// There is no kubeconfig file to use.
-    #[error("cannot use a kubeconfig file: {0}; name one, or check $KUBECONFIG and the context")]
-    NoKubeconfig(KubeconfigError),
+    /// A kubeconfig cannot be used.
+    #[error(transparent)]
+    Kubeconfig(#[from] KubeconfigError),
+    /// There is neither a kubeconfig nor a service account.
+    #[error(
+        "there is no kubeconfig: none of {0} is there or has anything in it; name one with --kubeconfig, or set $KUBECONFIG"
+    )]
+    NoKubeconfig(String),
+    /// The proxy of the environment cannot be used.
+    #[error(
+        "cannot reach the API server by the proxy of the environment: {0}; set HTTPS_PROXY right, or the API server's address in NO_PROXY"
+    )]
+    Proxy(String),
     /// There is no service account to use.
     #[error("this process does not seem to run in a Kubernetes pod ({0}); to run it elsewhere, name a kubeconfig file")]
     InCluster(#[from] InClusterError),
@@ -75,30 +83,39 @@ pub enum Error {
 /// A client for the cluster of a kubeconfig file's current context, or else for the cluster that this pod runs in. It
 /// names itself `user_agent`, gives up where a call hangs, and repeats nothing by itself: kube would repeat a create.
 /// Nothing is sent yet. A process-wide rustls provider must be installed before.
-pub async fn connect(kubeconfig: Option<&Path>, user_agent: &str) -> Result<Client, Error> {
-    let config = match kubeconfig {
-        Some(path) => from_file(path, &KubeConfigOptions::default()).await?,
-        None => Config::incluster()?,
-    };
-    client(config, user_agent)
+pub fn connect(kubeconfig: Option<&Path>, user_agent: &str) -> Result<Client, Error> {
+    match kubeconfig {
+        Some(path) => client(kubeconfig::load(Some(path), None)?, user_agent),
+        None => client(Some(in_cluster()?), user_agent),
+    }
 }
 
 /// The same for a person who runs a command: the kubeconfig is found as kubectl finds it unless it is named, and so is its
 /// context.
-pub async fn connect_user(kubeconfig: Option<&Path>, context: Option<&str>, user_agent: &str) -> Result<Client, Error> {
-    let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
-    let config = match kubeconfig {
-        Some(path) => from_file(path, &options).await?,
-        None => match (Config::from_kubeconfig(&options).await, context) {
-            (Ok(config), _) => config,
-            (Err(source), Some(_)) => return Err(Error::NoKubeconfig(source)),
-            (Err(source), None) => Config::incluster().map_err(|_| Error::NoKubeconfig(source))?,
-        },
-    };
-    client(config, user_agent)
+pub fn connect_user(kubeconfig: Option<&Path>, context: Option<&str>, user_agent: &str) -> Result<Client, Error> {
+    client(kubeconfig::load(kubeconfig, context)?, user_agent)
 }
 
-fn client(mut config: Config, user_agent: &str) -> Result<Client, Error> {
+/// The cluster that this pod runs in, through the proxy that its environment names for it.
+fn in_cluster() -> Result<Config, Error> {
+    let mut config = Config::incluster()?;
+    let environment = proxy::Environment::read();
+    config.proxy_url = proxy::choose(None, &environment, &config.cluster_url).map_err(Error::Proxy)?;
+    Ok(config)
+}
+
+/// A client by `config`, or that of this pod if there is none.
+fn client(config: Option<Config>, user_agent: &str) -> Result<Client, Error> {
+    let mut config = match config {
+        Some(config) => config,
+        None => in_cluster().map_err(|error| match error {
+            Error::InCluster(_) => {
+                let files: Vec<_> = kubeconfig::found().iter().map(|file| file.display().to_string()).collect();
+                Error::NoKubeconfig(files.join(", "))
+            }
+            error => error,
+        })?,
+    };
     let header = HeaderValue::from_str(user_agent)
         .map_err(|source| Error::UserAgent { user_agent: user_agent.to_owned(), source })?;
     config.headers.push((USER_AGENT, header));
@@ -107,12 +124,28 @@ fn client(mut config: Config, user_agent: &str) -> Result<Client, Error> {
     config.reset_reader_on_write = true; // else the time that a pooled connection was idle counts against the next call
     config.default_retry = false;
 
-    let url = config.cluster_url.to_string();
+    let other = Arc::new(OtherSide {
+        server: config.cluster_url.to_string(),
+        proxy: config.proxy_url.as_ref().map(proxy::shown),
+        exec: config.auth_info.exec.clone(),
+    });
+    let token = config.auth_info.token_file.take().map(|path| TokenFile::new(path.into()));
+    let token = token.transpose().map_err(|detail| other.no_credentials(detail))?;
+    if token.is_some() {
+        // The file goes before it, as in client-go.
+        config.auth_info.token = None;
+    }
     let builder = ClientBuilder::try_from(config).map_err(|source| match source {
-        kube::Error::Auth(error) => Error::Credentials { url, detail: without_secrets(&error) },
-        source => Error::Setup { url, source },
+        kube::Error::Auth(error) => other.no_credentials(other.without_secrets(&error)),
+        source => Error::Setup { url: other.server.clone(), source },
     })?;
-    Ok(builder.with_layer(&TimeoutLayer::new(HEADER_TIMEOUT)).with_layer(&MapErrLayer::new(explain)).build())
+    let sign = token.map(|token| MapRequestLayer::new(move |request| token.sign(request)));
+    let explain = MapErrLayer::new(move |error| other.explain(error));
+    Ok(builder
+        .with_layer(&option_layer(sign))
+        .with_layer(&TimeoutLayer::new(HEADER_TIMEOUT))
+        .with_layer(&explain)
+        .build())
 }
 
 /// A client over `service` instead of the network, with the same bound on calls.
@@ -128,44 +161,76 @@ where
         + 'static,
 {
     use tower::ServiceExt;
-    Client::new(tower::timeout::Timeout::new(service, HEADER_TIMEOUT).map_err(explain), "default")
+    Client::new(
+        tower::timeout::Timeout::new(service, HEADER_TIMEOUT).map_err(|error| OtherSide::default().explain(error)),
+        "default",
+    )
 }
 
-async fn from_file(path: &Path, options: &KubeConfigOptions) -> Result<Config, Error> {
-    let fail = |source| Error::Kubeconfig { path: path.to_owned(), source };
-    let kubeconfig = Kubeconfig::read_from(path).map_err(fail)?;
-    Config::from_custom_kubeconfig(kubeconfig, options).await.map_err(fail)
+/// Whom a client talks to, for what is said when that fails.
+#[derive(Default)]
+struct OtherSide {
+    server: String,
+    proxy: Option<String>,
+    /// What the kubeconfig has run to get credentials.
+    exec: Option<ExecConfig>,
 }
 
-/// What is wrong with credentials, without what a command printed of them, and without its arguments and its environment:
-/// kube's own words repeat all of these.
-fn without_secrets(error: &AuthError) -> String {
-    match error {
-        AuthError::AuthExecRun { out, .. } => {
-            let said = text::excerpt(String::from_utf8_lossy(&out.stderr).trim(), LONGEST_COMPLAINT);
-            format!("the command that the kubeconfig names failed ({}): {said:?}; run it by itself", out.status)
-        }
-        AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) | AuthError::AuthExec(_) => {
-            "what the command printed that the kubeconfig names is no ExecCredential, and is not shown here; run it by itself"
-                .to_owned()
-        }
-        other => other.to_string(),
+impl OtherSide {
+    fn no_credentials(&self, detail: String) -> Error {
+        Error::Credentials { url: self.server.clone(), detail }
     }
-}
 
-/// The time-out's own words do not say what timed out, and those about credentials say too much.
-fn explain(error: BoxError) -> BoxError {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<AuthError>() {
-            return without_secrets(error).into();
+    /// What is wrong with credentials, without what a command printed of them, and without its arguments and its environment:
+    /// kube's own words repeat all of these.
+    fn without_secrets(&self, error: &AuthError) -> String {
+        match error {
+            AuthError::AuthExecRun { out, .. } => {
+                let said = text::excerpt(String::from_utf8_lossy(&out.stderr).trim(), LONGEST_COMPLAINT);
+                format!("the command that the kubeconfig names failed ({}): {said:?}; run it by itself", out.status)
+            }
+            AuthError::AuthExecStart(error) => self.not_started(error),
+            AuthError::AuthExecParse(_) | AuthError::ParseTokenKey(_) | AuthError::AuthExec(_) => {
+                "what the command printed that the kubeconfig names is no ExecCredential, and is not shown here; run it by itself"
+                    .to_owned()
+            }
+            other => other.to_string(),
         }
-        cause = error.source();
     }
-    if error.is::<Elapsed>() {
-        return format!("the API server did not begin to answer within {} s", HEADER_TIMEOUT.as_secs()).into();
+
+    fn not_started(&self, error: &std::io::Error) -> String {
+        let exec = self.exec.as_ref();
+        let command = exec.and_then(|exec| exec.command.as_deref()).unwrap_or_default();
+        let hint = exec.and_then(|exec| exec.install_hint.as_deref()).map(str::trim).unwrap_or_default();
+        let hint = if hint.is_empty() {
+            "install it, or check the PATH".to_owned()
+        } else {
+            text::excerpt(hint, LONGEST_COMPLAINT)
+        };
+        let command = text::excerpt(command, LONGEST_COMPLAINT);
+        format!("the command `{command}`, which the kubeconfig names, cannot be run ({error}): {hint}")
     }
-    error
+
+    /// The time-out's own words do not say what timed out, those about a connection not why there is none, and those about
+    /// credentials say too much.
+    fn explain(&self, error: BoxError) -> BoxError {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<AuthError>() {
+                return self.without_secrets(error).into();
+            }
+            cause = error.source();
+        }
+        if error.is::<Elapsed>() {
+            return format!("the API server did not begin to answer within {} s", HEADER_TIMEOUT.as_secs()).into();
+        }
+        if unreachable::is_connect(error.as_ref()) {
+            let through = self.proxy.as_ref().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"));
+            let cause = unreachable::cause(error.as_ref());
+            return format!("the API server at {} cannot be reached{through}: {cause}", self.server).into();
+        }
+        error
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +265,7 @@ users: [{name: test, user: {token: secret}}]
         });
         let server = tokio::spawn(async move { axum::serve(listener, app).await });
 
-        let client = connect(Some(file.path()), "payg-test/1").await.unwrap();
+        let client = connect(Some(file.path()), "payg-test/1").unwrap();
         client.apiserver_version().await.unwrap_err();
         server.abort();
         assert_eq!(calls.recv().await.as_deref(), Some("payg-test/1"));
@@ -211,7 +276,7 @@ users: [{name: test, user: {token: secret}}]
     async fn a_header_that_does_not_come_is_an_error_that_says_so() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let file = kubeconfig(listener.local_addr().unwrap().port());
-        let client = connect(Some(file.path()), "payg-test/1").await.unwrap();
+        let client = connect(Some(file.path()), "payg-test/1").unwrap();
         let call = tokio::spawn(async move { client.apiserver_version().await });
         let _accepted_and_silent = listener.accept().await.unwrap();
         tokio::time::pause(); // from here on nothing but the time-out can happen
@@ -223,7 +288,7 @@ users: [{name: test, user: {token: secret}}]
     async fn a_body_that_stops_halfway_is_an_error() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let file = kubeconfig(listener.local_addr().unwrap().port());
-        let client = connect(Some(file.path()), "payg-test/1").await.unwrap();
+        let client = connect(Some(file.path()), "payg-test/1").unwrap();
         let call = tokio::spawn(async move { client.apiserver_version().await });
         let mut connection = listener.accept().await.unwrap().0;
         connection.readable().await.unwrap();
@@ -244,13 +309,16 @@ users: [{name: test, user: {token: secret}}]
             let exec = serde_json::json!({"apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
                 "args": ["-c", script], "interactiveMode": "Never", "env": [{"name": "HIDDEN", "value": "s3cr3t-value"}]});
             let file = kubeconfig(1);
-            std::fs::write(file.path(), KUBECONFIG.replace("token: secret", &format!("exec: {exec}"))).unwrap();
-            let error = connect(Some(file.path()), "payg-test/1").await.err().unwrap().to_string();
+            let text = KUBECONFIG.replace("token: secret", &format!("exec: {exec}")).replace("http:", "https:");
+            std::fs::write(file.path(), text.replace("ADDRESS", "1")).unwrap();
+            let error = connect(Some(file.path()), "payg-test/1").err().unwrap().to_string();
             assert!(error.contains(told) && !error.contains("s3cr3t-value"), "{error}");
             assert!(error.contains("run it by itself"), "{error}");
         }
         let run = std::process::Command::new("sh").args(["-c", "echo s3cr3t-value; exit 3"]).output().unwrap();
-        let later = explain(AuthError::AuthExecRun { cmd: "sh".to_owned(), out: Box::new(run) }.into()).to_string();
+        let later = OtherSide::default()
+            .explain(AuthError::AuthExecRun { cmd: "sh".to_owned(), out: Box::new(run) }.into())
+            .to_string();
         assert!(
             later.contains("failed (exit status: 3)") && !later.contains("s3cr3t"),
             "when they are renewed: {later}"
@@ -258,12 +326,33 @@ users: [{name: test, user: {token: secret}}]
     }
 
     #[tokio::test]
+    async fn a_command_that_is_missing_is_named_with_what_to_do() {
+        let exec = r#"{"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-helper", "interactiveMode": "Never",
+            "installHint": "Get it at https://example.com/helper"}"#;
+        let file = kubeconfig(1);
+        let text = KUBECONFIG.replace("token: secret", &format!("exec: {exec}")).replace("http:", "https:");
+        std::fs::write(file.path(), text.replace("ADDRESS", "1")).unwrap();
+        let error = connect(Some(file.path()), "payg-test/1").err().unwrap().to_string();
+        assert!(error.contains("the command `no-such-helper`"), "{error}");
+        assert!(error.contains("Get it at https://example.com/helper"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_connection_is_said() {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let client = connect(Some(kubeconfig(port).path()), "payg-test/1").unwrap();
+        let error = client.apiserver_version().await.unwrap_err().to_string();
+        let told = format!("the API server at http://127.0.0.1:{port}/ cannot be reached: nobody listens there");
+        assert!(error.contains(&told), "{error}");
+    }
+
+    #[tokio::test]
     async fn errors_name_the_file_and_the_way_out() {
         let path = Path::new("/nonexistent/kubeconfig");
-        let error = connect(Some(path), "payg-test/1").await.err().unwrap().to_string();
+        let error = connect(Some(path), "payg-test/1").err().unwrap().to_string();
         assert!(error.contains("/nonexistent/kubeconfig"), "{error}");
 
-        let error = connect(Some(kubeconfig(1).path()), "payg\n").await.err().unwrap().to_string();
+        let error = connect(Some(kubeconfig(1).path()), "payg\n").err().unwrap().to_string();
         assert!(error.contains("user agent"), "{error}");
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! # async fn program() -> Result<(), Box<dyn Error + Send + Sync>> {
 //! let shutdown = shutdown::on_signal()?;
-//! let client = client::connect(None, "example/1").await?;
+//! let client = client::connect(None, "example/1")?;
 //! let mut registry = Registry::with_prefix("example");
 //! let metrics = Metrics::register(&mut registry);
 //! let (watches, pulse) = (Watches::new(&metrics), Pulse::default());
@@ -73,14 +73,18 @@ pub mod client;
 mod diff;
 pub mod events;
 pub mod http;
+mod kubeconfig;
 pub mod lease;
 pub mod metrics;
 mod object_key;
 pub mod pace;
+mod proxy;
 pub mod queue;
 mod schedule;
 pub mod shutdown;
 mod standing;
+mod token_file;
+mod unreachable;
 pub mod watch;
 pub mod workers;
 

@@ -236,7 +236,7 @@ async fn manifests_are_checked_without_a_look_at_anything() {
     assert!(told.contains("Subscription `sandbox`: `spec.upgrade.when`"), "{told}");
     let mut misnamed = right.clone();
     misnamed["metadata"]["name"] = json!("My_Sandbox");
-    assert!(stderr(&check(&misnamed)).contains("`metadata.name` must be"), "{}", stderr(&check(&misnamed)));
+    assert!(stderr(&check(&misnamed)).contains("`metadata.name`: must be"), "{}", stderr(&check(&misnamed)));
     let told = wrong(&|spec| spec["upgrde"] = json!({}));
     assert!(told.contains("upgrde"), "{told}");
     let told = wrong(&|spec| spec["upgrade"]["when"] = json!("BeforeExhaustion"));
@@ -283,4 +283,146 @@ async fn a_pipeline_signs_in_to_aws_with_a_key_and_to_azure_with_its_own_token()
     let mut command = pipeline.command(&["-f", &dir]);
     let told = command.env("AZURE_FEDERATED_TOKEN_FILE", &file).output().unwrap();
     assert!(stdout(&told).contains("would       upgrade after approval"), "{}{}", stdout(&told), stderr(&told));
+}
+
+/// A Subscription that is planned, with `more` in its upgrade, as text: people do not write JSON.
+fn planned(world: &World, account: &str, more: &str) -> Vec<Value> {
+    let text = format!(
+        "[{}, {{apiVersion: payg-operator.io/v1alpha1, kind: Subscription, metadata: {{name: sandbox}}, spec: {{providerName: azure, \
+         account: {{azure: {{subscriptionId: {account}}}}}, offer: PayAsYouGo, upgrade: {{approval: Automatic, {more}}}}}}}]",
+        provider("azure", "Broker")
+    );
+    let pipeline = Pipeline::new(world, &[]);
+    let file = pipeline.dir.join("accounts/list.yaml");
+    std::fs::write(&file, format!("apiVersion: v1\nkind: List\nitems: {text}\n")).unwrap();
+    pipeline.items()
+}
+
+/// Reports helm#1707, helm#6431 and helm#13254: a template writes whole numbers as floating-point ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn whole_numbers_are_planned_however_they_are_written() {
+    let world = World::new().await;
+    let account = world.account(json!({"periodDays": 3000})).await;
+    for number in ["8.64e+04", "86400.0", "864e2", "0250600", "086400"] {
+        let more = format!("when: BeforeExhaustion, beforeExhaustion: {{timeLeftSeconds: {number}}}");
+        let items = planned(&world, &account, &more);
+        let time = |name: &str| items[0]["forecast"][name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        assert_eq!(time("exhaustionTime").duration_since(time("dueTime")).as_secs(), 86_400, "{number}");
+    }
+}
+
+/// Reports postgres-operator#1113 and opf/helm-charts#102: the value of a Secret is a number.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_value_of_a_secret_is_told() {
+    let world = World::new().await;
+    let account = world.account(json!({})).await;
+    let wish = subscription("asks", &account, automatic("Immediately"));
+    let secret = |field: &str, value: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, field: {"clientSecret": value}});
+    let number = json!(98_765_432_101_234_u64);
+    for (secret, told) in [
+        (secret("stringData", number.clone()), "`stringData.clientSecret`: must be a text: put it in quotes"),
+        (secret("data", number), "`data.clientSecret`: must be a text"),
+        (secret("data", json!("98765432101234!")), "`data.clientSecret`: must be in base64"),
+        (secret("stringData", json!(["98765432101234"])), "`stringData.clientSecret`: must be a text"),
+        (
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, "stringData": "98765432101234"}),
+            "`stringData`: must be a map",
+        ),
+    ] {
+        let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), wish.clone(), secret]);
+        for arguments in [&[][..], &["--offline"], &["-o", "json"], &["-o", "yaml"]] {
+            let output = pipeline.run(arguments);
+            assert_eq!(code(&output), 1);
+            assert!(
+                stderr(&output).contains(&format!("accounts/2.yaml (document 1): Secret `azure-credentials`: {told}")),
+                "{}",
+                stderr(&output)
+            );
+            let all = stdout(&output) + &stderr(&output);
+            assert!(!all.contains("9876") && all.lines().count() == 1, "{all}");
+        }
+    }
+    // Somewhere else in a manifest of ours it is no Secret's, and is not told either.
+    let mut misplaced = provider("azure", "Broker");
+    misplaced["spec"]["azure"]["credentials"]["secret"] = json!("98765432101234");
+    let output = Pipeline::new(&world, &[misplaced, wish]).run(&["--offline"]);
+    assert!(
+        stderr(&output).contains("spec.azure.credentials.secret") && !stderr(&output).contains("9876"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// Reports kubeconform#98 and flux2-kustomize-helm-example#48: manifests as they lie in a repository, not as they are applied.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_encrypted_secret_counts_as_absent() {
+    let world = World::new().await;
+    let account = world.account(json!({"periodDays": 3000})).await;
+    let wish = subscription("asks", &account, automatic("Immediately"));
+    let value = "ENC[AES256_GCM,data:c2VjcmV0,iv:eA==,tag:eA==,type:str]";
+    let of = |field: &str, sops: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, field: {"clientSecret": value}, "sops": sops});
+    let sops = json!({"version": "3.9.0"});
+    let sealed = json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": "azure-credentials"},
+        "spec": {"encryptedData": {"clientSecret": "AgBy"}}});
+    for (secret, how) in [
+        (of("stringData", sops.clone()), "by SOPS"),
+        (of("data", sops), "by SOPS"),
+        (of("data", json!(null)), "by SOPS"),
+        (sealed, "as a SealedSecret"),
+    ] {
+        let output = Pipeline::new(&world, &[provider("azure", "Broker"), wish.clone(), secret]).run(&[]);
+        assert!(stdout(&output).contains("would       upgrade now"), "{}{}", stdout(&output), stderr(&output));
+        let told = format!("the Secret `azure-credentials` is encrypted {how} and counts as absent");
+        assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+    }
+}
+
+/// Reports kubernetes#39007, flux2#1126, kpt#1392, k0s#1370 and kubectl#1603: a repository has files of all kinds.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_somebody_elses_does_not_stop_a_plan() {
+    let world = World::new().await;
+    let account = world.account(json!({"periodDays": 3000})).await;
+    let pipeline = Pipeline::new(&world, &[]);
+    let write = |name: &str, bytes: &[u8]| std::fs::write(pipeline.dir.join("accounts").join(name), bytes).unwrap();
+    let objects = [provider("azure", "Broker"), subscription("asks", &account, automatic("Immediately"))];
+    // As Windows writes it, one object after the other.
+    let ours = objects.map(|object| format!("{object:#}\r\n")).concat();
+    let utf16: Vec<u8> = std::iter::once(0xFEFF).chain(ours.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    write("ours.json", &utf16);
+    write("latin.yaml", b"# f\xFCr alle\nkind: Note\n");
+    write("values.yaml", b"- one\n- two\n");
+    write("template.yaml", b"{{- if .Values.enabled }}\nkind: {{ .Values.kind }}\n{{- end }}\n");
+    write("binary.yaml", &[0, 159, 146, 150, 255]);
+    write("package.json", b"{ // not JSON\n}");
+    std::os::unix::fs::symlink(".", pipeline.dir.join("accounts/here")).unwrap();
+    let output = pipeline.run(&[]);
+    assert!(stdout(&output).contains("would       upgrade now"), "{}{}", stdout(&output), stderr(&output));
+    assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
+
+    write(
+        "alike.yaml",
+        b"apiVersion: payg-operator.com/v1alpha1\nkind: Subscription\n---\nkind: Subscription\nmetadata: {name: x}\n",
+    );
+    write("chart.yaml", b"apiVersion: payg-operator.io/v1alpha1\nkind: {{ .Values.kind }}\n");
+    let output = pipeline.run(&[]);
+    let told = stderr(&output);
+    assert!(told.contains("alike.yaml (document 1): a Subscription of `payg-operator.com` is left alone"), "{told}");
+    assert!(told.contains("alike.yaml (document 2): a Subscription without a group"), "{told}");
+    assert!(told.contains("chart.yaml, line 2, column ") && told.contains("looks like a template"), "{told}");
+    assert_eq!(code(&output), 0, "{told}");
+
+    write("broken.yaml", b"apiVersion: payg-operator.io/v1alpha1\nkind: Subscription\nmetadata: {name: \"x\n");
+    let told = stderr(&pipeline.run(&["--offline"]));
+    assert!(told.contains("accounts/broken.yaml, line ") && told.contains("is not YAML"), "{told}");
+}
+
+/// Every value that a field may have is named (kubectl names them all).
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_could_be_meant_is_named() {
+    let world = World::new().await;
+    let wish = subscription("asks", "6f1a0000-0000-4a00-9000-00000000ffff", automatic("Immediatly"));
+    let told = stderr(&Pipeline::new(&world, &[wish]).run(&["--offline"]));
+    for when in ["BenefitsExhausted", "BeforeExhaustion", "Immediately", "Never"] {
+        assert!(told.contains(&format!("`{when}`")), "{told}");
+    }
 }

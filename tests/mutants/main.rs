@@ -7,6 +7,7 @@ mod deletion;
 mod edges;
 mod engine;
 mod ledger;
+mod manifests;
 mod numbers;
 mod provider;
 mod rules;
@@ -49,6 +50,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         claims::MUTANTS,
         engine::MUTANTS,
         sdk::MUTANTS,
+        manifests::MUTANTS,
     ];
     parts.into_iter().flatten()
 }

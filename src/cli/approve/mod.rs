@@ -75,7 +75,7 @@ async fn decide(
     expires_in: Option<SignedDuration>,
     record_attempt: Option<i32>,
 ) -> Result<(), Error> {
-    let (client, namespace) = args.cluster.connect().await?;
+    let (client, namespace) = args.cluster.connect()?;
     let subscription = cluster::subscription(&client, &namespace, &args.name, refusal).await?;
     let in_force = cluster::said(&client, &namespace, &args.name).await.map_err(|error| refusal(error).to_string());
     let approver = who_am_i(&client).await?;

@@ -35,7 +35,7 @@ pub async fn run(args: Args) -> ExitCode {
 }
 
 async fn explain(args: &Args) -> Result<(), Error> {
-    let (client, namespace) = args.cluster.connect().await?;
+    let (client, namespace) = args.cluster.connect()?;
     let subscription = cluster::subscription(&client, &namespace, &args.name, refusal).await?;
     let known = Known {
         provider: provider(&client, &namespace, &subscription).await.map_err(|error| unreadable(&error)),

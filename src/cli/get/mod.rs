@@ -59,7 +59,7 @@ pub async fn run(args: Args) -> ExitCode {
 }
 
 async fn get(args: &Args) -> Result<(), Error> {
-    let (client, namespace) = args.cluster.connect().await?;
+    let (client, namespace) = args.cluster.connect()?;
     // As they are, with what this version does not know.
     let resource = ApiResource::erase::<Subscription>(&());
     let api: Api<DynamicObject> = if args.all_namespaces {

@@ -19,6 +19,7 @@ use crate::api::AZURE_SECRET_KEY;
 use crate::operator::SHIPPED_POLICIES;
 
 use super::manifests::Manifest;
+use super::secrets;
 
 /// Where the environment of a pipeline has what a Secret holds in the cluster: variable and key.
 const SECRETS: [(&str, &str); 3] = [
@@ -46,8 +47,11 @@ impl Manifests {
             object["metadata"]["resourceVersion"] = json!("1");
             object["metadata"]["creationTimestamp"] = json!(now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
             object.as_object_mut().map(|fields| fields.remove("status"));
-            if manifest.kind() == "Secret" {
-                encode(&mut object);
+            match manifest.kind() {
+                "Secret" => encode(&mut object),
+                // Whatever else they have, it is not looked at.
+                "ServiceAccount" | "Namespace" => keep_head(&mut object),
+                _ => {}
             }
             objects.insert(path, object);
         }
@@ -151,15 +155,25 @@ fn path(manifest: &Manifest) -> Option<String> {
     }
 }
 
-/// `stringData` of a Secret becomes `data`, as in the API server.
+fn keep_head(object: &mut Value) {
+    let head = ["apiVersion", "kind", "metadata"];
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|name, _| head.contains(&name.as_str()));
+    }
+}
+
+/// `stringData` of a Secret becomes `data`, as in the API server, and base64 has no line ends.
 fn encode(secret: &mut Value) {
-    let Some(plain) = secret["stringData"].as_object().cloned() else { return };
-    if !secret["data"].is_object() {
-        secret["data"] = json!({});
+    let texts = |field: &Value| field.as_object().cloned().unwrap_or_default();
+    let mut data = serde_json::Map::new();
+    for (key, value) in texts(&secret["data"]) {
+        let bytes = value.as_str().and_then(secrets::decoded).unwrap_or_default();
+        data.insert(key, json!(BASE64_STANDARD.encode(bytes)));
     }
-    for (key, value) in plain {
-        secret["data"][key] = json!(BASE64_STANDARD.encode(value.as_str().unwrap_or_default()));
+    for (key, value) in texts(&secret["stringData"]) {
+        data.insert(key, json!(BASE64_STANDARD.encode(value.as_str().unwrap_or_default())));
     }
+    secret["data"] = Value::Object(data);
 }
 
 /// What a namespace holds that is in no manifest, and in the environment of a pipeline instead.

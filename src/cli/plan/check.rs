@@ -5,13 +5,14 @@ use std::collections::HashMap;
 
 use cel::{Context, Program};
 use jiff::Timestamp;
-use jsonschema::error::ValidationErrorKind;
-use jsonschema::{ValidationError, Validator};
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use crate::api;
 
 use super::super::Error;
+use super::metadata;
 
 /// The kinds that manifests can be of, by name.
 pub struct Kinds(HashMap<String, Kind>);
@@ -54,17 +55,19 @@ impl Kinds {
         if object["apiVersion"] != kind.version {
             return vec![format!("`apiVersion` must be {}", kind.version)];
         }
-        match object["metadata"]["name"].as_str() {
-            None | Some("") => return vec!["`metadata.name` is missing".to_owned()],
-            Some(name) if !is_name(name) => {
-                return vec!["`metadata.name` must be of small letters, digits, `-` and `.`, begin and end with a letter or a digit, and have 253 characters at most".to_owned()];
-            }
-            Some(_) => {}
+        let problems = metadata::problems(&object["metadata"]);
+        if !problems.is_empty() {
+            return problems;
         }
         let mut object = without_nulls(object);
-        // A create takes none.
+        // A create drops status, and refuses what it does not know in it.
+        let counts = |error: &ValidationError<'_>| {
+            matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. })
+                || !format!("{}/", error.instance_path()).starts_with("/status/")
+        };
+        let errors = kind.validator.iter_errors(&object).filter(counts);
+        let problems: Vec<_> = errors.map(|error| structural(&error)).collect();
         object.as_object_mut().map(|fields| fields.remove("status"));
-        let problems: Vec<_> = kind.validator.iter_errors(&object).map(|error| structural(&error)).collect();
         if !problems.is_empty() {
             // The API server comes to the rules only where the structure is right.
             return problems;
@@ -73,19 +76,6 @@ impl Kinds {
         rules(&kind.schema, &object, "", &mut problems);
         problems
     }
-}
-
-/// A name as the API server takes it, a subdomain of RFC 1123:
-/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>.
-fn is_name(name: &str) -> bool {
-    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = |label: &str| {
-        let bytes = label.as_bytes();
-        bytes.iter().all(|byte| letter(byte) || *byte == b'-')
-            && bytes.first().is_some_and(letter)
-            && bytes.last().is_some_and(letter)
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// What is wrong with the structure, at the field that it is wrong with.
@@ -98,13 +88,22 @@ fn structural(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             at(&format!("{path}/{}", unexpected.join(", ")), "there is no such field")
         }
-        _ => at(&path, &error.to_string()),
+        ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::String) } => {
+            at(&path, "must be of type string: put it in quotes")
+        }
+        ValidationErrorKind::Enum { options } => {
+            let options = options.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let options: Vec<_> = options.map(|option| format!("`{option}`")).collect();
+            at(&path, &format!("must be one of {}", options.join(", ")))
+        }
+        // The value may be a secret in the wrong place.
+        _ => at(&path, &error.masked().to_string()),
     }
 }
 
-/// A problem, and the field that has it.
-fn at(path: &str, problem: &str) -> String {
-    let field = path.trim_start_matches('/').replace('/', ".");
+/// A problem, and the field that has it, by its JSON Pointer.
+pub fn at(path: &str, problem: &str) -> String {
+    let field = path.trim_start_matches('/').replace('/', ".").replace("~1", "/");
     if field.is_empty() { problem.to_owned() } else { format!("`{field}`: {problem}") }
 }
 
@@ -183,5 +182,36 @@ fn to_cel(schema: &Value, value: &Value) -> cel::Value {
         Value::Bool(bool) => (*bool).into(),
         Value::Number(number) => number.as_i64().map_or(cel::Value::Null, Into::into),
         Value::Null => cel::Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_told_and_all_that_could_be_meant_is_named() {
+        let kinds = Kinds::new().unwrap();
+        let object = |kind: &str, spec: Value| json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": kind, "metadata": {"name": "x"}, "spec": spec});
+        let misplaced = json!({"aws": {"credentials": {"secret": "s3cr3t-value"}}});
+        let problems = kinds.problems(&object("BillingProvider", misplaced));
+        assert!(problems.iter().any(|problem| problem.starts_with("`spec.aws.credentials.secret`")), "{problems:?}");
+        assert!(!problems.concat().contains("s3cr3t"), "{problems:?}");
+        let upgrade = json!({"upgrade": {"when": "Immediatly", "approval": "Manual"}});
+        let problems = kinds.problems(&object("Subscription", upgrade)).join("\n");
+        let all = "`BenefitsExhausted`, `BeforeExhaustion`, `Immediately`, `Never`";
+        assert!(all.split(", ").all(|one| problems.contains(one)), "{problems}");
+    }
+
+    #[test]
+    fn a_status_is_dropped_but_for_what_nobody_knows_in_it() {
+        let kinds = Kinds::new().unwrap();
+        let of = |status: Value| {
+            let problems = kinds.problems(&json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider",
+                "metadata": {"name": "x"}, "spec": {"aws": {"credentials": {"secret": {"name": "y"}}}}, "status": status}));
+            problems.join("\n")
+        };
+        assert_eq!(of(json!({"conditions": 1})), "");
+        assert_eq!(of(json!({"unknown": 1})), "`status.unknown`: there is no such field");
     }
 }

@@ -1,17 +1,18 @@
 //! The manifests that a plan is made from.
 
-use std::collections::HashSet;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::yaml::{self, Document, Fault};
+
 use super::super::{Error, files};
+use super::walk::{self, Place};
 
 /// An object and where it stands.
 pub struct Manifest {
-    /// The file, and the number of the document in it.
+    /// The file, the number of the document in it, and that of the item if the document is a list.
     pub place: String,
     pub object: Value,
 }
@@ -25,10 +26,24 @@ impl Manifest {
         self.object["metadata"]["name"].as_str().unwrap_or_default()
     }
 
+    pub fn namespace(&self) -> &str {
+        self.object["metadata"]["namespace"].as_str().unwrap_or_default()
+    }
+
     /// Whether it is of one of our kinds.
     pub fn is_ours(&self) -> bool {
         self.object["apiVersion"].as_str().is_some_and(|version| version.starts_with("payg-operator.io/"))
     }
+}
+
+/// What was read.
+#[derive(Default)]
+pub struct Manifests {
+    pub all: Vec<Manifest>,
+    /// What could not be read and is not somebody else's, with its place.
+    pub problems: Vec<String>,
+    /// What was left alone, and looks as if it should not have been.
+    pub warnings: Vec<String>,
 }
 
 /// A file of manifests may have so many bytes.
@@ -38,187 +53,122 @@ const LARGEST_PLAN: u64 = 64 << 20;
 
 /// All objects in the files and directories that `paths` name; `-` is standard input. One that names no namespace is in
 /// `namespace`.
-pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Vec<Manifest>, Error> {
+pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Manifests, Error> {
     let mut texts = Vec::new();
     let mut left = LARGEST_PLAN;
-    for (place, file) in named(paths)? {
-        let text = match &file {
-            None => files::text(io::stdin(), LARGEST, &place)?,
-            Some(file) => files::read(file, LARGEST, &place)?,
+    for place in walk::places(paths)? {
+        let bytes = match &place.file {
+            None => files::bytes(io::stdin(), LARGEST, &place.shown)?,
+            Some(file) => files::read(file, LARGEST, &place.shown)?,
         };
-        left = left.checked_sub(text.len() as u64).ok_or_else(|| {
-            format!("with {place} there are more than {} MiB of manifests; plan a part of them", LARGEST_PLAN >> 20)
+        left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
+            let (shown, limit) = (&place.shown, LARGEST_PLAN >> 20);
+            format!("with {shown} there are more than {limit} MiB of manifests; plan a part of them")
         })?;
-        texts.push((place, text));
+        texts.push((place, yaml::decode(&bytes)));
     }
-    let mut manifests = Vec::new();
+    let mut manifests = Manifests::default();
     for (place, text) in texts {
-        parse(&place, &text, &mut manifests)?;
+        manifests.text(&place, &text);
     }
-    for manifest in &mut manifests {
+    for (number, manifest) in manifests.all.iter_mut().enumerate() {
         let metadata = &mut manifest.object["metadata"];
-        if metadata.is_object() && metadata["namespace"].is_null() {
-            metadata["namespace"] = namespace.into();
+        let absent = |field: &Value| field.is_null() || field == "";
+        if metadata.is_object() && absent(&metadata["namespace"]) {
+            // An empty option is none, as to kubectl.
+            metadata["namespace"] = if namespace.is_empty() { "default" } else { namespace }.into();
+        }
+        // As the API server gives names.
+        if let Some(begin) = metadata["generateName"].as_str().filter(|_| absent(&metadata["name"])) {
+            metadata["name"] = format!("{begin}{number:05}").into();
         }
     }
     Ok(manifests)
 }
 
-/// What is shown of where manifests are, and the file; none is standard input.
-type Place = (String, Option<PathBuf>);
-
-/// The places that `paths` name, in their order: a file itself, and those in a directory, at any depth.
-fn named(paths: &[PathBuf]) -> Result<Vec<Place>, Error> {
-    let resolved = paths.iter().filter(|path| path.is_dir()).map(fs::canonicalize);
-    let mut walk = Walk { roots: resolved.filter_map(Result::ok).collect(), ..Walk::default() };
-    for path in paths {
-        if path == Path::new("-") {
-            walk.found.push(("standard input".to_owned(), None));
-        } else if path.is_dir() {
-            walk.directory(path, &resolve(path, path)?)?;
-        } else {
-            walk.found.push((path.display().to_string(), Some(path.clone())));
-        }
-    }
-    Ok(walk.found)
-}
-
-/// A way through directories that somebody else may have filled. It leads to each file once, and never out of them.
-#[derive(Default)]
-struct Walk {
-    /// The directories that were named, without links.
-    roots: Vec<PathBuf>,
-    /// Where it has been.
-    seen: HashSet<PathBuf>,
-    found: Vec<Place>,
-}
-
-impl Walk {
-    /// Goes through the directory that is called `shown`, and without links `real`.
-    fn directory(&mut self, shown: &Path, real: &Path) -> Result<(), Error> {
-        if !self.seen.insert(real.to_owned()) {
-            return Ok(());
-        }
-        let fail = |error: io::Error| format!("{} cannot be read: {error}", shown.display());
-        let mut entries = fs::read_dir(real).and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(fail)?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let (name, path) = (entry.file_name(), entry.path());
-            let hidden = name.to_string_lossy().starts_with('.');
-            let is_manifest =
-                path.extension().is_some_and(|end| ["yaml", "yml", "json"].map(Some).contains(&end.to_str()));
-            let is_directory = path.is_dir() && !hidden;
-            if !is_manifest && !is_directory {
-                continue;
-            }
-            let shown = shown.join(&name);
-            let real = if path.is_symlink() { self.inside(&shown, &path)? } else { path };
-            if is_directory {
-                self.directory(&shown, &real)?;
-            } else if self.seen.insert(real.clone()) {
-                self.found.push((shown.display().to_string(), Some(real)));
+impl Manifests {
+    /// Takes what is in a file.
+    fn text(&mut self, place: &Place, text: &str) {
+        for (number, document) in (1..).zip(yaml::documents(text)) {
+            let at = format!("{} (document {number})", place.shown);
+            match document.value {
+                Ok(Value::Null) => {}
+                Ok(object @ Value::Object(_)) => self.object(at, object, place.named),
+                Ok(_) if place.named => self.problems.push(format!("{at} is not an object")),
+                // Somebody else's, such as values of a template.
+                Ok(_) => {}
+                Err(ref fault) => self.unreadable(place, &document, fault),
             }
         }
-        Ok(())
     }
 
-    /// Where the link leads, if that is in a directory that was named.
-    fn inside(&self, shown: &Path, link: &Path) -> Result<PathBuf, Error> {
-        let real = resolve(shown, link)?;
-        if self.roots.iter().any(|root| real.starts_with(root)) {
-            return Ok(real);
-        }
-        let (shown, real) = (shown.display(), real.display());
-        Err(format!("{shown} is a link to {real}, outside of what was named, and is not followed: delete it, or name {real} with -f, too").into())
-    }
-}
-
-/// The path without links of what is shown as `shown`.
-fn resolve(shown: &Path, path: &Path) -> Result<PathBuf, Error> {
-    Ok(fs::canonicalize(path).map_err(|error| format!("{} cannot be read: {error}", shown.display()))?)
-}
-
-fn parse(place: &str, text: &str, manifests: &mut Vec<Manifest>) -> Result<(), Error> {
-    // No more of the error than where it is: it quotes the text, which may be that of a Secret.
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| {
-        let place_in_it =
-            error.location().map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
-        format!("{place} is not YAML{place_in_it}: look at quotes, brackets, indentation and keys that are there twice")
-    })?;
-    for (number, document) in (1..).zip(documents) {
-        let place = format!("{place} (document {number})");
-        match document {
-            Value::Null => {}
-            mut list if list["kind"] == "List" => {
-                let items = list["items"].take();
-                for object in items.as_array().into_iter().flatten() {
-                    manifests.push(Manifest { place: place.clone(), object: object.clone() });
-                }
+    /// An object, or those in a list: to kubectl, whatever has `items` is one.
+    fn object(&mut self, place: String, mut object: Value, named: bool) {
+        let items = object.get_mut("items").filter(|items| items.is_array()).map(Value::take);
+        let Some(Value::Array(items)) = items else {
+            self.warnings.extend(stranger(&object).map(|why| format!("{place}: {why}")));
+            self.all.push(Manifest { place, object });
+            return;
+        };
+        for (number, mut item) in (1..).zip(items) {
+            if item["apiVersion"].is_null() && item["kind"].is_null() && item.is_object() {
+                item["apiVersion"] = object["apiVersion"].clone();
+                item["kind"] = object["kind"].as_str().unwrap_or_default().trim_end_matches("List").into();
             }
-            object if object.is_object() => manifests.push(Manifest { place, object }),
-            _ => return Err(format!("{place} is not an object").into()),
+            let place = format!("{place}, item {number}");
+            if item.is_object() {
+                self.object(place, item, named);
+            } else if named {
+                self.problems.push(format!("{place} is not an object"));
+            }
         }
     }
-    Ok(())
+
+    /// A document that is not YAML. It is somebody else's unless it was named or names us.
+    fn unreadable(&mut self, place: &Place, document: &Document<'_>, fault: &Fault) {
+        let at = format!("{}, line {}, column {}", place.shown, fault.line, fault.column);
+        let mentions = |text: &str| document.text.contains(text);
+        let ours = mentions("payg-operator.io/");
+        if ours && mentions("{{") && !place.named {
+            self.warnings.push(format!(
+                "{at}: looks like a template and is left alone; render it (helm template) and plan what comes of it"
+            ));
+        } else if ours || place.named {
+            self.problems.push(format!("{at}: {}", fault.problem));
+        } else if mentions("kind: Secret") {
+            self.warnings.push(format!("{at}: {}; a Secret in it counts as absent", fault.problem));
+        }
+    }
+}
+
+/// Why an object that is not ours looks as if it was meant to be.
+fn stranger(object: &Value) -> Option<String> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let version = object["apiVersion"].as_str().unwrap_or_default();
+    let is_kind = ["Subscription", "BillingProvider", "UpgradeApproval", "UpgradeRecord"].contains(&kind);
+    let (group, ours) = (version.split('/').next().unwrap_or_default(), "payg-operator.io/v1alpha1");
+    if is_kind && !version.contains('/') {
+        return Some(format!("a {kind} without a group in `apiVersion` is left alone; ours have apiVersion: {ours}"));
+    }
+    let alike =
+        group.to_lowercase().contains("payg") && group != "payg-operator.io" && !group.ends_with(".payg-operator.io");
+    (alike && is_kind).then(|| format!("a {kind} of `{group}` is left alone; ours have apiVersion: {ours}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::fs;
 
     use super::*;
 
+    fn parsed(text: &str, named: bool) -> Manifests {
+        let mut manifests = Manifests::default();
+        manifests.text(&Place { shown: "a.yaml".to_owned(), file: None, named }, text);
+        manifests
+    }
+
     fn problem(text: &str) -> String {
-        parse("a.yaml", text, &mut Vec::new()).unwrap_err().to_string()
-    }
-
-    fn tree() -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("repo/deep/er")).unwrap();
-        for file in ["repo/a.yaml", "repo/deep/er/b.json", "outside.yaml"] {
-            fs::write(dir.path().join(file), "kind: A\n").unwrap();
-        }
-        dir
-    }
-
-    fn found(dir: &Path) -> Result<Vec<String>, String> {
-        let places = named(&[dir.to_owned()]).map_err(|error| error.to_string())?;
-        Ok(places.into_iter().map(|(place, _)| place.strip_prefix(dir.to_str().unwrap()).unwrap().to_owned()).collect())
-    }
-
-    #[test]
-    fn links_inside_are_followed_and_each_file_is_read_once() {
-        let dir = tree();
-        let repo = dir.path().join("repo");
-        // What is mounted of a ConfigMap is such a link.
-        fs::create_dir(repo.join("..data")).unwrap();
-        fs::write(repo.join("..data/c.yaml"), "kind: C\n").unwrap();
-        symlink("..data/c.yaml", repo.join("c.yaml")).unwrap();
-        symlink("a.yaml", repo.join("again.yaml")).unwrap();
-        symlink("..", repo.join("deep/er/loop")).unwrap();
-        symlink(".", repo.join("self")).unwrap();
-        assert_eq!(found(&repo).unwrap(), ["/a.yaml", "/c.yaml", "/deep/er/b.json"]);
-    }
-
-    #[test]
-    fn no_link_leads_out() {
-        for (name, target) in
-            [("x.yaml", "../outside.yaml"), ("x", "/"), ("x.yml", "/dev/zero"), ("deep/x", "../../repo/..")]
-        {
-            let dir = tree();
-            let repo = dir.path().join("repo");
-            symlink(target, repo.join(name)).unwrap();
-            let refusal = found(&repo).unwrap_err();
-            assert!(
-                refusal.contains(&format!("repo/{name} is a link to ")) && refusal.contains("not followed"),
-                "{refusal}"
-            );
-        }
-        let dir = tree();
-        symlink("../outside.yaml", dir.path().join("repo/x.yaml")).unwrap();
-        assert_eq!(found(dir.path()).unwrap().len(), 3, "what was named holds it");
-        symlink("/nonexistent", dir.path().join("repo/README")).unwrap();
-        assert_eq!(found(dir.path()).unwrap().len(), 3, "what is no manifest is left alone");
+        parsed(text, true).problems.remove(0)
     }
 
     #[test]
@@ -233,6 +183,18 @@ mod tests {
     }
 
     #[test]
+    fn who_names_no_namespace_and_no_name_is_given_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "metadata: {name: a, namespace: team-a}\n---\nmetadata: {name: b, namespace: ''}\n---\nmetadata: {generateName: c-}\n";
+        fs::write(dir.path().join("a.yaml"), text).unwrap();
+        for (option, namespace) in [("", "default"), ("team-b", "team-b")] {
+            let found = read(&[dir.path().to_owned()], option).unwrap().all;
+            let named: Vec<_> = found.iter().map(|one| (one.namespace(), one.name())).collect();
+            assert_eq!(named, [("team-a", "a"), (namespace, "b"), (namespace, "c-00002")]);
+        }
+    }
+
+    #[test]
     fn what_is_no_yaml_is_placed_and_not_shown() {
         for text in [
             "stringData:\n  clientSecret: \"s3cr3t-value\n  other: y\n",
@@ -240,20 +202,42 @@ mod tests {
             "stringData:\n  clientSecret: *s3cr3t-value\n",
             "s3cr3t-value: 1\ns3cr3t-value: 2\n",
             "stringData:\n  clientSecret: !s3cr3t-value {\n",
+            "{\"stringData\": {\"clientSecret\": \"s3cr3t-value\", \"clientSecret\": \"s3cr3t-value\"}}",
         ] {
             let problem = problem(text);
-            assert!(problem.starts_with("a.yaml is not YAML"), "{problem}");
+            assert!(problem.starts_with("a.yaml, line "), "{problem}");
             assert!(!problem.contains("s3cr3t-value"), "{problem}");
         }
-        assert!(problem("a: 1\nb: \"\n").contains("at line "), "{}", problem("a: 1\nb: \"\n"));
+        assert!(problem("a: 1\nb: \"\n").contains("line 2, column 4: is not YAML"), "{}", problem("a: 1\nb: \"\n"));
     }
 
     #[test]
     fn lists_and_empty_documents_are_taken_apart() {
-        let mut manifests = Vec::new();
-        let text = "---\n---\nkind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\n";
-        parse("a.yaml", text, &mut manifests).unwrap();
-        assert_eq!(manifests.iter().map(Manifest::kind).collect::<Vec<_>>(), ["A", "B", "C"]);
+        let text = "---\n---\nkind: List\nitems: [{kind: A}, {kind: List, items: [{kind: B}]}]\n---\nkind: C\n---\n
+apiVersion: payg-operator.io/v1alpha1\nkind: SubscriptionList\nitems: [{metadata: {name: x}}]\n";
+        let manifests = parsed(text, true);
+        assert_eq!(manifests.all.iter().map(Manifest::kind).collect::<Vec<_>>(), ["A", "B", "C", "Subscription"]);
+        assert!(manifests.all[3].is_ours() && manifests.all[3].place == "a.yaml (document 3), item 1");
         assert!(problem("- 1\n").contains("is not an object"));
+    }
+
+    #[test]
+    fn what_is_somebody_elses_is_left_alone_whatever_it_is() {
+        let template = "apiVersion: payg-operator.io/v1alpha1\nkind: {{ .Values.kind }}\n";
+        for (text, problems, warnings) in [
+            ("kind: {{ .Values.kind }}\n", 0, 0),
+            ("- a\n- b\n", 0, 0),
+            ("items: [a, b]\n", 0, 0),
+            ("kind: Secret\nstringData: {a: \"}\n", 0, 1),
+            (template, 0, 1),
+            ("apiVersion: payg-operator.io/v1alpha1\nkind: \"Subscription\n", 1, 0),
+            ("apiVersion: payg-operator.com/v1alpha1\nkind: Subscription\n", 0, 1),
+            ("kind: Subscription\n", 0, 1),
+            ("apiVersion: operators.coreos.com/v1alpha1\nkind: Subscription\n", 0, 0),
+        ] {
+            let found = parsed(text, false);
+            assert_eq!((found.problems.len(), found.warnings.len()), (problems, warnings), "{text}");
+        }
+        assert_eq!(parsed(template, true).problems.len(), 1, "what was named is to be planned");
     }
 }

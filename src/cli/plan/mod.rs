@@ -3,9 +3,12 @@
 mod api;
 mod check;
 mod manifests;
+mod metadata;
 mod outcome;
+mod secrets;
+mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,7 +24,7 @@ use crate::providers::{aws, azure};
 use super::clock::ClockArgs;
 use super::operator::CloudArgs;
 use super::{Error, cluster, show};
-use manifests::Manifest;
+use manifests::{Manifest, Manifests};
 use outcome::{Action, Outcome};
 
 #[derive(Debug, clap::Args)]
@@ -82,10 +85,15 @@ pub async fn run(args: Args) -> ExitCode {
 }
 
 async fn plan(args: Args) -> Result<Vec<Action>, Error> {
-    let manifests = manifests::read(&args.filename, &args.namespace)?;
-    let ours = manifests.iter().filter(|manifest| manifest.is_ours()).count();
-    check(&manifests)?;
+    let mut read = manifests::read(&args.filename, &args.namespace)?;
+    read.warnings.extend(leave_out_encrypted(&mut read.all));
+    for warning in &read.warnings {
+        eprintln!("warning: {}", show::printable(warning));
+    }
+    let Manifests { all: manifests, problems, .. } = read;
+    check(&manifests, problems)?;
     if args.offline {
+        let ours = manifests.iter().filter(|manifest| manifest.is_ours()).count();
         eprintln!(
             "{ours} manifests of payg-operator.io are right; {} of others were not looked at",
             manifests.len() - ours
@@ -96,10 +104,8 @@ async fn plan(args: Args) -> Result<Vec<Action>, Error> {
     let server = api::Manifests::new(&manifests, Timestamp::now());
     let mut planned = Vec::new();
     for manifest in manifests.iter().filter(|manifest| manifest.is_ours() && manifest.kind() == "Subscription") {
-        let namespace = manifest.object["metadata"]["namespace"].as_str().unwrap_or_default();
-        let object = server.get("subscriptions", namespace, manifest.name()).unwrap_or_default();
-        let subscription: Subscription = serde_json::from_value(object)?;
-        planned.push((manifest, namespace, subscription));
+        let subscription = served(&server, manifest)?;
+        planned.push((manifest, manifest.namespace(), subscription));
     }
     let (azure, aws) = args.clouds.settings()?;
     let clouds = (azure::Connections::new(azure)?, aws::Connections::new(aws)?);
@@ -109,8 +115,7 @@ async fn plan(args: Args) -> Result<Vec<Action>, Error> {
     let mut outcomes = Vec::new();
     let mut text = String::new();
     for (manifest, namespace, _) in planned {
-        let object = server.get("subscriptions", namespace, manifest.name()).unwrap_or_default();
-        let mut subscription: Subscription = serde_json::from_value(object)?;
+        let mut subscription = served(&server, manifest)?;
         undry(&mut subscription);
         let outcome = Outcome::of(&manifest.place, &subscription);
         text += &show::situation(&subscription, &Ok(said(&manifests, namespace, manifest.name())));
@@ -126,13 +131,46 @@ async fn plan(args: Args) -> Result<Vec<Action>, Error> {
     Ok(outcomes.into_iter().map(|outcome| outcome.action).collect())
 }
 
-/// Fails with all that the API server would refuse, and with what would overwrite something else.
-fn check(manifests: &[Manifest]) -> Result<(), Error> {
+/// The Subscription of a manifest as it is now.
+fn served(server: &api::Manifests, manifest: &Manifest) -> Result<Subscription, Error> {
+    let object = server.get("subscriptions", manifest.namespace(), manifest.name()).unwrap_or_default();
+    // No more of the error than where it is: it may quote the text.
+    Ok(serde_json::from_value(object).map_err(|_| {
+        format!(
+            "{}: Subscription `{}` passed the checks and cannot be read: report this",
+            manifest.place,
+            manifest.name()
+        )
+    })?)
+}
+
+/// Takes the Secrets out of `manifests` that are encrypted, and says which a BillingProvider names: the environment has them.
+fn leave_out_encrypted(manifests: &mut Vec<Manifest>) -> Vec<String> {
+    let named = secrets::named(manifests);
+    let told = manifests.iter().filter(|one| named.contains(&("Secret", one.namespace(), one.name()))).filter_map(|one| {
+        let how = secrets::encrypted(one)?;
+        Some(format!(
+            "{}: the Secret `{}` is encrypted {how} and counts as absent: what it holds is taken from the environment",
+            one.place,
+            one.name()
+        ))
+    });
+    let told = told.collect();
+    manifests.retain(|manifest| secrets::encrypted(manifest).is_none());
+    told
+}
+
+/// Fails with all that the API server would refuse, beside the `problems` that are known, and with what would overwrite
+/// something else.
+fn check(manifests: &[Manifest], mut problems: Vec<String>) -> Result<(), Error> {
     let kinds = check::Kinds::new()?;
-    let mut problems = Vec::new();
     let mut seen = HashMap::new();
+    for (manifest, found) in others(manifests) {
+        let (kind, name) = (manifest.kind(), manifest.name());
+        problems.extend(found.into_iter().map(|problem| format!("{}: {kind} `{name}`: {problem}", manifest.place)));
+    }
     for manifest in manifests.iter().filter(|manifest| manifest.is_ours()) {
-        let identity = (manifest.kind(), manifest.object["metadata"]["namespace"].as_str(), manifest.name());
+        let identity = (manifest.kind(), manifest.namespace(), manifest.name());
         if let Some(first) = seen.insert(identity, &manifest.place) {
             problems.push(format!(
                 "{}: {} `{}` is there twice; it is in {first} too",
@@ -145,6 +183,22 @@ fn check(manifests: &[Manifest]) -> Result<(), Error> {
     }
     let problems: Vec<_> = problems.iter().map(|problem| show::printable(problem)).collect();
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
+/// What the API server would refuse in what is not ours and a pass looks at: Secrets and ServiceAccounts that a BillingProvider
+/// names, and the namespaces of ours.
+fn others(manifests: &[Manifest]) -> Vec<(&Manifest, Vec<String>)> {
+    let named = secrets::named(manifests);
+    let namespaces: HashSet<_> = manifests.iter().filter(|one| one.is_ours()).map(Manifest::namespace).collect();
+    let is_named = |one: &Manifest| named.contains(&(one.kind(), one.namespace(), one.name()));
+    let looked_at = manifests.iter().filter(|one| one.object["apiVersion"] == "v1");
+    let found = looked_at.filter_map(|one| match one.kind() {
+        "Secret" if is_named(one) => Some((one, secrets::problems(&one.object))),
+        "ServiceAccount" if is_named(one) => Some((one, metadata::problems(&one.object["metadata"]))),
+        "Namespace" if namespaces.contains(one.name()) => Some((one, metadata::problems(&one.object["metadata"]))),
+        _ => None,
+    });
+    found.collect()
 }
 
 /// The operator of a plan runs dry. One that does not would go on where this one stops.

@@ -71,19 +71,31 @@ fn fifo(path: &Path) {
 /// Class: a link leads out of the repository. Source: CVE-2022-24348 and CVE-2022-31036 (Argo CD reads files through links).
 #[test]
 fn no_link_leads_a_plan_out_of_its_directory() {
-    for (name, target) in [
-        ("x", "/"),
-        ("x", "../.."),
-        ("x.yaml", "/etc/passwd"),
-        ("x.yaml", "../secret.yaml"),
-        ("x.json", "/proc/self/environ"),
-    ] {
+    for (name, target) in [("x.yaml", "/etc/passwd"), ("x.yaml", "../secret.yaml"), ("x.json", "/proc/self/environ")] {
         let repository = Repository::new();
         fs::write(repository.at("secret.yaml"), "clientSecret: s3cr3t-value\n").unwrap();
         symlink(target, repository.at(&format!("billing/{name}"))).unwrap();
         let told = repository.refusal();
         assert!(told.contains(&format!("billing/{name} is a link to ")) && told.contains("with -f, too"), "{told}");
         assert!(!told.contains("s3cr3t-value") && !told.contains("root:"), "{told}");
+    }
+}
+
+/// Class: a link to a directory leads out, or to the same files twice. Source: CVE-2022-24348; kubectl#1603 and kustomize#1886
+/// (kubectl follows none).
+#[test]
+fn no_link_to_a_directory_is_followed() {
+    for target in ["/", "../..", "..", "../outside"] {
+        let repository = Repository::new();
+        fs::create_dir(repository.at("outside")).unwrap();
+        fs::write(repository.at("outside/wrong.yaml"), "apiVersion: payg-operator.io/v1alpha1\nkind: Wrong\n").unwrap();
+        for name in ["x", "x.yaml"] {
+            symlink(target, repository.at(&format!("billing/{name}"))).unwrap();
+        }
+        let output = plan(&repository.at("billing"));
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+        assert!(stderr(&output).contains("2 manifests of payg-operator.io are right"), "{}", stderr(&output));
     }
 }
 

@@ -19,7 +19,9 @@ pub async fn client(kubeconfig: &Path) -> Result<Client, Error> {
 pub(crate) async fn config(kubeconfig: &Path) -> Result<Config, Error> {
     let broken = |source| Error::Kubeconfig { path: kubeconfig.to_owned(), source: Box::new(source) };
     let file = Kubeconfig::read_from(kubeconfig).map_err(broken)?;
-    Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(broken)
+    let mut config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(broken)?;
+    config.proxy_url = None; // it is on this machine, whatever proxy the environment has
+    Ok(config)
 }
 
 pub(crate) fn to_client(config: Config) -> Result<Client, Error> {
