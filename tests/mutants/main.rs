@@ -2,6 +2,7 @@
 //! `docs/mutants.md` says how to read this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
+mod bodies;
 mod claims;
 mod deletion;
 mod edges;
@@ -47,6 +48,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         numbers::MUTANTS,
         claims::MUTANTS,
         engine::MUTANTS,
+        bodies::MUTANTS,
     ];
     parts.into_iter().flatten()
 }
