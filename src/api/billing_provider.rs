@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     conditions, lenient,
-    schema::{one_member, rule},
+    schema::{NAME, one_member, rule},
 };
 
-const NAME: &str = "self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')";
 const SERVICE_ACCOUNT: &str =
     "must be the name of a ServiceAccount in this namespace: lower case letters, digits, hyphens and dots";
 const SECRET: &str = "must be the name of a Secret in this namespace: lower case letters, digits, hyphens and dots";
@@ -229,7 +228,8 @@ pub enum AwsCredentials {
     /// The identity of the operator's own pod, by which it assumes the role. Only in namespaces for which the
     /// operator's administrator allows it. Write {}.
     PodIdentity(AwsPodIdentity),
-    /// An access key in a Secret of this namespace, under the keys accessKeyId and secretAccessKey.
+    /// An access key in a Secret of this namespace, under the keys accessKeyId and secretAccessKey; of a temporary key also
+    /// sessionToken.
     Secret(AwsSecret),
 }
 

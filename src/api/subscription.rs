@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     money::Money,
-    schema::{immutable, one_member, rule},
+    schema::{NAME, immutable, one_member, rule},
     subscription_status::SubscriptionStatus,
     time::Time,
 };
@@ -124,10 +124,10 @@ use super::{
 pub struct SubscriptionSpec {
     /// The name of the BillingProvider, in this namespace, by which the operator reads and upgrades the account.
     #[schemars(
-        length(min = 1, max = 63),
+        length(min = 1, max = 253),
         transform = rule(
-            "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-            "must be the name of a BillingProvider in this namespace: lower case letters, digits and hyphens"
+            NAME,
+            "must be the name of a BillingProvider in this namespace: lower case letters, digits, hyphens and dots"
         )
     )]
     pub provider_name: String,

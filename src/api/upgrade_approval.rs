@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    schema::{immutable, rule},
+    schema::{NAME, immutable, rule},
     time::Time,
 };
 
@@ -65,10 +65,10 @@ use super::{
 pub struct UpgradeApprovalSpec {
     /// The name of the Subscription, in this namespace.
     #[schemars(
-        length(min = 1, max = 63),
+        length(min = 1, max = 253),
         transform = rule(
-            "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
-            "must be the name of a Subscription in this namespace: lower case letters, digits and hyphens"
+            NAME,
+            "must be the name of a Subscription in this namespace: lower case letters, digits, hyphens and dots"
         )
     )]
     pub subscription_name: String,

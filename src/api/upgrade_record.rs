@@ -121,7 +121,7 @@ pub struct Requester {
     #[schemars(length(max = 63))]
     pub namespace: String,
     /// Its name.
-    #[schemars(length(max = 63))]
+    #[schemars(length(max = 253))]
     pub name: String,
     /// Its metadata.uid, which tells it from another one of the same name.
     #[schemars(length(max = 36))]

@@ -10,7 +10,7 @@ use crate::api::{
     UpgradeApproval, When,
 };
 use crate::core::offer::{BenefitKind, Source};
-use crate::operator::parse;
+use crate::operator::{LOOKED, parse};
 use crate::text;
 
 use super::Error;
@@ -68,6 +68,12 @@ pub fn ready(subscription: &Subscription) -> String {
     )
 }
 
+/// What the last look at the account could not read, or found odd.
+pub fn remarks(subscription: &Subscription) -> Option<&str> {
+    let observed = condition(subscription, "Observed")?;
+    observed.message.strip_prefix(LOOKED).map(str::trim).filter(|remarks| !remarks.is_empty())
+}
+
 /// The account that a Subscription names.
 pub fn account(subscription: &Subscription) -> String {
     match parse::account(&subscription.spec.account) {
@@ -100,6 +106,9 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
         text += &terms(transition, &status);
     }
     text += &row("now", &ready(subscription));
+    if let Some(remarks) = remarks(subscription) {
+        text += &row("but", remarks);
+    }
     let looked = status.last_observed_time.map_or_else(|| "never".to_owned(), |time| format!("{time:.0}"));
     text += &row("looked at", &looked);
     match in_force {
@@ -228,6 +237,25 @@ mod tests {
         };
         assert!(shown("spec.trial").contains("DECLARED in spec.trial"), "{}", shown("spec.trial"));
         assert!(!shown("billingProperty").contains("DECLARED"), "{}", shown("billingProperty"));
+    }
+
+    #[test]
+    fn what_a_look_could_not_read_is_remarked_on() {
+        let told = |message: &str| {
+            let observed = serde_json::json!({"type": "Observed", "status": "True", "reason": "Observed", "message": message,
+                "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            let azure = serde_json::json!({"subscriptionId": "6f1a3c1e-0000-4a00-9000-00000000f7ee"});
+            let object = serde_json::json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription",
+                "metadata": {"name": "sandbox"}, "status": {"conditions": [observed]},
+                "spec": {"providerName": "azure", "account": {"azure": azure}, "offer": "PayAsYouGo",
+                    "upgrade": {"when": "Never", "approval": "Manual"}}});
+            situation(&serde_json::from_value(object).unwrap(), &Ok(Vec::new()))
+        };
+        let unread = told(&format!("{LOOKED} The credentials may not read the diary."));
+        assert!(unread.contains("\n  but         The credentials may not read the diary.\n"), "{unread}");
+        for message in [LOOKED, "The last look at the account failed."] {
+            assert!(!told(message).contains("  but "), "{}", told(message));
+        }
     }
 
     #[test]

@@ -22,15 +22,21 @@ fn second(time: Timestamp) -> impl fmt::Display {
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// What somebody else says, without the full stop that it may end with: ours follows.
+pub(crate) fn unended(text: &impl fmt::Display) -> String {
+    text.to_string().trim_end_matches(['.', ' ']).to_owned()
+}
+
 impl fmt::Display for Verdict {
     #[expect(clippy::too_many_lines, reason = "a table: what each verdict says")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Suspended(why) => write!(f, "{why}: the account is neither looked at nor upgraded."),
-            Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&problem.to_string())),
+            Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&unended(problem))),
             Self::WrongAccount { found } => write!(
                 f,
-                "The provider answered about another account than the one in `spec.account`: {found}. Nothing is done; correct the BillingProvider, or make a new Subscription for the right account."
+                "The provider answered about another account than the one in `spec.account`: {}. Nothing is done; correct the BillingProvider, or make a new Subscription for the right account.",
+                unended(found)
             ),
             Self::AccountConflict(holder) => write!(
                 f,
@@ -39,12 +45,13 @@ impl fmt::Display for Verdict {
             ),
             Self::Unobserved { error, since } => write!(
                 f,
-                "{}: {error}. Nothing is decided until a look succeeds; the next one follows by itself.",
+                "{}: {}. Nothing is decided until a look succeeds; the next one follows by itself.",
                 match since {
                     Unobserved::Always => "The account has not been seen yet",
                     Unobserved::Lately => "The last look at the account failed",
                     Unobserved::TooLong => "The account has not been seen for too long to believe this status",
-                }
+                },
+                unended(error)
             ),
             Self::AccountClosed => f.write_str(
                 "The account is deleted or closed for good; it cannot be upgraded any more. Delete this Subscription.",
@@ -80,7 +87,7 @@ impl fmt::Display for Verdict {
             Self::UpgradeUnresolved { record, attempt, why, hash } => {
                 write!(f, "Whether UpgradeRecord {record} upgraded the account cannot be told")?;
                 if let Some(why) = why {
-                    write!(f, ", because {why}")?;
+                    write!(f, ", because {}", unended(why))?;
                 }
                 f.write_str(
                     ". Look at the account in the provider's portal; if it is upgraded there, this resolves itself.",
@@ -151,12 +158,14 @@ impl fmt::Display for Verdict {
             }
             Self::UpgradeRejected { message, next: Some(next) } => write!(
                 f,
-                "The upgrade was not taken: {message}. Put that right; the next attempt is due at {}.",
+                "The upgrade was not taken: {}. Put that right; the next attempt is due at {}.",
+                unended(message),
                 minute(*next)
             ),
             Self::UpgradeRejected { message, next: None } => write!(
                 f,
-                "The upgrade was not taken: {message}. This namespace has tried so often in vain that it tries no more; upgrade the account in the provider's portal, or delete this Subscription."
+                "The upgrade was not taken: {}. This namespace has tried so often in vain that it tries no more; upgrade the account in the provider's portal, or delete this Subscription.",
+                unended(message)
             ),
             Self::UpgradeHeld(Held::DryRun) => {
                 f.write_str("The upgrade is due, and the operator runs with --dry-run: nothing is requested.")
@@ -180,7 +189,8 @@ impl fmt::Display for Verdict {
             Self::Upgrading => f.write_str("The upgrade is being requested."),
             Self::LedgerUnavailable { detail } => write!(
                 f,
-                "The upgrade is due, and is not requested because its record cannot be written first: {detail}. Check the CustomResourceDefinition and the operator's ClusterRole; it is tried again."
+                "The upgrade is due, and is not requested because its record cannot be written first: {}. Check the CustomResourceDefinition and the operator's ClusterRole; it is tried again.",
+                unended(detail)
             ),
         }
     }

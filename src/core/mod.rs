@@ -9,7 +9,7 @@ pub mod desired;
 pub mod forecast;
 pub mod inputs;
 mod less;
-mod message;
+pub mod message;
 pub mod money;
 pub mod observation;
 pub mod offer;

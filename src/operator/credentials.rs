@@ -179,13 +179,11 @@ impl Place<'_> {
         let secret = self.secret(&reference.name).await?;
         let id = self.text(&secret, "accessKeyId")?;
         let key = Hidden::new(self.text(&secret, "secretAccessKey")?);
+        let token = self.text_if_any(&secret, "sessionToken")?.map(Hidden::new);
+        let key = aws::AccessKey::new(&self.origin(&secret), id, key, token)?;
         let of = format!("the access key in the Secret `{}`", reference.name);
         let identity = role.as_ref().map_or_else(|| of.clone(), |role| format!("the role {} by {of}", role.arn));
-        Ok(Found {
-            credential: aws::Credential::AccessKey { id, secret: key, role },
-            version: secret.resource_version(),
-            identity,
-        })
+        Ok(Found { credential: aws::Credential::AccessKey { key, role }, version: secret.resource_version(), identity })
     }
 
     /// Tokens for `audience` of the ServiceAccount called `name`, and its uid. It is read so that one that is deleted, or
@@ -250,11 +248,16 @@ impl Place<'_> {
 
     /// What is in `secret` under `entry`.
     fn text(&self, secret: &Secret, entry: &str) -> Result<String, Missing> {
-        let value = secret.data.as_ref().and_then(|data| data.get(entry));
-        let text = value.and_then(|value| std::str::from_utf8(&value.0).ok()).map(str::trim);
-        match text.filter(|text| !text.is_empty()) {
-            Some(text) => Ok(text.to_owned()),
-            None => Err(config(format!("{} has no text under `{entry}`", self.origin(secret)))),
+        let text = self.text_if_any(secret, entry)?;
+        text.ok_or_else(|| config(format!("{} has no text under `{entry}`", self.origin(secret))))
+    }
+
+    /// What is in `secret` under `entry`, if there is something.
+    fn text_if_any(&self, secret: &Secret, entry: &str) -> Result<Option<String>, Missing> {
+        let Some(value) = secret.data.as_ref().and_then(|data| data.get(entry)) else { return Ok(None) };
+        match std::str::from_utf8(&value.0).map(str::trim) {
+            Ok(text) => Ok(Some(text.to_owned()).filter(|text| !text.is_empty())),
+            Err(_) => Err(config(format!("{} has no text under `{entry}`", self.origin(secret)))),
         }
     }
 

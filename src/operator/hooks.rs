@@ -147,7 +147,10 @@ async fn token(path: &Path) -> Result<String, TokenError> {
 /// Whether a request shows the token, in its header or, as action groups and SNS can set none, in its address.
 fn knows(request: &Request, token: &str) -> bool {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let header = header.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+    let header = header.and_then(|value| value.trim().split_once(' '));
+    // The name of a scheme may be in any letters: RFC 9110, section 11.1.
+    let header =
+        header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, shown)| shown.trim().to_owned());
     let query = request.uri().query().unwrap_or_default();
     let query = || form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
     let shown = header.or_else(|| query().map(|(_, value)| value.into_owned()));
@@ -195,5 +198,35 @@ async fn from_aws(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
             }
         },
         None => hooks.unreadable(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "a-token-that-nobody-guesses";
+
+    fn shown(name: &str, value: &str, query: &str) -> bool {
+        let request = axum::http::Request::post(format!("/hooks/azure{query}")).header(name, value);
+        knows(&request.body(axum::body::Body::empty()).unwrap(), TOKEN)
+    }
+
+    /// <https://github.com/hyperium/headers/issues/141>: the scheme in small letters was not taken for it.
+    #[test]
+    fn the_token_is_known_by_whatever_letters_its_scheme_has() {
+        for scheme in ["Bearer ", "bearer ", "BEARER ", "bEaReR   ", " Bearer "] {
+            for name in ["authorization", "Authorization", "AUTHORIZATION"] {
+                assert!(shown(name, &format!("{scheme}{TOKEN}"), ""), "{name}: {scheme}");
+                assert!(!shown(name, &format!("{scheme}{TOKEN}x"), ""), "{name}: {scheme}");
+            }
+        }
+        for scheme in ["", "Basic ", "Bearer", "Bearer: ", "Token "] {
+            assert!(!shown("authorization", &format!("{scheme}{TOKEN}"), ""), "{scheme}");
+        }
+        assert!(shown("x-other", "", &format!("?a=b&token={TOKEN}")));
+        assert!(shown("authorization", "Basic eA==", &format!("?token={TOKEN}")), "a proxy's own");
+        assert!(!shown("authorization", "Bearer wrong", &format!("?token={TOKEN}")));
+        assert!(!shown("x-other", "", "?Token=") && !shown("x-other", "", ""));
     }
 }

@@ -39,6 +39,7 @@ use crate::runtime::queue::{Next, Queue};
 pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
+pub use self::render::LOOKED;
 pub use self::run::{Config, Error, run};
 #[cfg(test)]
 pub(crate) use self::run::{Pass, lead};

@@ -138,7 +138,8 @@ fn progress(
     (progress != api::UpgradeProgress::default()).then_some(progress)
 }
 
-const LOOKED: &str = "The last look at the account succeeded.";
+/// What the condition `Observed` says of a look that succeeded, before what it could not read or found odd.
+pub const LOOKED: &str = "The last look at the account succeeded.";
 
 /// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
 /// stay.

@@ -7,11 +7,20 @@ use std::collections::HashSet;
 use std::fmt;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 use serde_json::Error;
 use serde_json::value::RawValue;
+
+/// What some servers put before JSON in UTF-8. Who reads JSON may leave it out (RFC 8259, section 8.1).
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// `text` without a byte order mark.
+pub(super) fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
 
 /// What `text` holds, a document in JSON whose structures all derive `Deserialize`.
 pub(super) fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
@@ -26,7 +35,17 @@ pub(super) fn part<T: DeserializeOwned>(part: &RawValue) -> Result<T, Error> {
 /// The number that was sent, to its last digit. Nothing if it is no number, or one that no decimal holds: something never reads
 /// as nothing.
 pub(super) fn decimal(number: &RawValue) -> Option<Decimal> {
-    let digits = number.get();
+    exactly(number.get())
+}
+
+/// The whole number of seconds that a token issuer sent, as a number or as a text: some write `"3599"` or `3599.0`. Rounded
+/// down, so that nothing is thought to be valid for longer than it is.
+pub(super) fn seconds(sent: &RawValue) -> Option<u32> {
+    let text = serde_json::from_str(sent.get()).unwrap_or_else(|_| sent.get().to_owned());
+    exactly(&text)?.trunc().to_u32()
+}
+
+fn exactly(digits: &str) -> Option<Decimal> {
     let exact = Decimal::from_str_exact(digits).or_else(|_| Decimal::from_scientific(digits)).ok()?;
     let is_nothing = digits.split(['e', 'E']).next()?.bytes().all(|digit| !(b'1'..=b'9').contains(&digit));
     (!exact.is_zero() || is_nothing).then_some(exact)

@@ -5,10 +5,13 @@ use std::error::Error;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use reqwest::header::{DATE, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
 use url::Url;
 
+use super::document::unmarked;
 use crate::core::provider::ProviderError;
 use crate::text;
 
@@ -24,10 +27,16 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
+    /// Without a byte order mark.
     pub(super) body: Vec<u8>,
 }
 
 impl Answer {
+    fn new(status: StatusCode, headers: HeaderMap, mut body: Vec<u8>) -> Self {
+        body.drain(..body.len() - unmarked(&body).len());
+        Self { status, headers, body }
+    }
+
     /// The time by the server's clock, to the second.
     pub(super) fn date(&self) -> Option<Timestamp> {
         http_date(self.headers.get(DATE)?.to_str().ok()?)
@@ -85,7 +94,7 @@ pub(super) async fn exchange_up_to(largest: usize, request: RequestBuilder) -> R
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, headers, body })
+    Ok(Answer::new(status, headers, body))
 }
 
 /// An error and its causes. Not the URL, which the callers name in their own words.
@@ -100,9 +109,14 @@ fn chain(error: reqwest::Error) -> String {
     excerpt(&text)
 }
 
-/// The form of RFC 5322, of which the preferred one of HTTP is a part.
+/// The two forms of a date that HTTP no longer writes and still reads: RFC 9110, section 5.6.7.
+const OBSOLETE_DATES: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+
+/// A date in one of the three forms of HTTP. The preferred one is a part of RFC 5322's.
 pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|time| time.timestamp())
+    let obsolete = |form| DateTime::strptime(form, text).ok()?.to_zoned(TimeZone::UTC).ok();
+    let date = jiff::fmt::rfc2822::parse(text).ok().or_else(|| OBSOLETE_DATES.into_iter().find_map(obsolete));
+    date.map(|date| date.timestamp())
 }
 
 /// A foreign text on one line of bounded length.
@@ -216,6 +230,6 @@ pub(crate) mod wire {
         if body.len() > largest {
             return Err(NoAnswer::TooLarge(largest));
         }
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Answer::new(parts.status, parts.headers, body))
     }
 }

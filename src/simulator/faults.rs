@@ -1,5 +1,6 @@
 //! Faults on demand: which requests they meet, and what they do to the answer.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use axum::http::StatusCode;
@@ -65,6 +66,16 @@ pub(crate) enum Kind {
     Stale { seconds: u32 },
     /// Processed; the second half of the answer is missing.
     MalformedJson,
+    /// Processed; a byte order mark is before the answer's body, where it has one.
+    ByteOrderMark,
+    /// This answer, with these headers; not processed.
+    Answer {
+        status: u16,
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        #[serde(default)]
+        body: String,
+    },
     /// A web page with this status (200 unless given); not processed.
     HtmlPage {
         #[serde(default = "ok")]
@@ -113,7 +124,7 @@ impl Fault {
     /// Why this fault cannot be injected; `None`: it can.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         match &self.kind {
-            Kind::Status { code } | Kind::HtmlPage { status: code } => {
+            Kind::Status { code } | Kind::HtmlPage { status: code } | Kind::Answer { status: code, .. } => {
                 let known = StatusCode::from_u16(*code).is_ok_and(|code| code.as_u16() >= 200);
                 (!known).then_some("the status must be between 200 and 999")
             }

@@ -1,5 +1,6 @@
 //! One request of a simulated protocol: what it asks for, which fault meets it, what is answered, and the log of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +93,12 @@ impl Reply {
     /// What is sent; `None`: no body.
     fn content(&self) -> Option<String> {
         self.text.clone().or_else(|| (!self.body.is_null()).then(|| self.body.to_string()))
+    }
+
+    /// The reply with a byte order mark before its body.
+    fn marked(mut self) -> Self {
+        self.text = self.content().map(|text| format!("\u{feff}{text}"));
+        self
     }
 
     /// The reply in whose body members are there again.
@@ -191,6 +198,8 @@ enum Delivery {
     Truncated(Reply),
     Page(StatusCode),
     Oversized(u64),
+    /// What a fault says.
+    Other(StatusCode, BTreeMap<String, String>, String),
     Cut,
 }
 
@@ -198,7 +207,7 @@ impl Delivery {
     fn status(&self) -> Option<u16> {
         match self {
             Self::Whole(reply) | Self::Truncated(reply) => Some(reply.status.as_u16()),
-            Self::Page(status) => Some(status.as_u16()),
+            Self::Page(status) | Self::Other(status, ..) => Some(status.as_u16()),
             Self::Oversized(_) => Some(200),
             Self::Cut => None,
         }
@@ -262,6 +271,8 @@ fn deliver(world: &mut World, call: &Call, target: &Target, fault: Option<&Kind>
         Kind::HtmlPage { status } => Delivery::Page(StatusCode::from_u16(*status).unwrap_or_default()),
         Kind::OversizedBody { bytes } => Delivery::Oversized(*bytes),
         Kind::MalformedJson => Delivery::Truncated(target.process(world, call, 0)),
+        Kind::ByteOrderMark => Delivery::Whole(target.process(world, call, 0).marked()),
+        Kind::Answer { status, headers, body } => Delivery::Other(known(*status), headers.clone(), body.clone()),
         Kind::MissingField { name } => {
             let mut reply = target.process(world, call, 0);
             faults::remove(&mut reply.body, name);
@@ -309,6 +320,11 @@ fn respond(delivery: Delivery, peer: &Peer) -> Response {
         Delivery::Page(status) => {
             let page = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>";
             (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+        }
+        Delivery::Other(status, headers, body) => {
+            let pair = |(name, value): &(String, String)| Some((name.parse().ok()?, value.parse().ok()?));
+            let headers: HeaderMap = headers.into_iter().filter_map(|header| pair(&header)).collect();
+            (status, headers, Body::from(body)).into_response()
         }
         Delivery::Oversized(bytes) => ([(header::CONTENT_TYPE, JSON)], oversized(bytes)).into_response(),
         Delivery::Cut => {

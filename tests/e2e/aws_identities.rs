@@ -139,3 +139,47 @@ async fn a_key_assumes_a_role_with_the_external_id_of_the_manifest() {
     world.lend_secret("aws-credentials", json!({"accessKeyId": key, "secretAccessKey": "s3cr3t-value"}));
     world.until_within(100, "sandbox", "Observing").await;
 }
+
+/// An account on AWS, and a temporary key of it that may do everything: id, secret and token of the session.
+pub(crate) async fn temporary_key(world: &World) -> (String, [String; 3]) {
+    let account = world.aws_account(json!({})).await;
+    let settings = json!({"accountId": account, "roleArn": role_arn(&account), "allow": ["*"]});
+    world.stack.simulator.post("clients", &settings).await.unwrap();
+    let (arn, shown) = (role_arn(&account), format!("a-pod-of-{account}"));
+    let agent = json!({"podIdentity": {"token": shown, "roleArn": arn}});
+    world.stack.simulator.post("clients", &agent).await.unwrap();
+    let anchor = std::fs::read(world.stack.simulator.ca_file()).unwrap();
+    let anchor = reqwest::Certificate::from_pem(&anchor).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([anchor]).build().unwrap();
+    let ask = client.get(format!("{}/v1/credentials", world.stack.simulator.url())).header("authorization", shown);
+    let given: Value = ask.send().await.unwrap().json().await.unwrap();
+    let part = |name: &str| given[name].as_str().unwrap_or_else(|| panic!("{name}: {given}")).to_owned();
+    (account, [part("AccessKeyId"), part("SecretAccessKey"), part("Token")])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_temporary_key_is_taken_with_the_token_of_its_session_and_told_of_without() {
+    let world = World::new().await;
+    let (account, [key, secret, token]) = temporary_key(&world).await;
+    let keys = json!({"accessKeyId": key, "secretAccessKey": secret});
+    world.lend_secret("aws-credentials", keys.clone());
+    world.apply(
+        &json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": "aws"},
+        "spec": {"aws": {"credentials": {"secret": {"name": "aws-credentials"}}}}}),
+    );
+    let told = until(&world, "InvalidConfiguration", "is a temporary one").await;
+    assert!(message(&told).contains(&key) && message(&told).contains("`sessionToken`"), "{}", message(&told));
+    let mut whole = keys;
+    whole["sessionToken"] = json!(format!("{token}\n"));
+    world.lend_secret("aws-credentials", whole);
+    until(&world, "CredentialsAccepted", "(the access key in the Secret `aws-credentials`) work").await;
+    let mut wish = subscription(&account);
+    wish["spec"]["upgrade"] = json!({"when": "Immediately", "approval": "Automatic"});
+    world.apply(&wish);
+    world.until("sandbox", "OfferInPlace").await;
+    assert_eq!(world.ledger(&account).await.len(), 1);
+    for text in [World::operator_log(), world.kubectl(&["get", "events.events.k8s.io", "-o", "json"]).unwrap()] {
+        assert!(!text.contains(&secret) && !text.contains(&token), "a secret is told");
+    }
+    assert_nothing_leaks(&world);
+}

@@ -107,6 +107,11 @@ async fn a_deny_takes_no_transition_and_says_how_to_lift_it() {
     let jane = user(&world, "jane", &[APPROVER]).await;
     let told = jane.payg(&["deny", "early", "--reason", "we leave in March"]);
     let name = created(&told);
+    assert!(
+        stderr(&told).contains("There is nothing to confirm: ") && !stderr(&told).contains(".."),
+        "{}",
+        stderr(&told)
+    );
     let lift = format!("kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {}", world.namespace);
     assert!(stderr(&told).contains(&lift), "{}", stderr(&told));
 
@@ -119,6 +124,57 @@ async fn a_deny_takes_no_transition_and_says_how_to_lift_it() {
     let kubeconfig = format!("--kubeconfig={}", jane.kubeconfig.display());
     world.kubectl(&[&kubeconfig, "delete", "upgradeapprovals.payg-operator.io", &name]).unwrap();
     world.until("early", "OfferInPlace").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_have_no_effect_is_refused() {
+    let world = World::new().await;
+    let (account, asking) = asking(&world).await;
+    let jane = user(&world, "jane", &[APPROVER]).await;
+    let sure = [&APPROVE[..], &["--confirm", hash(&asking)]].concat();
+    let name = created(&jane.payg(&["deny", "asks", "--reason", "not yet", "--confirm", hash(&asking)]));
+    world.until("asks", "UpgradeDenied").await;
+    let told = refused(&jane.payg(&sure));
+    let lift = format!("kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {}", world.namespace);
+    assert!(told.contains("jane has denied the upgrade") && told.contains(&lift), "{told}");
+    assert!(told.ends_with("Nothing was done.\n") && approvals(&world) == 1, "{told}");
+
+    let another = world.account(json!({"periodDays": 3000})).await;
+    world.subscribe("by-itself", &another, automatic("BenefitsExhausted"));
+    let waiting = world.until("by-itself", "WaitingForExhaustion").await;
+    let told = refused(&jane.payg(&["approve", "by-itself", "--reason", "x", "--confirm", hash(&waiting)]));
+    assert!(told.contains("an Approve has no effect") && told.contains("`approval: Manual`"), "{told}");
+    assert_eq!(approvals(&world), 1);
+
+    jane.kubectl(&["delete", "upgradeapprovals.payg-operator.io", &name]).unwrap();
+    world.until("asks", "AwaitingApproval").await;
+    created(&jane.payg(&sure));
+    world.until("asks", "OfferInPlace").await;
+    assert_eq!(world.ledger(&account).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_said_is_refused_before_anything_is_asked() {
+    let world = World::new().await;
+    let (_, asking) = asking(&world).await;
+    let jane = user(&world, "jane", &[APPROVER]).await;
+    let sure = ["approve", "asks", "--confirm", hash(&asking)];
+    let long = "x".repeat(1025);
+    for (more, says) in [
+        (&["--reason", ""][..], "say why"),
+        (&["--reason", " "], "say why"),
+        (&["--reason", &long], "at most 1024 characters"),
+        (&["--reason", "x", "--expires-in", "9999d"], "at most 366d"),
+        (&["--reason", "x", "--expires-in=-1d"], "longer than nothing"),
+    ] {
+        let told = jane.payg(&[&sure[..], more].concat());
+        assert_eq!((told.status.code(), approvals(&world)), (Some(2), 0), "{more:?}: {}", stderr(&told));
+        assert!(stderr(&told).contains(says) && !stderr(&told).contains("you are"), "{more:?}: {}", stderr(&told));
+    }
+    for word in ["deny", "retry"] {
+        let told = jane.payg(&[word, "asks", "--reason", ""]);
+        assert_eq!(told.status.code(), Some(2), "{word}: {}", stderr(&told));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,8 +230,13 @@ async fn a_retry_names_the_last_attempt() {
     let binds = ["create", "clusterrolebinding", &role, &format!("--clusterrole={role}"), "--user=auditor"];
     world.stack.kubectl(&binds).unwrap();
 
-    let told = refused(&auditor.payg(&sure("retry")));
-    assert!(told.contains("no upgrade was requested yet"), "{told}");
+    for (who, attempt) in
+        [(&auditor, &[][..]), (&auditor, &["--record-attempt", "1"]), (&jane, &["--record-attempt", "1"])]
+    {
+        let told = refused(&who.payg(&[&sure("retry")[..], attempt].concat()));
+        assert!(told.contains("no upgrade was requested yet"), "{told}");
+    }
+    assert_eq!(approvals(&world), 0);
     created(&jane.payg(&sure("approve")));
     world.until("fails", "UpgradeUnresolved").await;
     let told = refused(&jane.payg(&sure("retry")));
@@ -189,6 +250,8 @@ async fn a_retry_names_the_last_attempt() {
 
     let mended = json!({"broker": {"fails": null}});
     world.stack.simulator.patch(&format!("accounts/{account}"), &mended).await.unwrap();
+    let told = refused(&auditor.payg(&[&sure("retry")[..], &["--record-attempt", "1"]].concat()));
+    assert!(told.contains("is 2, and not 1"), "{told}");
     let told = auditor.payg(&sure("retry"));
     let read = created(&told);
     assert!(stderr(&told).contains("of attempt 2 of UpgradeRecord up-"), "{}", stderr(&told));

@@ -186,6 +186,30 @@ async fn an_event_of_eventbridge_brings_the_next_look_forward() {
     assert!(looked(&world, &account.id, before).await);
 }
 
+/// norrietaylor/distillery#469, hyperium/headers#141: the name of the scheme in small letters. Bodies as SNS delivers them raw, and
+/// as action groups send them.
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_as_they_are_sent_bring_the_next_look_forward() {
+    let hooked = hooked().await;
+    let (world, other) = (World::on(&hooked.stack).await, World::on(&hooked.stack).await);
+    let (on_azure, before_azure) = quiet(&world).await;
+    let (on_aws, before_aws) = quiet_on_aws(&other).await;
+    let alert = format!("/subscriptions/{on_azure}/providers/Microsoft.AlertsManagement/alerts/1");
+    let common = json!({"schemaId": "azureMonitorCommonAlertSchema", "data": {
+        "essentials": {"monitoringService": "CostAlerts", "alertId": alert}, "alertContext": {"AlertData": {}}}});
+    let alarm = json!({"AlarmName": "billing", "AWSAccountId": on_aws.id, "NewStateValue": "ALARM"});
+    for (cloud, scheme, body) in [("azure", "bearer", common), ("aws", "BEARER ", alarm)] {
+        let request = Client::new().post(format!("{}/{cloud}", hooked.addresses[0]));
+        let request = request.header("AUTHORIZATION", format!("{scheme} {TOKEN}")).body(format!("\u{feff}{body}"));
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::ACCEPTED, "{cloud}");
+    }
+    assert!(looked(&world, &on_azure, before_azure).await);
+    assert!(looked(&other, &on_aws.id, before_aws).await);
+    let request =
+        Client::new().post(format!("{}/aws", hooked.addresses[0])).header("authorization", format!("Basic {TOKEN}"));
+    assert_eq!(request.body("{}").send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_of_sns_brings_the_next_look_forward() {
     let hooked = hooked().await;

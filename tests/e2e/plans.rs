@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::aws_identities::temporary_key;
 use crate::people::{PAYG, stderr, stdout};
 use crate::world::{TENANT, World, automatic, provider, subscription};
 
@@ -425,4 +426,89 @@ async fn all_that_could_be_meant_is_named() {
     for when in ["BenefitsExhausted", "BeforeExhaustion", "Immediately", "Never"] {
         assert!(told.contains(&format!("`{when}`")), "{told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_read_is_said() {
+    let world = World::new().await;
+    let text = json!({"content-type": "application/json"});
+    let refused = json!({"answer": {"status": 401, "headers": text, "body": "\"User is not authorized.\""}});
+    let permission = "Microsoft.Billing/billingAccounts/billingProfiles/read";
+    for (kind, says) in [
+        (json!({"status": {"code": 403}}), permission),
+        (refused, permission),
+        (json!("malformedJson"), "What is left of the credit could not be read"),
+        (json!({"htmlPage": {}}), "What is left of the credit could not be read"),
+    ] {
+        let account = world.account(json!({"periodDays": 3000, "credit": {"amount": "200", "currency": "USD"}})).await;
+        for operation in ["balanceSummary", "lots"] {
+            world.fault(operation, &account, None, kind.clone()).await;
+        }
+        let wish = subscription("waits", &account, automatic("BenefitsExhausted"));
+        let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), wish]);
+        let item = pipeline.items().remove(0);
+        assert_eq!(item["action"], "UpgradeLater", "{kind}: {item:#}");
+        assert!(item["remarks"].as_str().is_some_and(|remarks| remarks.contains(says)), "{kind}: {item:#}");
+        let summary = pipeline.dir.join("remarks.md").display().to_string();
+        let told = stdout(&pipeline.run(&["--summary", &summary]));
+        assert!(told.contains("\n  but         ") && told.contains(says), "{kind}: {told}");
+        let markdown = std::fs::read_to_string(&summary).unwrap();
+        assert!(markdown.contains(says), "{kind}: {markdown}");
+        std::fs::remove_file(&summary).unwrap();
+    }
+    let account = world.account(json!({"periodDays": 3000})).await;
+    let wish = subscription("waits", &account, automatic("BenefitsExhausted"));
+    let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), wish]);
+    assert!(pipeline.items()[0]["remarks"].is_null() && !stdout(&pipeline.run(&[])).contains("  but "));
+}
+
+/// As every OIDC login of a pipeline leaves them (triggermesh#1440, kubernetes-sigs/prow#331, move-sqs#129).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipeline_signs_in_to_aws_with_a_temporary_key() {
+    let world = World::new().await;
+    let (id, [key, secret, token]) = temporary_key(&world).await;
+    let aws = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": "aws"},
+        "spec": {"aws": {"credentials": {"secret": {"name": "aws-credentials"}}}}});
+    let mut wish = subscription("free-plan", &id, json!({"when": "Immediately", "approval": "Manual"}));
+    wish["spec"]["providerName"] = json!("aws");
+    wish["spec"]["account"] = json!({"aws": {"accountId": id}});
+    let pipeline = Pipeline::new(&world, &[aws, wish]);
+    let told = |key: &str, token: Option<&str>| {
+        let mut command = pipeline.command(&["-f", &pipeline.dir.display().to_string()]);
+        command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", &secret);
+        command.envs(token.map(|token| ("AWS_SESSION_TOKEN", token)));
+        let output = command.output().unwrap();
+        let told = format!("{}{}", stdout(&output), stderr(&output));
+        assert!(
+            !told.contains(&secret) && token.is_none_or(|token| token.is_empty() || !told.contains(token)),
+            "{told}"
+        );
+        told
+    };
+    let right = told(&key, Some(&token));
+    assert!(right.contains("would       upgrade after approval"), "{right}");
+    for absent in [None, Some("")] {
+        let told = told(&key, absent);
+        assert!(told.contains("is a temporary one") && told.contains("AWS_SESSION_TOKEN"), "{told}");
+    }
+    let told = told("AKIALONGLIVED", Some(&token));
+    assert!(told.contains("AKIALONGLIVED is a long-lived one"), "{told}");
+
+    // What a plan does not take is said by name, where something is missing.
+    let mut command = pipeline.command(&["-f", &pipeline.dir.display().to_string()]);
+    let told = stderr(&command.env("AWS_PROFILE", "sandbox").output().unwrap());
+    assert!(told.contains("takes no credentials from AWS_PROFILE. It takes AZURE_CLIENT_SECRET, "), "{told}");
+}
+
+/// azure-docs#54997, ramosbugs/oauth2-rs#191
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_lifetime_is_a_text_is_a_token() {
+    // A simulator that answers no other test's requests for tokens so.
+    let world = World::on(&crate::hooks::hooked().await.stack).await;
+    let account = world.account(json!({})).await;
+    let wish = subscription("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
+    let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), wish]);
+    let text = json!({"replaceField": {"path": "expires_in", "value": "3599"}});
+    world.stack.simulator.post("faults", &json!({"operation": "token", "kind": text})).await.unwrap();
+    assert_eq!(pipeline.action(), "UpgradeAfterApproval", "{:#?}", pipeline.items());
 }

@@ -28,6 +28,7 @@ fn bash_completes_it() {
     };
     assert_eq!(complete("payg exp"), "explain");
     assert_eq!(complete("payg get --out"), "--output");
+    assert_eq!(complete("payg approve team.sandbox --reas"), "--reason");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const SUBSCRIPTION: &str =
-    "must be the name of a Subscription in this namespace: lower case letters, digits and hyphens";
+    "must be the name of a Subscription in this namespace: lower case letters, digits, hyphens and dots";
 const HASH: &str =
     "must be the `status.transition.hash` of the Subscription, 16 to 64 hexadecimal digits in lower case";
 const EXPIRY: &str = "`expireTime` must be given, except with `decision: Deny`";
@@ -32,6 +32,13 @@ pub(crate) fn creations() -> Creations {
     vec![
         (json!({}), Accepted),
         (spec(json!({"subscriptionName": "Sandbox"})), Refused("spec.subscriptionName", SUBSCRIPTION)),
+        (spec(json!({"subscriptionName": "team.sandbox"})), Accepted),
+        (spec(json!({"subscriptionName": "n".repeat(253)})), Accepted),
+        (
+            spec(json!({"subscriptionName": "n".repeat(254)})),
+            Refused("spec.subscriptionName", "may not be more than 253"),
+        ),
+        (spec(json!({"subscriptionName": "team.sandbox."})), Refused("spec.subscriptionName", SUBSCRIPTION)),
         (spec(json!({"transitionHash": "yes"})), Refused("spec.transitionHash", HASH)),
         (
             spec(json!({"decision": "Perhaps"})),

@@ -4,6 +4,7 @@
 mod admission;
 mod approvals;
 mod cluster;
+mod names;
 mod providers;
 mod records;
 mod rules;

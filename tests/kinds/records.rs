@@ -54,6 +54,11 @@ pub(crate) fn creations() -> Creations {
                 "expireTime": "2026-12-23T12:00:00Z"}}}}),
             Accepted,
         ),
+        (json!({"spec": {"requester": {"name": format!("team.{}", "n".repeat(248))}}}), Accepted),
+        (
+            json!({"spec": {"requester": {"name": "n".repeat(254)}}}),
+            Refused("spec.requester.name", "may not be more than 253"),
+        ),
         (json!({"spec": {"to": {"class": null}}}), Refused("spec.to.class", "Required value")),
     ]
 }

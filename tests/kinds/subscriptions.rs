@@ -14,7 +14,7 @@ use crate::{
 /// The account of the valid Subscription.
 pub(crate) const GUID: &str = "6f1a3c1e-0000-4a00-9000-00000000f7ee";
 const PROVIDER: &str =
-    "must be the name of a BillingProvider in this namespace: lower case letters, digits and hyphens";
+    "must be the name of a BillingProvider in this namespace: lower case letters, digits, hyphens and dots";
 const ACCOUNT: &str = "must have exactly one of `azure` and `aws`";
 const DIGITS: &str = "must be the 12 digits of the account id, in quotes, such as \"123456789012\"";
 const SUBSCRIPTION_ID: &str =
@@ -52,6 +52,11 @@ pub(crate) fn creations() -> Creations {
         (name(64), Refused("", "metadata.name must be at most 63 characters")),
         (provider("azure-2"), Accepted),
         (provider("Azure"), Refused("spec.providerName", PROVIDER)),
+        (provider("azure.prod"), Accepted),
+        (provider(&"n".repeat(253)), Accepted),
+        (provider(&"n".repeat(254)), Refused("spec.providerName", "may not be more than 253")),
+        (provider(".azure"), Refused("spec.providerName", PROVIDER)),
+        (provider("azure\n"), Refused("spec.providerName", PROVIDER)),
         (provider(""), Refused("spec.providerName", "should be at least 1 chars long")),
         (aws(json!("123456789012")), Accepted),
         (aws(json!("12345678901")), Refused("spec.account.aws.accountId", DIGITS)),

@@ -2,6 +2,7 @@
 //! `docs/mutants.md` says how to read this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
+mod bodies;
 mod claims;
 mod deletion;
 mod edges;
@@ -51,6 +52,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         engine::MUTANTS,
         sdk::MUTANTS,
         manifests::MUTANTS,
+        bodies::MUTANTS,
     ];
     parts.into_iter().flatten()
 }

@@ -112,7 +112,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "retry-after-ignored",
         wrong: "`Retry-After` is not read: the provider is asked again at once.",
         file: "providers/azure/http.rs",
-        edits: &[("pause.or_else(seconds).map(", "pause.or_else(seconds).filter(|_| !$ON).map(")],
+        edits: &[("precise.or_else(seconds)", "precise.or_else(seconds).filter(|_| !$ON)")],
         caught_by: &[
             "faults::proofs::a_request_to_slow_down_is_obeyed",
             "providers::azure::tests::reads::a_pause_is_read_in_both_its_forms",

@@ -8,17 +8,20 @@ use crate::operator::parse;
 
 use super::super::{Error, show};
 
-/// The number of the last attempt of the account's record, if another one may follow when a person says so. It is as
-/// `given` where somebody gave it: records are of the whole cluster, and not everybody who may approve may read them.
+/// The number of the last attempt of the account's record, if another one may follow when a person says so. Records are of the
+/// whole cluster, and not everybody who may approve may read them: then it is as `given`, if status tells of a record at all.
 pub async fn last(client: &Client, subscription: &Subscription, given: Option<i32>) -> Result<i32, Error> {
-    if let Some(given) = given {
-        return Ok(given);
-    }
     let name = parse::account(&subscription.spec.account)?.upgrade_key().record_name();
     let record = match Api::<UpgradeRecord>::all(client.clone()).get_opt(&name).await {
         Ok(Some(record)) => record,
-        Ok(None) => return Err("no upgrade was requested yet, so there is nothing to retry".into()),
+        Ok(None) => return Err(NOTHING.into()),
         Err(kube::Error::Api(status)) if status.code == 403 => {
+            if recorded(subscription).is_none() {
+                return Err(NOTHING.into());
+            }
+            if let Some(given) = given {
+                return Ok(given);
+            }
             return Err(format!(
                 "{}\nSay which attempt you mean by --record-attempt: the number that the Subscription's message names: {}",
                 status.message,
@@ -40,8 +43,19 @@ pub async fn last(client: &Client, subscription: &Subscription, given: Option<i3
         );
     }
     let last = record.last().ok_or("the UpgradeRecord has no attempt")?;
+    let number = i32::try_from(last.number)?;
+    if let Some(given) = given.filter(|given| *given != number) {
+        return Err(format!("the last attempt of UpgradeRecord {name} is {number}, and not {given}").into());
+    }
     let outcome = record.outcome.as_deref().unwrap_or("its outcome is not known");
     eprint!("{}", show::row("retry", &format!("of attempt {} of UpgradeRecord {name}: {outcome}", last.number)));
     eprintln!("Look at the account in the provider's portal first: if it is upgraded there, no Retry is needed.");
-    Ok(i32::try_from(last.number)?)
+    Ok(number)
+}
+
+const NOTHING: &str = "no upgrade was requested yet, so there is nothing to retry";
+
+/// The record that status names.
+fn recorded(subscription: &Subscription) -> Option<&str> {
+    subscription.status.as_ref()?.upgrade.as_ref()?.record_name.as_deref()
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod confirm;
+mod effect;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{Decision, Subscription, Transition, UpgradeApproval, UpgradeApprovalSpec};
+use crate::core::message::unended;
 
 use super::cluster::{self, ClusterArgs};
 use super::{Error, show};
@@ -22,7 +24,7 @@ pub struct DenyArgs {
     /// The Subscription
     name: String,
     /// Why, for those who read it later
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
     #[command(flatten)]
     cluster: ClusterArgs,
@@ -35,7 +37,7 @@ pub struct DenyArgs {
 pub struct ApproveArgs {
     #[command(flatten)]
     decision: DenyArgs,
-    /// For how long the operator may act on it, such as 12h or 30d
+    /// For how long the operator may act on it, such as 12h or 30d; at most 366d
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = duration)]
     expires_in: SignedDuration,
 }
@@ -53,7 +55,25 @@ pub struct RetryArgs {
 fn duration(text: &str) -> Result<SignedDuration, String> {
     let span: Span = text.parse().map_err(|error| format!("{error}"))?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
-    if duration.is_positive() { Ok(duration) } else { Err("it must be longer than nothing".to_owned()) }
+    if !duration.is_positive() {
+        return Err("it must be longer than nothing".to_owned());
+    }
+    if duration > LONGEST {
+        return Err("it may be at most 366d; nobody knows for longer what they approve".to_owned());
+    }
+    Ok(duration)
+}
+
+/// For how long an approval may count: no trial lasts longer than a year.
+const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
+
+/// A reason that the API server takes: it says something, in at most 1024 characters.
+fn reason(text: &str) -> Result<String, String> {
+    match text.chars().count() {
+        _ if text.trim().is_empty() => Err("say why, for those who read it later".to_owned()),
+        count if count > 1024 => Err(format!("it may have at most 1024 characters, and this has {count}")),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 pub async fn approve(args: ApproveArgs) -> ExitCode {
@@ -84,6 +104,9 @@ async fn decide(
         Decision::Retry => Some(attempt::last(&client, &subscription, record_attempt).await?),
         Decision::Approve | Decision::Deny => None,
     };
+    if let Some(why) = effect::lacking(decision, &subscription, in_force.as_deref().unwrap_or_default()) {
+        return Err(format!("{why}\nNothing was done.").into());
+    }
     let transition_hash = match (current(&subscription), decision) {
         (Ok(transition), _) => {
             let terminal = std::io::stdin().is_terminal().then(|| std::io::stdin().lock());
@@ -92,7 +115,7 @@ async fn decide(
         }
         // It counts whatever the transition is, and who wants to stop something must not have to wait.
         (Err(why), Decision::Deny) if args.confirm.is_none() => {
-            eprintln!("There is nothing to confirm: {why}. A Deny counts whatever the transition is.");
+            eprintln!("There is nothing to confirm: {}. A Deny counts whatever the transition is.", unended(&why));
             "0".repeat(32)
         }
         (Err(why), _) => return Err(why.into()),
@@ -193,8 +216,18 @@ mod tests {
     fn durations_are_read_as_people_write_them() {
         assert_eq!(duration("30d"), Ok(SignedDuration::from_hours(720)));
         assert_eq!(duration("12h"), Ok(SignedDuration::from_hours(12)));
-        for wrong in ["", "soon", "0h", "-1d", "30"] {
+        assert_eq!(duration("366d"), Ok(LONGEST));
+        for wrong in ["", "soon", "0h", "-1d", "30", "367d", "9999d", "99999999999d"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_reason_says_something() {
+        assert_eq!(reason("it goes on").as_deref(), Ok("it goes on"));
+        assert!(reason(&"ü".repeat(1024)).is_ok());
+        for wrong in ["", " ", "\t\n", &"x".repeat(1025)] {
+            assert!(reason(wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -22,10 +22,22 @@ use super::manifests::Manifest;
 use super::secrets;
 
 /// Where the environment of a pipeline has what a Secret holds in the cluster: variable and key.
-const SECRETS: [(&str, &str); 3] = [
+const SECRETS: [(&str, &str); 4] = [
     ("AZURE_CLIENT_SECRET", AZURE_SECRET_KEY),
     ("AWS_ACCESS_KEY_ID", "accessKeyId"),
     ("AWS_SECRET_ACCESS_KEY", "secretAccessKey"),
+    ("AWS_SESSION_TOKEN", "sessionToken"),
+];
+/// Where it may have credentials that a plan does not take, as the operator has none of their kind: profiles of files, certificates
+/// in files, the identity of a machine, passwords of people.
+const UNTAKEN: [&str; 7] = [
+    "AWS_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AZURE_CLIENT_CERTIFICATE_PATH",
+    "AZURE_PASSWORD",
+    "IDENTITY_ENDPOINT",
 ];
 /// Where it has a token that a ServiceAccount gets in the cluster, in a file: <https://azure.github.io/azure-workload-identity/>,
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html>.
@@ -190,6 +202,14 @@ fn from_environment(path: &str) -> Option<Value> {
         return token_file().map(|_| json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
     }
     None
+}
+
+/// Which credentials in the environment no plan takes, by name, and which it would take; nothing if there are none.
+pub fn untaken() -> Option<String> {
+    let set: Vec<_> =
+        UNTAKEN.into_iter().filter(|name| env::var_os(name).is_some_and(|value| !value.is_empty())).collect();
+    let taken = SECRETS.map(|(name, _)| name).into_iter().chain(TOKENS).collect::<Vec<_>>().join(", ");
+    (!set.is_empty()).then(|| format!("A plan takes no credentials from {}. It takes {taken}.", set.join(", ")))
 }
 
 /// A namespace that is in no manifest is there all the same, and asks for nothing.

@@ -127,6 +127,10 @@ async fn plan(args: Args) -> Result<Vec<Action>, Error> {
     if let Some(path) = &args.summary {
         append(path, &outcome::markdown(&outcomes))?;
     }
+    let is_stuck = |outcome: &Outcome| outcome.reason == "ProviderNotReady";
+    if let Some(untaken) = api::untaken().filter(|_| outcomes.iter().any(is_stuck)) {
+        eprintln!("{untaken}");
+    }
     eprintln!("What an operator has requested before is in its cluster, and not known here.");
     Ok(outcomes.into_iter().map(|outcome| outcome.action).collect())
 }

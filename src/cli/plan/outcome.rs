@@ -74,6 +74,9 @@ pub struct Outcome {
     /// The reason and the message of the Ready condition that the operator would write.
     pub reason: String,
     pub message: String,
+    /// What the look at the account could not read, or found odd, where it succeeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remarks: Option<String>,
     /// The offer in force, where the account was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<String>,
@@ -108,6 +111,7 @@ impl Outcome {
             action: Action::of(subscription),
             reason: ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.reason.clone()),
             message: ready.map_or_else(String::new, |ready| ready.message.clone()),
+            remarks: show::remarks(subscription).map(str::to_owned),
             offer: status.offer.as_ref().map(|seen| show::offer(&seen.offer)),
             wanted_offer: show::wanted(subscription),
             upgrade: show::wish(subscription),
@@ -172,7 +176,8 @@ pub fn markdown(outcomes: &[Outcome]) -> String {
             outcome.wanted_offer.to_owned(),
             format!("**{}**", outcome.action),
             outcome.when(),
-            format!("{}: {}", outcome.reason, outcome.message),
+            [&format!("{}: {}", outcome.reason, outcome.message), outcome.remarks.as_deref().unwrap_or_default()]
+                .join(" "),
             benefits.join("; "),
             outcome.transition_hash.clone().unwrap_or_default(),
         ];

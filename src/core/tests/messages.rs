@@ -3,7 +3,9 @@
 use super::given::*;
 use crate::core::decide::decide;
 use crate::core::observation::Unread;
+use crate::core::provider::ProviderError;
 use crate::core::record::{Outcome, Record, RecordState};
+use crate::core::verdict::{Unobserved, Verdict};
 
 #[test]
 fn why_a_record_is_unresolved_is_said_for_as_long_as_it_is() {
@@ -21,4 +23,23 @@ fn what_the_credentials_may_not_read_is_said_where_it_is_missing() {
     inputs.seen().unread = vec![Unread { what: "the diary".to_owned(), permission: "the key".to_owned() }];
     let message = decide(inputs).verdict.to_string();
     assert!(message.ends_with("may not read the diary; more would be known with the key."), "{message}");
+}
+
+#[test]
+fn what_others_say_ends_with_one_full_stop() {
+    let detail = || "Azure said: no access.".to_owned();
+    let error = || ProviderError::Config { detail: detail() };
+    for verdict in [
+        Verdict::ProviderNotReady { problem: error(), stalled: false },
+        Verdict::WrongAccount { found: detail() },
+        Verdict::Unobserved { error: error(), since: Unobserved::Always },
+        Verdict::UpgradeUnresolved { record: "up-1".to_owned(), attempt: 1, why: Some(detail()), hash: None },
+        Verdict::UpgradeRejected { message: detail(), next: None },
+        Verdict::UpgradeRejected { message: detail(), next: Some(jiff::Timestamp::UNIX_EPOCH) },
+        Verdict::LedgerUnavailable { detail: detail() },
+    ] {
+        let said = verdict.to_string();
+        assert!(said.contains("no access. ") || said.ends_with("no access."), "{said}");
+        assert!(!said.contains(".."), "{said}");
+    }
 }

@@ -162,7 +162,9 @@ const fn is_client_error(status: u16) -> bool {
 /// What to do about credentials that are not taken.
 fn remedy(code: &str) -> &'static str {
     match code.as_bytes() {
-        b"ExpiredToken" | b"ExpiredTokenException" => " (they have expired; new ones are asked for)",
+        b"ExpiredToken" | b"ExpiredTokenException" => {
+            " (they have expired: new ones are asked for, but those in a Secret must be replaced there)"
+        }
         b"UnrecognizedClientException" | b"InvalidClientTokenId" | b"InvalidAccessKeyId" => {
             " (AWS does not know the access key: it was deleted or made inactive, or the account is gone)"
         }

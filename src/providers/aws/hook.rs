@@ -10,6 +10,7 @@ use url::Url;
 use super::settings::Connections;
 use crate::core::account::{AccountId, AwsAccountId};
 use crate::core::provider::ProviderError;
+use crate::providers::document::unmarked;
 use crate::providers::http::{address, exchange};
 use crate::providers::within;
 
@@ -34,9 +35,14 @@ pub struct Confirmation {
 /// How a message of a budget begins, where SNS delivers it without its envelope.
 const BUDGET: &str = "AWS Budget Notification";
 
+/// By what the messages of services name an account: alarms of CloudWatch,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html>, and anomalies of Cost Anomaly Detection,
+/// <https://docs.aws.amazon.com/cost-management/latest/userguide/ad-SNS.html>.
+const OF_SERVICES: [&str; 2] = ["AWSAccountId", "accountId"];
+
 /// What `body` says, if it is one of these.
 pub fn read(body: &[u8]) -> Option<Delivery> {
-    let text = str::from_utf8(body).ok()?;
+    let text = str::from_utf8(unmarked(body)).ok()?;
     let Ok(message) = serde_json::from_str::<Value>(text) else {
         return text.trim_start().starts_with(BUDGET).then(|| hint([text]));
     };
@@ -48,8 +54,12 @@ pub fn read(body: &[u8]) -> Option<Delivery> {
         }
         // Nobody is asked anything.
         Some("UnsubscribeConfirmation") => Some(Delivery::Hint(BTreeSet::new())),
-        // An event of EventBridge.
-        None if message["detail-type"].is_string() => Some(hint([field("account")?])),
+        // An event of EventBridge. It may be about an account of the organisation that is named further in.
+        None if message["detail-type"].is_string() => field("account").map(|_| hint([text])),
+        // What SNS delivers without its envelope. Its words differ from service to service.
+        None if OF_SERVICES.iter().any(|name| field(name).and_then(AwsAccountId::parse).is_some()) => {
+            Some(hint([text]))
+        }
         _ => None,
     }
 }
@@ -148,6 +158,39 @@ mod tests {
         assert_eq!(told(&wrapped), Some(of(&["111122223333", "123456789012"])));
     }
 
+    /// What services of AWS publish, as SNS delivers it without its envelope, with one, and by EventBridge.
+    #[test]
+    fn a_message_names_its_account_with_and_without_an_envelope() {
+        let alarm = json!({"AlarmName": "billing", "AlarmDescription": null, "AWSAccountId": "123456789012",
+            "NewStateValue": "ALARM", "StateChangeTime": "2026-01-28T08:14:32.000+0000", "Region": "US East (N. Virginia)",
+            "AlarmArn": "arn:aws:cloudwatch:us-east-1:123456789012:alarm:billing",
+            "Trigger": {"MetricName": "EstimatedCharges", "Namespace": "AWS/Billing", "Threshold": 1.0}});
+        let anomaly = json!({"accountId": "123456789012", "anomalyId": "newAnomalyId", "anomalyStartDate": "2026-01-25",
+            "monitorArn": "arn:aws:ce::123456789012:anomalymonitor/1", "impact": {"totalImpact": 9.5},
+            "subscriptionId": "arn:aws:ce::123456789012:anomalysubscription/1", "rootCauses": []});
+        let mut linked = anomaly.clone();
+        linked["rootCauses"] = json!([{"service": "Amazon EC2", "linkedAccount": "222233334444"}]);
+        let event = json!({"version": "0", "detail-type": "Anomaly Detected", "source": "aws.ce", "account": "123456789012",
+            "detail": {"rootCauses": [{"linkedAccount": "222233334444"}]}});
+        let both: &[_] = &["123456789012", "222233334444"];
+        for (body, accounts) in [
+            (alarm.to_string(), &["123456789012"][..]),
+            (anomaly.to_string(), &["123456789012"]),
+            (linked.to_string(), both),
+            (event.to_string(), both),
+            (TEXT.to_owned(), &["123456789012"]),
+        ] {
+            assert_eq!(read(body.as_bytes()), Some(of(accounts)), "{body}");
+            assert_eq!(
+                read(format!("\u{feff}{body}").as_bytes()),
+                Some(of(accounts)),
+                "with a byte order mark: {body}"
+            );
+            let wrapped = json!({"Type": "Notification", "TopicArn": TOPIC, "Message": body});
+            assert_eq!(told(&wrapped), Some(of(&[accounts, &["111122223333"]].concat())), "in the envelope: {body}");
+        }
+    }
+
     #[test]
     fn a_topic_asks_to_be_confirmed() {
         let ask = |topic: &str, token: &str| {
@@ -177,9 +220,16 @@ mod tests {
 
     #[test]
     fn nothing_else_is_understood() {
-        for body in
-            [json!(null), json!([]), json!({}), json!({"Type": "New", "TopicArn": TOPIC}), json!({"account": "1"})]
-        {
+        for body in [
+            json!(null),
+            json!([]),
+            json!({}),
+            json!({"Type": "New", "TopicArn": TOPIC}),
+            json!({"account": "1"}),
+            json!({"accountId": "1"}),
+            json!({"AWSAccountId": 123_456_789_012_u64}),
+            json!([{"accountId": "123456789012"}]),
+        ] {
             assert_eq!(told(&body), None, "{body}");
         }
         for text in ["", "AWS Account 123456789012", "\u{0}"] {

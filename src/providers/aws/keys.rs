@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
+use super::access_key::AccessKey;
 use super::connector::Heard;
 use super::failure::Failure;
 use super::settings::Connections;
@@ -23,7 +24,7 @@ use crate::core::account::AwsAccountId;
 use crate::core::provider::ProviderError;
 use crate::providers::assertion::Claims;
 use crate::providers::http::excerpt;
-use crate::providers::{Assertions, Secret, document};
+use crate::providers::{Assertions, document};
 
 /// What the name of sessions is in AWS's own audit log.
 const SESSION: &str = "payg-operator";
@@ -45,12 +46,10 @@ pub enum Credential {
         /// The role to assume with it; without one it is used itself.
         role: Option<Role>,
     },
-    /// A long-lived access key.
+    /// An access key.
     AccessKey {
-        /// Its id, which is no secret.
-        id: String,
-        /// The secret access key. Its `Debug` does not show it.
-        secret: Secret,
+        /// The key.
+        key: AccessKey,
         /// The role to assume with it; without one it is used itself.
         role: Option<Role>,
     },
@@ -114,9 +113,7 @@ impl KeyRing {
         let (first, role) = match &self.credential {
             Credential::WebIdentity { role_arn, assertions } => return self.web_identity(role_arn, assertions).await,
             Credential::Pod { role } => (self.pod().await?, role),
-            Credential::AccessKey { id, secret, role } => {
-                (Credentials::new(id.clone(), secret.secret(), None, None, "BillingProvider"), role)
-            }
+            Credential::AccessKey { key, role } => (key.credentials(), role),
         };
         match role {
             Some(role) => self.assume(role, first).await,

@@ -1,6 +1,7 @@
 //! Amazon Web Services. An account is upgraded by `freetier:UpgradeAccountPlan`, and read by the Free Tier API and, where the
 //! credentials may, by those of Account Management and Billing.
 
+mod access_key;
 mod connector;
 mod failure;
 pub mod hook;
@@ -20,6 +21,7 @@ use aws_sdk_freetier::types::AccountPlanType;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
+pub use self::access_key::AccessKey;
 pub use self::keys::{Credential, Role};
 pub use self::settings::{Connections, Settings};
 

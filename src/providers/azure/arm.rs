@@ -5,7 +5,7 @@ use reqwest::header::ACCEPT_LANGUAGE;
 use reqwest::{RequestBuilder, StatusCode};
 use uuid::Uuid;
 
-use super::http::{Answer, exchange_up_to};
+use super::http::{Answer, excerpt, exchange_up_to};
 
 use super::limits::{Limits, Scope};
 use super::wire::{Billing, BillingProperty, Subscription};
@@ -168,12 +168,14 @@ impl Read<'_> {
     pub(super) fn nothing<T>(&self, answer: &Answer, unread: Unread) -> Result<Seen<T>, ProviderError> {
         let error = answer.error();
         let seen = match answer.status.as_u16() {
-            // The same token has just been good for the subscription, so that 401 is about billing too.
-            401 | 403 | 404 if error.is_some() => Seen::Denied(unread),
+            // The same token has just been good for the subscription, so that 401 is about billing too. Billing does not say
+            // it in Azure Resource Manager's words: a text, a page or nothing is as much of a refusal.
+            401 | 403 => Seen::Denied(unread),
+            404 if error.is_some() => Seen::Denied(unread),
             400 | 409 if error.as_ref().is_some_and(|error| NO_BILLING.contains(&error.code.as_str())) => Seen::Nothing,
             _ => return Err(self.refused(answer, &unread.permission)),
         };
-        let said = error.map(|error| error.text()).unwrap_or_default();
+        let said = error.map_or_else(|| excerpt(&String::from_utf8_lossy(&answer.body)), |error| error.text());
         tracing::debug!(said, "{}: there is nothing for these credentials", self.what());
         Ok(seen)
     }

@@ -11,6 +11,7 @@ use super::arm::{Arm, Seen};
 use super::limits::Scope;
 use super::list::{Listed, entries};
 use super::wire::{BalanceSummary, BillingProfile, Lot, ProfileProperties};
+use crate::core::message::unended;
 use crate::core::observation::Unread;
 use crate::core::provider::ProviderError;
 use crate::providers::document;
@@ -73,7 +74,7 @@ impl Credit {
             Ok(Seen::Denied(unread)) => self.unread = Some(unread),
             Err(error) => {
                 self.lapsed |= matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
-                self.remarks.push(format!("What is left of the credit could not be read: {error}."));
+                self.remarks.push(format!("What is left of the credit could not be read: {}.", unended(&error)));
             }
         }
         None

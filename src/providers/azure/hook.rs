@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::core::account::AccountId;
+use crate::providers::document::unmarked;
 
 /// What was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ const VALIDATION: &str = "Microsoft.EventGrid.SubscriptionValidationEvent";
 
 /// What `body` says, if it is one of these.
 pub fn read(body: &[u8]) -> Option<Delivery> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let body: Value = serde_json::from_slice(unmarked(body)).ok()?;
     if let Value::Array(events) = &body {
         return of_event_grid(events);
     }
@@ -35,17 +36,17 @@ pub fn read(body: &[u8]) -> Option<Delivery> {
     match body["schemaId"].as_str() {
         Some(BUDGET) => Some(hint([&data["SubscriptionId"]])),
         Some(COMMON) if data["essentials"]["monitoringService"] == "CostAlerts" => {
-            let alert = &data["alertContext"]["AlertData"];
-            Some(hint([&alert["BudgetId"], &alert["Scope"]]))
+            let (alert, essentials) = (&data["alertContext"]["AlertData"], &data["essentials"]);
+            let targets = essentials["alertTargetIDs"].as_array().into_iter().flatten();
+            let named = [&alert["BudgetId"], &alert["Scope"], &essentials["alertId"], &essentials["originAlertId"]];
+            Some(hint(named.into_iter().chain(targets)))
         }
-        None if body["specversion"].is_string() => Some(hint(named_in(&body))),
+        None if is_event(&body) => of_event_grid(std::slice::from_ref(&body)),
         _ => None,
     }
 }
 
 fn of_event_grid(events: &[Value]) -> Option<Delivery> {
-    // Batches of CloudEvents are lists, too.
-    let is_event = |event: &Value| event["eventType"].is_string() || event["specversion"].is_string();
     if events.is_empty() || !events.iter().all(is_event) {
         return None;
     }
@@ -55,9 +56,15 @@ fn of_event_grid(events: &[Value]) -> Option<Delivery> {
     }
 }
 
+/// Event Grid's own events come in lists, and CloudEvents alone or in lists; whoever passes them on may take a list apart.
+fn is_event(event: &Value) -> bool {
+    event["eventType"].is_string() || event["specversion"].is_string()
+}
+
 /// Where an event names its Azure subscription.
-fn named_in(event: &Value) -> [&Value; 4] {
-    [&event["topic"], &event["source"], &event["subject"], &event["data"]["subscriptionId"]]
+fn named_in(event: &Value) -> [&Value; 5] {
+    let data = &event["data"];
+    [&event["topic"], &event["source"], &event["subject"], &data["subscriptionId"], &data["resourceUri"]]
 }
 
 fn hint<'a>(named: impl IntoIterator<Item = &'a Value>) -> Delivery {
@@ -116,13 +123,48 @@ mod tests {
         assert_eq!(told(&json!([event, event])), Some(of_account()), "a batch of CloudEvents");
     }
 
+    /// As people post them; each names the account in another place.
+    #[test]
+    fn whatever_names_the_account_is_enough() {
+        let path = format!("/subscriptions/{ID}");
+        let below = format!("{path}/resourceGroups/rg/providers/Microsoft.AlertsManagement/alerts/1");
+        let common = |essentials: Value, context: Value| {
+            let mut essentials = essentials;
+            essentials["monitoringService"] = json!("CostAlerts");
+            json!({"schemaId": "azureMonitorCommonAlertSchema", "data": {"essentials": essentials, "alertContext": context}})
+        };
+        let event = |name: &str, value: &str| json!({"eventType": "New", name: value});
+        for body in [
+            common(json!({"alertId": below}), json!({"AlertCategory": "Budgets", "AlertData": {"BudgetName": "b"}})),
+            common(json!({"alertId": below.to_uppercase()}), json!({})),
+            common(json!({"originAlertId": below}), json!(null)),
+            common(json!({"alertId": "1", "alertTargetIDs": [path]}), json!({})),
+            common(json!({"alertTargetIDs": [1, null, below]}), json!({"AlertData": {"Scope": 1}})),
+            common(json!({}), json!({"AlertData": {"Scope": path}})),
+            json!([event("topic", &path)]),
+            json!([event("subject", &below)]),
+            event("topic", &path),
+            json!([{"eventType": "New", "topic": "", "data": {"resourceUri": below}}]),
+            json!({"specversion": "1.0", "type": "New", "source": "x", "subject": path}),
+            json!({"specversion": "1.0", "type": "New", "source": "x", "data": {"subscriptionId": ID.to_uppercase()}}),
+        ] {
+            assert_eq!(told(&body), Some(of_account()), "{body}");
+            let marked = [&b"\xef\xbb\xbf"[..], body.to_string().as_bytes()].concat();
+            assert_eq!(read(&marked), Some(of_account()), "with a byte order mark: {body}");
+            let pretty = serde_json::to_string_pretty(&body).unwrap().replace('\n', "\r\n");
+            assert_eq!(read(pretty.as_bytes()), Some(of_account()), "{pretty}");
+        }
+        assert_eq!(told(&common(json!({"alertTargetIDs": ID}), json!([]))), Some(Delivery::Hint(BTreeSet::new())));
+    }
+
     #[test]
     fn event_grid_is_given_its_code() {
         let data =
             json!({"validationCode": "512d38b6-c7b8-40c8-89fe-f46f9e9622b6", "validationUrl": "https://x.example"});
         let event = json!({"eventType": VALIDATION, "topic": format!("/subscriptions/{ID}"), "data": data});
         let code = "512d38b6-c7b8-40c8-89fe-f46f9e9622b6".to_owned();
-        assert_eq!(told(&json!([event])), Some(Delivery::Validation(code)));
+        assert_eq!(told(&json!([event])), Some(Delivery::Validation(code.clone())));
+        assert_eq!(told(&event), Some(Delivery::Validation(code)), "taken out of its list");
         assert_eq!(told(&json!([{"eventType": VALIDATION, "data": {}}])), None);
     }
 

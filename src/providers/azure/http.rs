@@ -44,6 +44,18 @@ impl ArmError {
     }
 }
 
+/// The number that a header holds. RFC 9110 knows only digits; some servers send a fraction.
+fn number(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    text.parse().ok().filter(|_| is_number)
+}
+
+/// A pause of so many seconds, or the longest that is taken for one. What is over is none.
+fn pause(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).map_or(LONGEST_PAUSE, |pause| pause.min(LONGEST_PAUSE))
+}
+
 impl Answer {
     /// The body as JSON, or what is odd about it.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
@@ -69,23 +81,22 @@ impl Answer {
         (!error.code.is_empty()).then(|| ArmError { code: excerpt(&error.code), ..error })
     }
 
-    /// How long the server asks to wait. Capped. In milliseconds as Microsoft's own clients read it
+    /// How long the server asks to wait. Capped; nothing if it says nothing that can be a pause. In milliseconds as Microsoft's own clients read it
     /// (<https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>), else as
     /// seconds or as a date: RFC 9110, section 10.2.3.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let milliseconds = |name| self.named(name).and_then(|text| text.trim().parse().ok()).map(Duration::from_millis);
-        let pause = milliseconds("retry-after-ms").or_else(|| milliseconds("x-ms-retry-after-ms"));
+        let milliseconds = |name| self.named(name).and_then(number).map(|number| number / 1000.0).map(pause);
+        let precise = milliseconds("retry-after-ms").or_else(|| milliseconds("x-ms-retry-after-ms"));
         let seconds = || self.seconds_or_date(RETRY_AFTER.as_str()).or_else(|| self.seconds_or_date(OF_CONSUMPTION));
-        pause.or_else(seconds).map(|pause| pause.min(LONGEST_PAUSE))
+        precise.or_else(seconds)
     }
 
     fn seconds_or_date(&self, name: &str) -> Option<Duration> {
         let text = self.named(name)?.trim();
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(Duration::from_secs(text.parse().ok()?));
-        }
-        let pause = http_date(text)?.duration_since(self.date().unwrap_or_else(Timestamp::now));
-        Some(pause.try_into().unwrap_or(Duration::ZERO))
+        number(text).map(pause).or_else(|| {
+            let left = http_date(text)?.duration_since(self.date().unwrap_or_else(Timestamp::now));
+            Some(pause(left.as_secs_f64()))
+        })
     }
 
     /// How many reads are left before Azure Resource Manager asks to slow down, by the least of the numbers that it gives:

@@ -8,12 +8,15 @@ use azure_core::http::headers::Headers;
 use azure_core::http::{AsyncRawResponse, HttpClient, Request};
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::assertion::carried;
 use super::http::{Answer, exchange};
 use super::settings::IMDS;
 use super::token::{is_bearer, is_token};
 use crate::core::provider::ProviderError;
+use crate::providers::document;
 
 const PATH: &str = "/metadata/identity/oauth2/token";
 
@@ -45,24 +48,20 @@ impl Imds {
         // No header of the request is passed on: one may hold IDENTITY_HEADER, a secret.
         let ours = self.client.get(format!("{}{PATH}?{query}", self.endpoint)).header("metadata", "true");
         let answer = exchange(ours).await.map_err(|lost| lost.of_read(&format!("a token of {}", self.endpoint)))?;
-        self.check(answer)
+        self.check(&answer)
     }
 
-    pub(super) fn check(&self, answer: Answer) -> Result<Vec<u8>, ProviderError> {
+    pub(super) fn check(&self, answer: &Answer) -> Result<Vec<u8>, ProviderError> {
         let endpoint = &self.endpoint;
         let status = answer.status;
         match status {
-            StatusCode::OK => match answer.json::<Granted>() {
+            StatusCode::OK => {
+                let token = answer.json::<Granted>().ok().and_then(|granted| granted.document());
+                let (token, expires) =
+                    token.ok_or_else(|| odd(endpoint, "the answer to the request for it is something else"))?;
+                tracing::debug!(endpoint, expires, "got a token");
                 Ok(token)
-                    if is_token(&token.access_token)
-                        && is_bearer(&token.token_type)
-                        && token.expires_on.parse::<u32>().is_ok() =>
-                {
-                    tracing::debug!(endpoint, expires = token.expires_on, "got a token");
-                    Ok(answer.body)
-                }
-                _ => Err(odd(endpoint, "the answer to the request for it is something else")),
-            },
+            }
             StatusCode::TOO_MANY_REQUESTS => Err(ProviderError::Throttled { retry_after: answer.retry_after() }),
             StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::REQUEST_TIMEOUT => Err(transient(endpoint, status)),
             _ if status.is_server_error() => Err(transient(endpoint, status)),
@@ -79,11 +78,21 @@ impl Imds {
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
-    /// Seconds since 1970, as text.
-    expires_on: String,
+    /// Seconds since 1970, as a text, which some write as a number.
+    expires_on: Box<RawValue>,
     token_type: String,
-    #[serde(rename = "resource")]
-    _resource: String,
+    resource: String,
+}
+
+impl Granted {
+    /// What `azure_identity` reads of it, written as it wants it, and the end; nothing if it is not a token.
+    fn document(&self) -> Option<(Vec<u8>, u32)> {
+        let Self { access_token, expires_on, token_type, resource } = self;
+        let end = document::seconds(expires_on)?;
+        let document = json!({"access_token": access_token, "expires_on": end.to_string(), "token_type": token_type,
+            "resource": resource});
+        (is_token(access_token) && is_bearer(token_type)).then(|| (document.to_string().into_bytes(), end))
+    }
 }
 
 /// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling>

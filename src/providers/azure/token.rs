@@ -19,6 +19,8 @@ use azure_identity::{
 };
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -30,7 +32,7 @@ use super::imds::{self, Imds};
 use super::settings::Connections;
 use crate::core::provider::ProviderError;
 use crate::providers::assertion::Claims;
-use crate::providers::{Assertions, Secret};
+use crate::providers::{Assertions, Secret, document};
 
 /// What the operator proves to Microsoft Entra with who it is.
 #[derive(Clone, Debug)]
@@ -211,7 +213,7 @@ impl Checked {
         let shown = claims_of_request(&body);
         let answer =
             exchange(ours.body(body)).await.map_err(|lost| lost.of_read(&format!("a token of {}", self.authority)))?;
-        check(&self.authority, answer, shown.as_ref())
+        check(&self.authority, &answer, shown.as_ref())
     }
 }
 
@@ -220,8 +222,22 @@ impl Checked {
 struct Granted {
     token_type: String,
     access_token: String,
-    /// Seconds.
-    expires_in: u32,
+    /// Seconds. Some issuers write them as a text or with a fraction, and OAuth lets them leave it out.
+    expires_in: Option<Box<RawValue>>,
+}
+
+/// For how long, in seconds, a token is taken to be valid whose issuer does not say it (RFC 6749, section 5.1): a short while,
+/// as one that is refused is asked for anew.
+const UNSAID_LIFETIME: u32 = 600;
+
+impl Granted {
+    /// What `azure_identity` reads of it, written as it wants it, and the seconds; nothing if it is not a token.
+    fn document(&self) -> Option<(Vec<u8>, u32)> {
+        let Self { token_type, access_token, expires_in } = self;
+        let seconds = expires_in.as_deref().map_or(Some(UNSAID_LIFETIME), document::seconds)?;
+        let document = json!({"token_type": token_type, "access_token": access_token, "expires_in": seconds});
+        (is_token(access_token) && is_bearer(token_type)).then(|| (document.to_string().into_bytes(), seconds))
+    }
 }
 
 /// <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow#error-response>
@@ -243,16 +259,16 @@ pub(super) fn is_bearer(kind: &str) -> bool {
 }
 
 /// The `answer` of `authority`, if it is a token; `shown` is what was asked with.
-pub(super) fn check(authority: &str, answer: Answer, shown: Option<&Claims>) -> Result<Vec<u8>, ProviderError> {
+pub(super) fn check(authority: &str, answer: &Answer, shown: Option<&Claims>) -> Result<Vec<u8>, ProviderError> {
     let detail = |what: &str| format!("a token of {authority}: {what}");
     match answer.status {
-        StatusCode::OK => match answer.json::<Granted>() {
-            Ok(token) if is_token(&token.access_token) && is_bearer(&token.token_type) => {
-                tracing::debug!(authority, seconds = token.expires_in, "got a token");
-                Ok(answer.body)
-            }
-            _ => Err(odd(authority, "the answer to the request for it is something else")),
-        },
+        StatusCode::OK => {
+            let token = answer.json::<Granted>().ok().and_then(|granted| granted.document());
+            let (token, seconds) =
+                token.ok_or_else(|| odd(authority, "the answer to the request for it is something else"))?;
+            tracing::debug!(authority, seconds, "got a token");
+            Ok(token)
+        }
         StatusCode::TOO_MANY_REQUESTS => Err(ProviderError::Throttled { retry_after: answer.retry_after() }),
         status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
             Err(ProviderError::Transient { detail: detail(&format!("the answer is HTTP {status}")) })

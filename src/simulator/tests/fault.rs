@@ -42,6 +42,17 @@ async fn a_read_can_fail_in_every_way() {
     assert_eq!(malformed.status(), 200);
     assert!(malformed.json::<Value>().await.unwrap_err().is_decode());
 
+    let marked = read_with(&sim, json!("byteOrderMark")).await.unwrap();
+    let body = marked.bytes().await.unwrap();
+    let read: Value = serde_json::from_slice(body.strip_prefix(b"\xef\xbb\xbf").unwrap()).unwrap();
+    assert_eq!(read["subscriptionId"], SUB);
+
+    let headers = json!({"Retry-After": "120.5", "content-type": "application/json"});
+    let own = json!({"answer": {"status": 429, "headers": headers, "body": "\"slow down\""}});
+    let told = read_with(&sim, own).await.unwrap();
+    assert_eq!((told.status().as_u16(), &told.headers()["retry-after"]), (429, &"120.5".parse().unwrap()));
+    assert_eq!(told.text().await.unwrap(), "\"slow down\"");
+
     for (kind, status) in [(json!({"htmlPage": {}}), 200), (json!({"htmlPage": {"status": 502}}), 502)] {
         let page = read_with(&sim, kind).await.unwrap();
         assert_eq!(

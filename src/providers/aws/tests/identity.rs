@@ -100,7 +100,7 @@ async fn a_role_is_assumed_with_its_external_id() {
     })
     .await;
     let role = Some(Role { arn: ROLE.to_owned(), external_id: Some("team-a@example".to_owned()) });
-    let credential = Credential::AccessKey { id: KEY_ID.to_owned(), secret: KEY.into(), role };
+    let credential = Credential::AccessKey { key: key(None), role };
     look(&aws(&server, credential)).await.unwrap();
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
 }
@@ -212,4 +212,16 @@ async fn whose_credentials_are_is_told_by_one_account_and_an_arn_of_it() {
 async fn secrets_are_in_no_debug_text() {
     let text = format!("{:?} {:?}", by_key(), by_token());
     assert!(!text.contains(KEY) && !text.contains(TOKEN), "{text}");
+}
+
+#[tokio::test]
+async fn a_temporary_key_signs_with_the_token_of_its_session() {
+    let server = server(|_, _| None).await;
+    look(&aws(&server, Credential::AccessKey { key: key(Some("s3ss10n~token")), role: None })).await.unwrap();
+    let requests = server.all_requests();
+    for request in &requests {
+        assert_eq!(request.header("x-amz-security-token"), Some("s3ss10n~token"), "{}", called(request));
+        assert!(request.header("authorization").unwrap().contains("ASIATEMPORARY"));
+    }
+    assert!(requests.len() >= 2, "{requests:?}");
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Aws, Connections, Credential, Settings};
+use super::{AccessKey, Aws, Connections, Credential, Settings};
 use crate::core::account::AccountId;
 use crate::core::offer::OfferClass;
 use crate::core::provider::ProviderError;
@@ -97,7 +97,13 @@ fn aws(server: &Server, credential: Credential) -> Aws {
 }
 
 fn by_key() -> Credential {
-    Credential::AccessKey { id: KEY_ID.to_owned(), secret: KEY.into(), role: None }
+    Credential::AccessKey { key: key(None), role: None }
+}
+
+/// A key, with the token of its session if it is a temporary one.
+fn key(token: Option<&str>) -> AccessKey {
+    let id = if token.is_some() { "ASIATEMPORARY" } else { KEY_ID };
+    AccessKey::new("a test", id.to_owned(), KEY.into(), token.map(|token| token.to_owned().into())).unwrap()
 }
 
 async fn upgrade(aws: &Aws, not_after: Timestamp, deadline: Duration) -> Result<Accepted, ProviderError> {

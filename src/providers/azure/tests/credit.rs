@@ -13,7 +13,7 @@ use crate::core::observation::{Acceptance, Observation};
 use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
 use crate::core::provider::ProviderError;
 use crate::providers::BillingProvider;
-use crate::providers::azure::UpgradeMethod;
+use crate::providers::azure::{Azure, UpgradeMethod};
 
 const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/a:b_2019-05-31/billingProfiles/P-1";
 const PERMISSION: &str =
@@ -21,19 +21,19 @@ const PERMISSION: &str =
 
 /// What is answered about a free account on the Azure plan.
 #[derive(Clone)]
-struct Answers {
+pub(super) struct Answers {
     /// Null where there is none.
-    billing: Value,
-    profile: Reply,
-    balance: Reply,
-    lots: Reply,
+    pub(super) billing: Value,
+    pub(super) profile: Reply,
+    pub(super) balance: Reply,
+    pub(super) lots: Reply,
 }
 
 fn ok(body: &Value) -> Reply {
     json(200, &body.to_string())
 }
 
-fn well() -> Answers {
+pub(super) fn well() -> Answers {
     let limits = free("Active")["billingProfileSpendingLimitDetails"].clone();
     let profile = value!({"id": PROFILE, "name": "P-1", "properties": {
         "spendingLimit": "On", "spendingLimitDetails": limits, "status": "Active", "currency": "EUR"}});
@@ -46,13 +46,13 @@ fn well() -> Answers {
 }
 
 /// One whose billing property lacks the details of the limit.
-fn without_details() -> Answers {
+pub(super) fn without_details() -> Answers {
     let billing = with(well().billing, "/billingProfileSpendingLimitDetails", value!(null));
     Answers { billing: with(billing, "/billingProfileSpendingLimit", value!(null)), ..well() }
 }
 
 impl Answers {
-    fn to(&self, request: &Request) -> Reply {
+    pub(super) fn to(&self, request: &Request) -> Reply {
         let subscription =
             value!({"subscriptionId": ID, "state": "Enabled", "subscriptionPolicies": {"quotaId": PLAN}});
         let property = value!({"id": format!("/subscriptions/{ID}/x"), "properties": self.billing});
@@ -69,10 +69,14 @@ impl Answers {
     }
 }
 
-async fn look(answers: Answers) -> (Result<Observation, ProviderError>, Vec<String>) {
+pub(super) async fn observe(azure: &Azure) -> Result<Observation, ProviderError> {
+    azure.observe(&account(), &|| time("2025-01-20T00:00:00Z"), DEADLINE).await
+}
+
+pub(super) async fn look(answers: Answers) -> (Result<Observation, ProviderError>, Vec<String>) {
     let server = Server::granting(move |request| answers.to(request)).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
-    let seen = azure.observe(&account(), &|| time("2025-01-20T00:00:00Z"), DEADLINE).await;
+    let seen = observe(&azure).await;
     (seen, server.requests().into_iter().map(|request| request.line).collect())
 }
 
@@ -180,7 +184,14 @@ fn the_path_of_a_billing_profile_is_made_of_checked_parts() {
 
 #[tokio::test]
 async fn what_may_not_be_read_of_the_credit_is_said_and_fails_nothing() {
-    for denied in [error(401, "NoClaims"), error(403, "AuthorizationFailed"), error(404, "NotFound")] {
+    for denied in [
+        error(401, "NoClaims"),
+        error(403, "AuthorizationFailed"),
+        error(404, "NotFound"),
+        json(401, r#""User is not authorized to access this resource.""#),
+        reply(403, "", ""),
+        reply(403, "content-type: text/html\r\n", "<html>"),
+    ] {
         let (seen, _) = look(Answers { balance: denied.clone(), lots: denied.clone(), ..well() }).await;
         let seen = seen.unwrap();
         assert_eq!((left(&seen), seen.benefit(BenefitKind::Credit).unwrap().state), (None, BenefitState::Active));

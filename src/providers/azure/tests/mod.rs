@@ -1,6 +1,7 @@
 //! The provider against a server of its own that answers byte by byte what a test tells it to.
 
 mod answers;
+mod bodies;
 mod credit;
 mod described;
 mod identities;
