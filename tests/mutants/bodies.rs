@@ -115,7 +115,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "operator/hooks.rs",
         edits: &[(
             "scheme.eq_ignore_ascii_case(\"Bearer\")",
-            "scheme.eq_ignore_ascii_case(\"Bearer\") && (!$ON || scheme == \"Bearer\")",
+            "scheme.eq_ignore_ascii_case(\"Bearer\") && (!$ON || *scheme == \"Bearer\")",
         )],
         caught_by: &["operator::hooks::tests::the_token_is_known_by_whatever_letters_its_scheme_has"],
     },
