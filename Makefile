@@ -15,6 +15,7 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 .PHONY: test
 test: control-plane ## run all tests, those against a real API server too
 	@$(MAKE) -j 2 programs-of-tests cargo-test
+	@$(MAKE) -j 2 kills-of-tests process-of-tests
 	@$(MAKE) sdk-azure
 	@$(MAKE) sdk-aws
 
@@ -26,6 +27,13 @@ programs-of-tests:
 cargo-test:
 	@# The flags would have cargo use no more cores than there are jobs here.
 	MAKEFLAGS= cargo test --locked --workspace
+
+# These two mostly wait for processes that they have killed, so they do it together (`test = false` in Cargo.toml).
+.PHONY: kills-of-tests process-of-tests
+kills-of-tests:
+	MAKEFLAGS= cargo test --locked --workspace --test kills
+process-of-tests:
+	MAKEFLAGS= cargo test --locked --workspace --test process
 
 .PHONY: gitops
 gitops: control-plane gitops-programs ## have Flux's controller work on a real API server with the operator, and kstatus judge every status
