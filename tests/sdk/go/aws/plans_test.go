@@ -157,6 +157,8 @@ func TestWhatGoesWrongIsAskedAgain(t *testing.T) {
 	}{
 		"throttled":  {object{"throttle": object{"retryAfterSeconds": 1}}, http.StatusBadRequest},
 		"failed":     {object{"status": object{"code": 500}}, http.StatusInternalServerError},
+		"bad way":    {object{"status": object{"code": 502}}, http.StatusBadGateway},
+		"no answer":  {object{"status": object{"code": 504}}, http.StatusGatewayTimeout},
 		"no service": {object{"status": object{"code": 503}}, http.StatusServiceUnavailable},
 		"cut":        {"cut", 0},
 	} {

@@ -47,6 +47,13 @@ func TestEveryProtocolTellsWhatIsWrongWithASignature(t *testing.T) {
 			one.credentials = credentials.NewStaticCredentialsProvider("AKIANOBODYNOBODYNOBO", "not-a-secret", "")
 			refused(t, protocol.call(one), protocol.status, protocol.codes[1])
 		})
+		t.Run(name+", a session without its token", func(t *testing.T) {
+			one := newCustomer(t, 10, nil)
+			assumed, err := one.assume(one.role(object{"trust": object{"principals": []string{"*"}}}), nil)
+			session := must(t, assumed, err).Credentials
+			one.credentials = credentials.NewStaticCredentialsProvider(*session.AccessKeyId, *session.SecretAccessKey, "")
+			refused(t, protocol.call(one), protocol.status, protocol.codes[1])
+		})
 		t.Run(name+", a session that has expired", func(t *testing.T) {
 			one := newCustomer(t, 10, nil)
 			role := one.role(object{"sessionSeconds": 0, "trust": object{"principals": []string{"*"}}})

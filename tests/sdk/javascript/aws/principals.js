@@ -17,6 +17,20 @@ describe("signatures", () => {
     ["information", 403, ["InvalidSignatureException", "UnrecognizedClientException", "ExpiredTokenException"]],
     ["identity", 403, ["SignatureDoesNotMatch", "InvalidClientTokenId", "ExpiredToken"]],
   ]) {
+    test(`a key and a session are taken: ${operation}`, async () => {
+      const aws = await Aws.make();
+      await aws[operation]();
+      const role = await aws.role({ trust: { principals: ["*"] } });
+      await aws[operation](asSession(await aws.assume(role)));
+    });
+
+    test(`a session without its token is refused: ${operation}`, async () => {
+      const aws = await Aws.make();
+      const { credentials } = asSession(await aws.assume(await aws.role({ trust: { principals: ["*"] } })));
+      const answer = await refused(aws[operation]({ credentials: { ...credentials, sessionToken: undefined } }));
+      assert.deepEqual([answer.status, answer.code], [status, json[1]]);
+    });
+
     test(`a wrong secret is found: ${operation}`, async () => {
       const aws = await Aws.make();
       const answer = await refused(aws[operation]({ credentials: { ...aws.keys, secretAccessKey: "another" } }));
