@@ -252,12 +252,7 @@ async fn a_pipeline_signs_in_to_aws_with_a_key_and_to_azure_with_its_own_token()
     let key = format!("AKIA{id}");
     let user = json!({"accountId": id, "accessKeyId": key, "secretAccessKey": "s3cr3t-value", "allow": ["*"]});
     world.stack.simulator.post("clients", &user).await.unwrap();
-    let aws = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": "aws"},
-        "spec": {"aws": {"credentials": {"secret": {"name": "aws-credentials"}}}}});
-    let mut wish = subscription("free-plan", &id, json!({"when": "Immediately", "approval": "Manual"}));
-    wish["spec"]["providerName"] = json!("aws");
-    wish["spec"]["account"] = json!({"aws": {"accountId": id}});
-    let pipeline = Pipeline::new(&world, &[aws, wish]);
+    let pipeline = Pipeline::new(&world, &free_plan(&id));
     let dir = pipeline.dir.display().to_string();
     let mut command = pipeline.command(&["-f", &dir]);
     let told = command.env("AWS_ACCESS_KEY_ID", &key).env("AWS_SECRET_ACCESS_KEY", "s3cr3t-value").output().unwrap();
@@ -467,12 +462,7 @@ async fn what_could_not_be_read_is_said() {
 async fn a_pipeline_signs_in_to_aws_with_a_temporary_key() {
     let world = World::new().await;
     let (id, [key, secret, token]) = temporary_key(&world).await;
-    let aws = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": "aws"},
-        "spec": {"aws": {"credentials": {"secret": {"name": "aws-credentials"}}}}});
-    let mut wish = subscription("free-plan", &id, json!({"when": "Immediately", "approval": "Manual"}));
-    wish["spec"]["providerName"] = json!("aws");
-    wish["spec"]["account"] = json!({"aws": {"accountId": id}});
-    let pipeline = Pipeline::new(&world, &[aws, wish]);
+    let pipeline = Pipeline::new(&world, &free_plan(&id));
     let told = |key: &str, token: Option<&str>| {
         let mut command = pipeline.command(&["-f", &pipeline.dir.display().to_string()]);
         command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", &secret);
@@ -511,4 +501,14 @@ async fn a_token_whose_lifetime_is_a_text_is_a_token() {
     let text = json!({"replaceField": {"path": "expires_in", "value": "3599"}});
     world.stack.simulator.post("faults", &json!({"operation": "token", "kind": text})).await.unwrap();
     assert_eq!(pipeline.action(), "UpgradeAfterApproval", "{:#?}", pipeline.items());
+}
+
+/// The manifests of an account of AWS whose key is not among them.
+fn free_plan(id: &str) -> [Value; 2] {
+    let aws = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "BillingProvider", "metadata": {"name": "aws"},
+        "spec": {"aws": {"credentials": {"secret": {"name": "aws-credentials"}}}}});
+    let mut wish = subscription("free-plan", id, json!({"when": "Immediately", "approval": "Manual"}));
+    wish["spec"]["providerName"] = json!("aws");
+    wish["spec"]["account"] = json!({"aws": {"accountId": id}});
+    [aws, wish]
 }
