@@ -24,10 +24,11 @@
 //! metrics::register_queue(&mut registry, &queue);
 //! metrics::register_watches(&mut registry, &watches);
 //!
-//! let mut tasks: Tasks<Result<(), http::Error>> = Tasks::new();
-//! let listener = http::bind("[::]:8080".parse()?).await?;
-//! let probes = http::Probes { registry: Arc::new(registry), watches: watches.clone(), pulse: pulse.clone() };
-//! tasks.spawn("http", http::serve(listener, http::probes(probes)));
+//! let mut tasks: Tasks<()> = Tasks::new();
+//! let listener = http::bind("[::]:8080".parse()?)?;
+//! let probes = http::probes(http::Probes { watches: watches.clone(), pulse: pulse.clone() });
+//! let served = probes.merge(http::metrics(Arc::new(registry)));
+//! tasks.spawn("http", async { http::serve(listener, served).await; });
 //!
 //! let changed = queue.clone();
 //! let watch = watches.watch("configmaps", Api::all(client.clone()), move |event: Event<ConfigMap>| match event {
@@ -40,7 +41,7 @@
 //!     Event::Deleted(key) => changed.forget(&key),
 //!     Event::Invalid { .. } | Event::Synced => {}
 //! });
-//! tasks.spawn("watch configmaps", async { Ok(watch.await) });
+//! tasks.spawn("watch configmaps", watch);
 //!
 //! let candidate = Candidate::new(client, "example", "example-leader", "example-0", &metrics);
 //! let elected = async {
@@ -55,7 +56,7 @@
 //! let limits = Limits { workers: 8, deadline: Duration::from_secs(60), grace: Duration::from_secs(20) };
 //! let pass = |key: ObjectKey| async move { Next::After(Duration::from_secs(key.name.len() as u64)) };
 //! let work = workers::run(queue, limits, metrics, pulse, shutdown.clone(), pass);
-//! tasks.spawn("workers", async { Ok(work.await) });
+//! tasks.spawn("workers", work);
 //! let ended = tokio::select! {
 //!     () = leadership.lost().cancelled_owned() => return Err("the lease is lost".into()), // the process ends at once
 //!     Some(ended) = tasks.next_ended() => ended,
