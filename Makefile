@@ -44,7 +44,7 @@ kills: control-plane ## kill operators N times (300 unless given) while they upg
 	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
 
 .PHONY: attacks
-attacks: control-plane ## attack the operator as real users on a real API server (docs/threat-model.md), the long races too
+attacks: control-plane ## attack the operator as real users on a real API server (docs/operate/threat-model.md), the long races too
 	cargo test --locked --workspace --test e2e -- attacks:: --skip attacks::connections --skip attacks::workers --skip attacks::objects --include-ignored --test-threads 4
 	cargo test --locked --workspace --test e2e -- attacks::connections attacks::workers attacks::objects --include-ignored --test-threads 1
 
@@ -99,7 +99,7 @@ testdata: ## write the statuses that deploy/argocd is tested with, and its argoc
 	BLESS=1 cargo test --locked --test gitops the_config_map
 
 .PHONY: reference
-reference: ## write docs/reference.md anew, from the kinds
+reference: ## write docs/reference/fields.md anew, from the kinds
 	BLESS=1 cargo test --locked --test docs the_reference
 
 .PHONY: crds

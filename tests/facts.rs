@@ -1,5 +1,5 @@
-//! `docs/azure-protocol.md` and `docs/aws-protocol.md` name the tests of each thing that is relied on, and
-//! `docs/published-bugs.md` those of each bug: they must exist. So must those of `docs/threat-model.md`, which has every attack. What `docs/aws.md` shows of `deploy/aws/` must be what is there.
+//! `docs/reference/azure-protocol.md` and `docs/reference/aws-protocol.md` name the tests of each thing that is relied on, and
+//! `docs/develop/published-bugs.md` those of each bug: they must exist. So must those of `docs/operate/threat-model.md`, which has every attack. What `docs/use/aws.md` shows of `deploy/aws/` must be what is there.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::collections::HashSet;
@@ -46,7 +46,11 @@ fn tests() -> HashSet<String> {
 #[test]
 fn every_test_that_the_tables_name_exists() {
     let tests = tests();
-    let tables = [("docs/azure-protocol.md", 50), ("docs/aws-protocol.md", 50), ("docs/published-bugs.md", 20)];
+    let tables = [
+        ("docs/reference/azure-protocol.md", 50),
+        ("docs/reference/aws-protocol.md", 50),
+        ("docs/develop/published-bugs.md", 20),
+    ];
     for (table, least) in tables {
         let text = read(table);
         let is_head = |line: &str| ["| ---", "| What |", "| Bug |"].iter().any(|head| line.starts_with(head));
@@ -88,9 +92,9 @@ fn every_field_of_a_subscription_is_a_term_and_every_term_is_documented() {
         terms, fields,
         "what is written in a Subscription and is not in the hash could be changed under an approval"
     );
-    let text = read("docs/decisions.md");
+    let text = read("docs/reference/decisions.md");
     for term in TERMS {
-        assert!(text.contains(term), "docs/decisions.md does not name {term}");
+        assert!(text.contains(term), "docs/reference/decisions.md does not name {term}");
     }
     // The policies guard the whole spec of both kinds, so whatever is a term.
     let policies = read("deploy/kustomize/base/admission.yaml");
@@ -124,7 +128,7 @@ fn attacks() -> Vec<(String, String)> {
 #[test]
 fn every_attack_names_its_source_and_is_in_the_threat_model() {
     let (attacks, tests) = (attacks(), tests());
-    let text = read("docs/threat-model.md");
+    let text = read("docs/operate/threat-model.md");
     let is_head = |line: &str| line.starts_with("| Attack |") || line.starts_with("| ---");
     let rows: Vec<_> = text.lines().filter(|line| line.starts_with("| ") && !is_head(line)).collect();
     let mut named = HashSet::new();
@@ -142,17 +146,17 @@ fn every_attack_names_its_source_and_is_in_the_threat_model() {
         let said = comment.split_once("Class: ").and_then(|(_, rest)| rest.split_once(". Source: "));
         let is_said = said.is_some_and(|(class, source)| !class.is_empty() && source.trim().len() > 3);
         assert!(is_said, "{attack} does not say `Class: … . Source: …`: {comment}");
-        assert!(named.contains(attack.as_str()), "{attack} is not in docs/threat-model.md");
+        assert!(named.contains(attack.as_str()), "{attack} is not in docs/operate/threat-model.md");
     }
     assert!(rows.len() >= 60, "only {} cases", rows.len());
 }
 
 #[test]
 fn the_policies_in_the_documentation_are_those_that_are_shipped() {
-    let text = read("docs/aws.md");
+    let text = read("docs/use/aws.md");
     for name in ["observe-and-upgrade-policy", "trust-web-identity", "trust-pod-identity"] {
         let shipped = read(&format!("deploy/aws/{name}.json"));
-        assert!(text.contains(&format!("```json\n{shipped}```")), "docs/aws.md does not show {name} as it is");
+        assert!(text.contains(&format!("```json\n{shipped}```")), "docs/use/aws.md does not show {name} as it is");
     }
 }
 

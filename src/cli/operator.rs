@@ -29,7 +29,7 @@ pub struct Args {
     /// Where /healthz and /readyz are served, for the kubelet
     #[arg(long, default_value = "[::]:8082")]
     probes_listen: SocketAddr,
-    /// Where budget alerts and events of the clouds are taken (docs/hooks.md); nowhere unless given
+    /// Where budget alerts and events of the clouds are taken (docs/operate/hooks.md); nowhere unless given
     #[arg(long, requires = "hooks_token_file")]
     hooks_listen: Option<SocketAddr>,
     /// A file with what whoever sends them must know
@@ -56,7 +56,7 @@ pub struct Args {
 /// Where the clouds are.
 #[derive(Debug, clap::Args)]
 pub struct CloudArgs {
-    /// Your own automation that upgrades Azure accounts (docs/broker.md); for BillingProviders with `upgradeMethod: Broker`
+    /// Your own automation that upgrades Azure accounts (docs/reference/broker.md); for BillingProviders with `upgradeMethod: Broker`
     #[arg(long, requires = "azure_broker_scope")]
     azure_broker_url: Option<Url>,
     /// What a token must be for to be taken by the broker, such as api://payg-broker/.default

@@ -1,5 +1,5 @@
 //! The decision table: one pure function from all that is known to a verdict, at most one effect and the next look.
-//! The first row that matches wins; the numbers are those of `docs/decisions.md`.
+//! The first row that matches wins; the numbers are those of `docs/reference/decisions.md`.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -23,7 +23,7 @@ pub struct Transition {
 }
 
 /// The terms that the hash covers, each by the field that it comes from. The admission policies guard the same fields of
-/// Subscriptions and BillingProviders, and `docs/decisions.md` lists them; tests compare the three.
+/// Subscriptions and BillingProviders, and `docs/reference/decisions.md` lists them; tests compare the three.
 pub const TERMS: [&str; 16] = [
     "spec.account",
     "spec.offer",

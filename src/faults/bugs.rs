@@ -1,5 +1,5 @@
 //! Published bugs of other operators and of what operators are built on, each replayed here. What went wrong there is told
-//! in our own words; what must hold here is what the test asserts. The list is in `docs/published-bugs.md`.
+//! in our own words; what must hold here is what the test asserts. The list is in `docs/develop/published-bugs.md`.
 
 mod calls;
 mod engine;

@@ -104,7 +104,7 @@ impl Hooks {
     }
 
     fn unreadable(&self) -> Response {
-        let message = "this is no budget alert and no event that is known here: see docs/hooks.md\n";
+        let message = "this is no budget alert and no event that is known here: see docs/operate/hooks.md\n";
         self.answer("unreadable", (StatusCode::BAD_REQUEST, message))
     }
 }

@@ -1,4 +1,4 @@
-//! `docs/reference.md`, which is generated from the kinds: `make reference`.
+//! `docs/reference/fields.md`, which is generated from the kinds: `make reference`.
 
 use std::fmt::Write;
 use std::fs;
@@ -103,10 +103,10 @@ fn reference() -> String {
 
 #[test]
 fn the_reference_is_what_the_kinds_say() {
-    let file = root().join("docs/reference.md");
+    let file = root().join("docs/reference/fields.md");
     if std::env::var_os("BLESS").is_some() {
         fs::write(&file, reference()).unwrap();
     }
     let stored = fs::read_to_string(&file).unwrap_or_default();
-    assert_eq!(stored, reference(), "docs/reference.md is not up to date: run `make reference`");
+    assert_eq!(stored, reference(), "docs/reference/fields.md is not up to date: run `make reference`");
 }

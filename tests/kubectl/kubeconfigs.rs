@@ -1,5 +1,5 @@
 //! Kubeconfigs: whom kubectl reaches, `payg` reaches, as the same user and in the same namespace. The reports are in
-//! `docs/published-bugs.md`.
+//! `docs/develop/published-bugs.md`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
 //! Manifests: what `kubectl apply --dry-run=server` takes, `payg plan --offline` takes, and what it refuses, that refuses. The
-//! reports are in `docs/published-bugs.md`.
+//! reports are in `docs/develop/published-bugs.md`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{PAYG, control_plane, stderr};
 
-/// Where the two are to differ, and why: docs/command-line.md has the reasons for people.
+/// Where the two are to differ, and why: docs/use/command-line.md has the reasons for people.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Expected {
     Same,

@@ -1,4 +1,4 @@
-//! A model of how an upgrade is made exactly once, explored by a model checker. `docs/model.md` says what is in it.
+//! A model of how an upgrade is made exactly once, explored by a model checker. `docs/develop/model.md` says what is in it.
 //!
 //! It is a package of its own so that it alone is optimised: the product's functions, which it calls, are not.
 #![cfg(test)]

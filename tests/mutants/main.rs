@@ -1,5 +1,5 @@
 //! Mutants: the real code with one rule taken out. Each must be caught by the tests that it names, or those prove nothing.
-//! `docs/mutants.md` says how to read this.
+//! `docs/develop/mutants.md` says how to read this.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 mod bodies;
@@ -95,8 +95,8 @@ fn table() -> String {
 
 #[test]
 fn the_documentation_has_the_table() {
-    let text = std::fs::read_to_string(Path::new(ROOT).join("docs/mutants.md")).unwrap();
-    assert!(text.ends_with(&table()), "docs/mutants.md is to end with:\n{}", table());
+    let text = std::fs::read_to_string(Path::new(ROOT).join("docs/develop/mutants.md")).unwrap();
+    assert!(text.ends_with(&table()), "docs/develop/mutants.md is to end with:\n{}", table());
 }
 
 #[test]

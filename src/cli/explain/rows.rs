@@ -1,4 +1,4 @@
-//! The rows of the decision table (docs/decisions.md): what holds where a decision goes past one, and what is known of it.
+//! The rows of the decision table (docs/reference/decisions.md): what holds where a decision goes past one, and what is known of it.
 
 use crate::api::{BillingProviderSpec, Decision, UpgradeRecord, conditions};
 use crate::core::record::Record;
@@ -244,10 +244,10 @@ fn refused(known: &Known) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// The reasons in the third column of the table in docs/decisions.md.
+    /// The reasons in the third column of the table in docs/reference/decisions.md.
     #[test]
     fn the_rows_are_those_of_the_documentation() {
-        let table = include_str!("../../../docs/decisions.md");
+        let table = include_str!("../../../docs/reference/decisions.md");
         let mut checked = std::collections::BTreeSet::new();
         for line in table.lines() {
             let cells: Vec<_> = line.split('|').map(str::trim).collect();

@@ -1,4 +1,4 @@
-//! The broker answers as `docs/broker.openapi.yaml` says.
+//! The broker answers as `docs/reference/broker.openapi.yaml` says.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ struct Described {
 
 impl Described {
     fn new() -> Self {
-        let document = serde_saphyr::from_str(include_str!("../../../docs/broker.openapi.yaml")).unwrap();
+        let document = serde_saphyr::from_str(include_str!("../../../docs/reference/broker.openapi.yaml")).unwrap();
         Self { document, seen: BTreeSet::new() }
     }
 

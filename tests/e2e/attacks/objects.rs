@@ -155,7 +155,7 @@ async fn a_quota_bounds_how_much_a_team_stores() {
         println!("skipped: without a kube-controller-manager no quota is counted");
         return;
     }
-    let documented = include_str!("../../../docs/multi-tenancy.md");
+    let documented = include_str!("../../../docs/operate/multi-tenancy.md");
     let (_, quota) = documented.split_once("kubectl create quota payg ").unwrap();
     let (_, hard) = quota.split_once("--hard=").unwrap();
     let hard = hard.split_whitespace().next().unwrap();

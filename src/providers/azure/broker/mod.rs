@@ -1,5 +1,5 @@
 //! The upgrade by a broker. Azure has no interface for it; this protocol is our own, in the manner of Azure Resource Manager.
-//! All of it is in `docs/broker.md` and `docs/broker.openapi.yaml`. In short:
+//! All of it is in `docs/reference/broker.md` and `docs/reference/broker.openapi.yaml`. In short:
 //!
 //! ```text
 //! POST {broker}/subscriptions/{id}/providers/PaygOperator.Broker/upgrade?api-version=2026-11-01

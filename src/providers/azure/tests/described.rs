@@ -1,4 +1,4 @@
-//! What the client does is what `docs/broker.openapi.yaml` says.
+//! What the client does is what `docs/reference/broker.openapi.yaml` says.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::providers::azure::UpgradeMethod;
 const PREFIX: &str = "/paths/~1subscriptions~1{subscriptionId}~1providers~1PaygOperator.Broker~1";
 
 fn document() -> Value {
-    serde_saphyr::from_str(include_str!("../../../../docs/broker.openapi.yaml")).unwrap()
+    serde_saphyr::from_str(include_str!("../../../../docs/reference/broker.openapi.yaml")).unwrap()
 }
 
 /// What `value` stands for.
