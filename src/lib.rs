@@ -20,7 +20,6 @@
 pub mod api;
 pub mod cli;
 pub mod clock;
-pub mod core;
 #[cfg(test)]
 mod faults;
 pub mod operator;

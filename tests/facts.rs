@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use payg_operator::core::transition::TERMS;
+use payg_core::transition::TERMS;
 use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -24,7 +24,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 fn tests() -> HashSet<String> {
     let root = Path::new(ROOT);
     let mut found = HashSet::new();
-    for path in ["src", "tests"].into_iter().flat_map(|dir| files(&root.join(dir))) {
+    for path in ["src", "crates", "tests"].into_iter().flat_map(|dir| files(&root.join(dir))) {
         let (keyword, is_python) = match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => ("fn ", false),
             Some("py") => ("def ", true),

@@ -5,18 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module with those that it may use, beside itself.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("clock", &[]),
     ("text", &[]),
     ("yaml", &[]),
-    ("core", &[]),
-    ("api", &["core", "text"]),
-    ("providers", &["clock", "core", "text"]),
+    ("api", &["text"]),
+    ("providers", &["clock", "text"]),
     ("runtime", &["text", "yaml"]),
     ("simulator", &["clock"]),
-    ("operator", &["api", "clock", "core", "providers", "runtime", "text"]),
-    ("faults", &["api", "clock", "core", "operator", "providers", "runtime", "simulator"]),
-    ("cli", &["api", "clock", "core", "operator", "providers", "runtime", "simulator", "text", "yaml"]),
+    ("operator", &["api", "clock", "providers", "runtime", "text"]),
+    ("faults", &["api", "clock", "operator", "providers", "runtime", "simulator"]),
+    ("cli", &["api", "clock", "operator", "providers", "runtime", "simulator", "text", "yaml"]),
 ];
 
 fn sources(path: &Path) -> Vec<PathBuf> {

@@ -9,9 +9,9 @@ use crate::api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
     UpgradeApproval, When,
 };
-use crate::core::offer::{BenefitKind, Source};
 use crate::operator::{LOOKED, parse};
 use crate::text;
+use payg_core::offer::{BenefitKind, Source};
 
 use super::Error;
 

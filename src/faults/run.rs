@@ -18,10 +18,10 @@ use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
 use super::world::{Plan, Signal, World};
 use super::{api, cloud};
 use crate::clock::{self, BillingClock, virtual_time};
-use crate::core::approval::SETTLED;
 use crate::operator::{Settings, lead};
 use crate::providers::{aws, azure, wire};
 use crate::simulator::local::Local;
+use payg_core::approval::SETTLED;
 
 /// Where the clouds are, by the operator's configuration.
 const URL: &str = "https://clouds.example";

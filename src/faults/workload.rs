@@ -5,7 +5,7 @@ use std::time::Duration;
 use payg_test_support::fake_api::FakeApi;
 use serde_json::{Value, json};
 
-use crate::core::account::AccountId;
+use payg_core::account::AccountId;
 
 /// The account in Azure.
 pub(super) const AZURE: &str = "6f1a3c1e-0000-4a00-9000-00000000f7ee";

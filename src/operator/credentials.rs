@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::api::{self, AwsCredentials, AzureCredentials};
 use crate::clock;
-use crate::core::provider::ProviderError;
 use crate::providers::{Assertions, Secret as Hidden, aws, azure};
+use payg_core::provider::ProviderError;
 
 /// What the credentials of a BillingProvider come to: a `C`.
 pub struct Found<C> {

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 
 use crate::api;
-use crate::core::account::AccountId;
-use crate::core::decide::{Note, Plan};
-use crate::core::provider::ProviderError;
-use crate::core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
 use crate::providers::Accepted;
+use payg_core::account::AccountId;
+use payg_core::decide::{Note, Plan};
+use payg_core::provider::ProviderError;
+use payg_core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
 
 use super::parse;
 
@@ -243,8 +243,8 @@ fn log(status: &mut api::UpgradeRecordStatus, now: Timestamp, event: &str, messa
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::tests::given::due;
-    use crate::core::trigger::{Cause, Evidence};
+    use payg_core::trigger::{Cause, Evidence};
+    use payg_fixtures::given::{Given, due};
 
     const BEFORE: Timestamp = Timestamp::UNIX_EPOCH;
 

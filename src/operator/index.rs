@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api::Text;
-use crate::core::account::AccountId;
-use crate::core::allowance::Requested;
 use crate::providers::Sighting;
 use crate::runtime::ObjectKey;
+use payg_core::account::AccountId;
+use payg_core::allowance::Requested;
 
 /// What is known of one Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]

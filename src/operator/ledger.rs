@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use crate::api;
 use crate::clock;
-use crate::core::account::AccountId;
-use crate::core::decide::{Note, Plan};
-use crate::core::provider::ProviderError;
-use crate::core::record::{Outcome, Requester};
 use crate::providers::Accepted;
+use payg_core::account::AccountId;
+use payg_core::decide::{Note, Plan};
+use payg_core::provider::ProviderError;
+use payg_core::record::{Outcome, Requester};
 
 use super::entry::{self, End};
 use super::{FIELD_MANAGER, patch};
@@ -224,9 +224,9 @@ mod tests {
     use payg_test_support::fake_api::FakeApi;
 
     use super::*;
-    use crate::core::tests::given::due;
-    use crate::core::trigger::{Cause, Evidence};
     use crate::runtime::client::over;
+    use payg_core::trigger::{Cause, Evidence};
+    use payg_fixtures::given::{Given, due};
 
     const RECORDS: &str = include_str!("../../crds/upgraderecords.payg-operator.io.yaml");
 
@@ -281,7 +281,7 @@ mod tests {
     }
 
     /// Two attempts that are refused, and how the ledger tells of them.
-    async fn refused_twice(ledger: &Ledger) -> crate::core::record::Record {
+    async fn refused_twice(ledger: &Ledger) -> payg_core::record::Record {
         let account = AccountId::parse("aws", "123456789012").unwrap();
         let plan = plan();
         let first = ledger.open(&account, &plan, clock::wall()).await.unwrap().unwrap();

@@ -6,16 +6,16 @@ use thiserror::Error;
 
 use crate::api;
 use crate::api::conditions;
-use crate::core::account::{AccountId, AwsAccountId};
-use crate::core::approval::{Approval, Decision};
-use crate::core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, Suspension, When};
-use crate::core::inputs::Previous;
-use crate::core::money::Money;
-use crate::core::observation::{DeclaredTrial, Lifecycle};
-use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass, Source};
-use crate::core::provider::ProviderError;
-use crate::core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState, Requester};
-use crate::core::trigger::PastLook;
+use payg_core::account::{AccountId, AwsAccountId};
+use payg_core::approval::{Approval, Decision};
+use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, Suspension, When};
+use payg_core::inputs::Previous;
+use payg_core::money::Money;
+use payg_core::observation::{DeclaredTrial, Lifecycle};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass, Source};
+use payg_core::provider::ProviderError;
+use payg_core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState, Requester};
+use payg_core::trigger::PastLook;
 
 /// Why an object cannot be worked with. Admission refuses such objects; one can still be there from before a rule was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

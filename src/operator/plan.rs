@@ -10,11 +10,11 @@ use tokio::time::sleep;
 use crate::api;
 use crate::api::conditions;
 use crate::clock::BillingClock;
-use crate::core::trigger::APART;
 use crate::providers::{aws, azure};
 use crate::runtime::ObjectKey;
 use crate::runtime::pace::Pace;
 use crate::runtime::watch::Event;
+use payg_core::trigger::APART;
 
 use super::providers::LOOKS;
 use super::run::{Parts, assemble};

@@ -14,7 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::core::approval::{Flaw, Guard};
+use payg_core::approval::{Flaw, Guard};
 
 /// The admission policies as they are shipped.
 pub const SHIPPED: &str = include_str!("../../deploy/kustomize/base/admission.yaml");

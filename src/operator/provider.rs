@@ -11,10 +11,10 @@ use crate::api;
 use crate::api::conditions::{self, Condition, Statement, Status};
 use crate::clock;
 use crate::clock::BillingClock;
-use crate::core::provider::ProviderError;
 use crate::providers::{Sighting, Survey};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Next;
+use payg_core::provider::ProviderError;
 
 use super::{LOOK_DEADLINE, Operator, Work, report};
 

@@ -12,13 +12,13 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::api::{self, BillingProviderSpec};
-use crate::core::provider::{ProviderError, ProviderObject};
-use crate::core::record::ProviderVersion;
 use crate::providers::BillingProvider;
 use crate::providers::aws::{self, Aws};
 use crate::providers::azure::{self, Azure};
 use crate::runtime::ObjectKey;
 use crate::runtime::pace::{Pace, Rate};
+use payg_core::provider::{ProviderError, ProviderObject};
+use payg_core::record::ProviderVersion;
 
 use super::credentials::Place;
 

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use crate::api;
 use crate::api::conditions::{self, Statement, Status};
-use crate::core::decide::Decision;
-use crate::core::observation::Observation;
-use crate::core::offer::{Benefit, BenefitKind};
-use crate::core::record::Record;
-use crate::core::verdict::{Progress, Ready, Standing, Verdict};
+use payg_core::decide::Decision;
+use payg_core::observation::Observation;
+use payg_core::offer::{Benefit, BenefitKind};
+use payg_core::record::Record;
+use payg_core::verdict::{Progress, Ready, Standing, Verdict};
 
 /// What a status is made from, beside the decision.
 #[derive(Clone, Copy, Debug)]
@@ -235,12 +235,12 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::desired::Suspension;
-    use crate::core::offer::{Offer, OfferClass};
-    use crate::core::provider::ProviderError;
-    use crate::core::schedule::Next;
-    use crate::core::trigger::NotYet;
-    use crate::core::verdict::{NotEligible, Unobserved};
+    use payg_core::desired::Suspension;
+    use payg_core::offer::{Offer, OfferClass};
+    use payg_core::provider::ProviderError;
+    use payg_core::schedule::Next;
+    use payg_core::trigger::NotYet;
+    use payg_core::verdict::{NotEligible, Unobserved};
 
     const GENERATION: i64 = 3;
 
@@ -248,13 +248,13 @@ mod tests {
         let unseen =
             matches!(verdict, Verdict::Suspended(_) | Verdict::Unobserved { .. } | Verdict::ProviderNotReady { .. });
         let seen = (!unseen).then(|| Observation {
-            lifecycle: crate::core::observation::Lifecycle::Active,
+            lifecycle: payg_core::observation::Lifecycle::Active,
             offer: Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() },
             eligible: true,
-            acceptance: crate::core::observation::Acceptance::NotAccepted,
+            acceptance: payg_core::observation::Acceptance::NotAccepted,
             benefits: Vec::new(),
             trial_length: None,
-            source: crate::core::offer::Source::Provider("subscription".to_owned()),
+            source: payg_core::offer::Source::Provider("subscription".to_owned()),
             owner: None,
             observed: Timestamp::now(),
             provider_time: None,

@@ -12,14 +12,14 @@ use tracing::{debug, info};
 use crate::api;
 use crate::api::conditions::{self, Statement, Status};
 use crate::clock::{self, BillingClock};
-use crate::core::decide::Decision;
-use crate::core::record::Record;
-use crate::core::schedule;
-use crate::core::verdict::{Progress, Ready, Standing};
 use crate::runtime::ObjectKey;
 use crate::runtime::events::{Note, Severity};
 use crate::runtime::queue::Next;
 use crate::text;
+use payg_core::decide::Decision;
+use payg_core::record::Record;
+use payg_core::schedule;
+use payg_core::verdict::{Progress, Ready, Standing};
 
 use super::render::{self, Context};
 use super::{FIELD_MANAGER, Operator, parse, patch, watches};

@@ -14,7 +14,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use tracing::{debug, info};
 
-use crate::core::provider::ProviderError;
 use crate::providers::{aws, azure};
 use crate::runtime::events::Events;
 use crate::runtime::lease::Candidate;
@@ -23,6 +22,7 @@ use crate::runtime::shutdown::{self, SignalError, Tasks};
 use crate::runtime::watch::Watches;
 use crate::runtime::workers::{self, Limits, Pulse};
 use crate::runtime::{client, http, metrics as engine};
+use payg_core::provider::ProviderError;
 
 use super::index::Index;
 use super::ledger::Ledger;

@@ -9,12 +9,12 @@ use kube::{Api, ResourceExt};
 use crate::api;
 use crate::api::conditions;
 use crate::clock;
-use crate::core::account::AccountId;
-use crate::core::record::{Attempt, Outcome};
 use crate::runtime::ObjectKey;
 use crate::runtime::queue::Place;
 use crate::runtime::shutdown::Tasks;
 use crate::runtime::watch::{Event, Watches};
+use payg_core::account::AccountId;
+use payg_core::record::{Attempt, Outcome};
 
 use super::index::{Change, Entry, Request};
 use super::{Operator, Work, parse, provider};
@@ -250,9 +250,9 @@ mod tests {
     use super::super::run::assemble;
     use super::*;
     use crate::clock::BillingClock;
-    use crate::core::record::RecordState;
-    use crate::core::tests::given::record;
     use crate::providers::{aws, azure};
+    use payg_core::record::RecordState;
+    use payg_fixtures::given::record;
 
     fn object<K: DeserializeOwned>(kind: &str, namespace: Option<&str>, name: &str, spec: &Value) -> Event<K> {
         let metadata = json!({"namespace": namespace, "name": name, "uid": name, "generation": 1});

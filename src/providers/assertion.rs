@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Secret;
 use super::http::excerpt;
-use crate::core::provider::ProviderError;
+use payg_core::provider::ProviderError;
 
 /// Where assertions come from: it is asked for one whenever a token is, so it should keep what is valid.
 #[derive(Clone)]

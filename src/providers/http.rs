@@ -12,8 +12,8 @@ use reqwest::{RequestBuilder, StatusCode};
 use url::Url;
 
 use super::document::unmarked;
-use crate::core::provider::ProviderError;
 use crate::text;
+use payg_core::provider::ProviderError;
 
 /// The largest body that is read, in bytes. What is read has some thousand.
 pub(super) const LARGEST_BODY: usize = 1 << 20;

@@ -24,10 +24,10 @@ pub use azure_core::credentials::Secret;
 
 pub use self::assertion::Assertions;
 
-use crate::core::account::AccountId;
-use crate::core::observation::Observation;
-use crate::core::provider::{Capabilities, Operation, ProviderError};
-use crate::core::transition::Transition;
+use payg_core::account::AccountId;
+use payg_core::observation::Observation;
+use payg_core::provider::{Capabilities, Operation, ProviderError};
+use payg_core::transition::Transition;
 
 /// A cloud, through the credentials of one `BillingProvider`.
 #[async_trait]

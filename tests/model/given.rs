@@ -1,17 +1,17 @@
 //! The small world of the model in the product's types: what a pass reads and is told.
 
 use jiff::{SignedDuration, Timestamp};
-use payg_operator::core::account::AccountId;
-use payg_operator::core::approval::{Approval, Decision as Decided};
-use payg_operator::core::desired::{self, ApprovalMode, Claimant, Desired, Lapse, Sight, Suspension};
-use payg_operator::core::inputs::Previous;
-use payg_operator::core::money::Money;
-use payg_operator::core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
-use payg_operator::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
-use payg_operator::core::provider::{Capabilities, Method, ProviderObject};
-use payg_operator::core::record::{ProviderVersion, Requester};
-use payg_operator::core::transition::Transition;
-use payg_operator::core::trigger::PastLook;
+use payg_core::account::AccountId;
+use payg_core::approval::{Approval, Decision as Decided};
+use payg_core::desired::{self, ApprovalMode, Claimant, Desired, Lapse, Sight, Suspension};
+use payg_core::inputs::Previous;
+use payg_core::money::Money;
+use payg_core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use payg_core::provider::{Capabilities, Method, ProviderObject};
+use payg_core::record::{ProviderVersion, Requester};
+use payg_core::transition::Transition;
+use payg_core::trigger::PastLook;
 
 use crate::actions::Provider;
 use crate::state::*;

@@ -7,16 +7,16 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use jiff::SignedDuration;
-use payg_operator::core::allowance::Allowance;
-use payg_operator::core::approval::{Decision as Decided, Guard};
-use payg_operator::core::decide::{self, Effect, Note, Plan, decide, orphan};
-use payg_operator::core::desired::{self, ApprovalMode};
-use payg_operator::core::inputs::{Inputs, Now};
-use payg_operator::core::offer::{BenefitState, OfferClass};
-use payg_operator::core::provider::ProviderError;
-use payg_operator::core::record::{self, SEND_WINDOW};
-use payg_operator::core::trigger::NotYet;
-use payg_operator::core::verdict::Verdict;
+use payg_core::allowance::Allowance;
+use payg_core::approval::{Decision as Decided, Guard};
+use payg_core::decide::{self, Effect, Note, Plan, decide, orphan};
+use payg_core::desired::{self, ApprovalMode};
+use payg_core::inputs::{Inputs, Now};
+use payg_core::offer::{BenefitState, OfferClass};
+use payg_core::provider::ProviderError;
+use payg_core::record::{self, SEND_WINDOW};
+use payg_core::trigger::NotYet;
+use payg_core::verdict::Verdict;
 use payg_operator::operator::entry::{self, End};
 use payg_operator::providers::Accepted;
 
@@ -112,7 +112,7 @@ fn meaning(verdict: &Verdict) -> Verdicts {
         | Verdict::UpgradeDenied(_) => Verdicts::Settled,
         // Told, and yet it is tried again by itself: it is no end.
         Verdict::UpgradeRejected { .. } | Verdict::WaitingForExhaustion { .. } => Verdicts::GoesOn,
-        other if other.progress() == payg_operator::core::verdict::Progress::Stalled => Verdicts::Told,
+        other if other.progress() == payg_core::verdict::Progress::Stalled => Verdicts::Told,
         _ => Verdicts::GoesOn,
     }
 }

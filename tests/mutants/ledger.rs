@@ -6,7 +6,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "write-ahead-after-the-call",
         wrong: "The record is created when the answer is there: a process that dies in between has asked without a trace.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[
             (
                 "        let created = self.create(&record).await;\n",
@@ -23,61 +23,63 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 }\n",
             ),
         ],
-        caught_by: &["faults::proofs::a_request_is_in_the_ledger_before_it_is_sent"],
+        caught_by: &["payg_operator::faults::proofs::a_request_is_in_the_ledger_before_it_is_sent"],
     },
     Mutant {
         name: "no-last-look-before-the-claim",
         wrong: "What somebody says while the account is looked at is not heard.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[("is_capped || !still_holds(", "is_capped || !$ON && !still_holds(")],
         caught_by: &[
-            "faults::proofs::a_deny_during_the_look_counts",
-            "faults::proofs::what_is_suspended_during_the_look_is_not_upgraded",
+            "payg_operator::faults::proofs::a_deny_during_the_look_counts",
+            "payg_operator::faults::proofs::what_is_suspended_during_the_look_is_not_upgraded",
         ],
     },
     Mutant {
         name: "subscription-from-memory",
         wrong: "The last look before the claim takes the Subscription from memory instead of reading it live.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[(
             "    let same = subscription.is_some_and(",
             "    let subscription = if $ON { Some(read.subscription.clone()) } else { subscription };
             let same = subscription.is_some_and(",
         )],
-        caught_by: &["faults::proofs::what_is_suspended_during_the_look_is_not_upgraded"],
+        caught_by: &["payg_operator::faults::proofs::what_is_suspended_during_the_look_is_not_upgraded"],
     },
     Mutant {
         name: "approvals-from-memory",
         wrong: "The last look before the claim takes the approvals from memory instead of reading them live.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[("same && approvals == read.approvals", "same && ($ON || approvals == read.approvals)")],
-        caught_by: &["faults::proofs::a_deny_during_the_look_counts"],
+        caught_by: &["payg_operator::faults::proofs::a_deny_during_the_look_counts"],
     },
     Mutant {
         name: "no-uid-check",
         wrong: "An object that was deleted and made again under its name is taken for the one that was looked at.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[(
             "        (now.uid, now.generation, now.deletion_timestamp)\n",
             "        let uid = if $ON { then.uid.clone() } else { now.uid };
             (uid, now.generation, now.deletion_timestamp)\n",
         )],
-        caught_by: &["faults::proofs::a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself"],
+        caught_by: &[
+            "payg_operator::faults::proofs::a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself",
+        ],
     },
     Mutant {
         name: "random-key-per-attempt",
         wrong: "The provider cannot tell a second attempt from a second upgrade.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[(
             "key: account.upgrade_key().idempotency_key(),",
             "key: if $ON { uuid::Uuid::new_v4() } else { account.upgrade_key().idempotency_key() },",
         )],
-        caught_by: &["faults::proofs::every_request_has_the_key_of_the_account"],
+        caught_by: &["payg_operator::faults::proofs::every_request_has_the_key_of_the_account"],
     },
     Mutant {
         name: "key-of-the-object",
         wrong: "The key is of the Subscription: another one of the same account asks for another upgrade.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[(
             "    let answer = client.upgrade(account, request).await;",
             "    let uid = claim.record.spec.requester.uid.clone();
@@ -85,57 +87,57 @@ pub(super) const MUTANTS: &[Mutant] = &[
             let key = if $ON { of_object } else { request.key };
             let answer = client.upgrade(account, UpgradeRequest { key, ..request }).await;",
         )],
-        caught_by: &["faults::proofs::every_request_has_the_key_of_the_account"],
+        caught_by: &["payg_operator::faults::proofs::every_request_has_the_key_of_the_account"],
     },
     Mutant {
         name: "lease-as-a-fence",
         wrong: "Who finds a record where it wanted to create one sends all the same, as if no other replica could act.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[(
             "Ok(Some(record)) => return Ok(Some(record).filter(ours)),",
             "Ok(Some(record)) => return Ok(Some(record).filter(|record| $ON || ours(record))),",
         )],
-        caught_by: &["faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
+        caught_by: &["payg_operator::faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
     },
     Mutant {
         name: "one-intent-for-all",
         wrong: "The intent id is no longer random, so every replica takes the record for its own.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[("Uuid::new_v4().to_string()", "if $ON { Uuid::nil() } else { Uuid::new_v4() }.to_string()")],
-        caught_by: &["faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
+        caught_by: &["payg_operator::faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
     },
     Mutant {
         name: "create-in-doubt-is-ours",
         wrong: "A create without an answer is taken for one that was done: a request goes out that is in no ledger.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[(
             "        let record = self.settle(created, &record.name_any(), &intent.id).await?;\n",
             "        let settled = self.settle(created, &record.name_any(), &intent.id).await;
             let record = if $ON { settled.unwrap_or(Some(record)) } else { settled? };\n",
         )],
-        caught_by: &["faults::proofs::what_the_ledger_did_not_take_is_not_sent"],
+        caught_by: &["payg_operator::faults::proofs::what_the_ledger_did_not_take_is_not_sent"],
     },
     Mutant {
         name: "no-read-back",
         wrong: "A create whose answer is lost is left as it is: the upgrade waits until it counts as perhaps sent.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[("Err(error) if is_definite_refusal(", "Err(error) if $ON || is_definite_refusal(")],
-        caught_by: &["faults::proofs::an_entry_is_read_back_when_the_answer_is_lost"],
+        caught_by: &["payg_operator::faults::proofs::an_entry_is_read_back_when_the_answer_is_lost"],
     },
     Mutant {
         name: "already-exists-is-a-failure",
         wrong: "409 from the API server is taken for a failure, also where our own create has met itself.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[(
             "&& !matches!(status.code, 408 | 409 | 429))",
             "&& ($ON && status.code == 409 || !matches!(status.code, 408 | 409 | 429)))",
         )],
-        caught_by: &["faults::proofs::an_entry_that_is_there_already_may_be_ours"],
+        caught_by: &["payg_operator::faults::proofs::an_entry_that_is_there_already_may_be_ours"],
     },
     Mutant {
         name: "judged-as-it-was-opened",
         wrong: "The outcome is judged by the record as it was opened: what another replica has done since is overwritten.",
-        file: "operator/ledger.rs",
+        file: "src/operator/ledger.rs",
         edits: &[
             (
                 "        let mut end = End::new(sent, answer, claim.requester);\n",
@@ -146,76 +148,78 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "            let (outcome, status) = entry::closed(if $ON { &opened } else { &record },",
             ),
         ],
-        caught_by: &["operator::ledger::tests::an_answer_that_comes_late_takes_nothing_out_of_the_record"],
+        caught_by: &[
+            "payg_operator::operator::ledger::tests::an_answer_that_comes_late_takes_nothing_out_of_the_record",
+        ],
     },
     Mutant {
         name: "no-is-definite-in-doubt",
         wrong: "A refusal settles the record although an earlier request may have been taken.",
-        file: "operator/entry.rs",
+        file: "src/operator/entry.rs",
         edits: &[("    let in_doubt = others", "    let in_doubt = !$ON && others")],
         caught_by: &[
-            "faults::proofs::a_refusal_proves_nothing_of_the_request_before_it",
-            "operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt",
+            "payg_operator::faults::proofs::a_refusal_proves_nothing_of_the_request_before_it",
+            "payg_operator::operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt",
         ],
     },
     Mutant {
         name: "a-no-after-a-yes",
         wrong: "A refusal settles the record although an earlier request was taken.",
-        file: "operator/entry.rs",
+        file: "src/operator/entry.rs",
         edits: &[("    let was_taken = others", "    let was_taken = !$ON && others")],
-        caught_by: &["operator::entry::tests::a_no_after_a_yes_is_for_a_person"],
+        caught_by: &["payg_operator::operator::entry::tests::a_no_after_a_yes_is_for_a_person"],
     },
     Mutant {
         name: "window-from-the-write",
         wrong: "The window of an attempt begins with the write instead of with the last look at what allows it.",
-        file: "operator/entry.rs",
+        file: "src/operator/entry.rs",
         edits: &[(
             "    let window = read.saturating_add(SEND_WINDOW)",
             "    let read = if $ON { crate::clock::wall() } else { read };
             let window = read.saturating_add(SEND_WINDOW)",
         )],
-        caught_by: &["operator::entry::tests::what_was_read_long_ago_is_not_sent_upon"],
+        caught_by: &["payg_operator::operator::entry::tests::what_was_read_long_ago_is_not_sent_upon"],
     },
     Mutant {
         name: "confirmed-without-observation",
         wrong: "A yes of the provider is taken for the upgrade, which only the account itself proves.",
-        file: "operator/entry.rs",
+        file: "src/operator/entry.rs",
         edits: &[(
             "        proves => (proves, proves.state()),",
             "        Outcome::Accepted if $ON => (proves, RecordState::Confirmed),
             proves => (proves, proves.state()),",
         )],
-        caught_by: &["operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt"],
+        caught_by: &["payg_operator::operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt"],
     },
     Mutant {
         name: "plan-outlives-the-conflict",
         wrong: "After a restart the second Subscription of an account waits for hours although the first has gone.",
-        file: "operator/watches.rs",
+        file: "src/operator/watches.rs",
         edits: &[("is_current && !waits_for_another", "is_current && ($ON || !waits_for_another)")],
-        caught_by: &["faults::proofs::the_second_subscription_takes_over_after_a_restart"],
+        caught_by: &["payg_operator::faults::proofs::the_second_subscription_takes_over_after_a_restart"],
     },
     Mutant {
         name: "one-answer-is-the-end",
         wrong: "A Subscription that a single answer does not show is never looked at again.",
-        file: "operator/subscription.rs",
+        file: "src/operator/subscription.rs",
         edits: &[("None if operator.index().contains(key)", "None if !$ON && operator.index().contains(key)")],
-        caught_by: &["faults::proofs::a_subscription_that_one_answer_does_not_show_is_not_forgotten"],
+        caught_by: &["payg_operator::faults::proofs::a_subscription_that_one_answer_does_not_show_is_not_forgotten"],
     },
     Mutant {
         name: "unseen-record-left-alone",
         wrong: "A record that comes to be when nobody expects it stays open beside a Subscription that has not seen it.",
-        file: "operator/record.rs",
+        file: "src/operator/record.rs",
         edits: &[("if UNAWARE.contains(&verdict)", "if !$ON && UNAWARE.contains(&verdict)")],
-        caught_by: &["faults::proofs::an_entry_that_comes_late_is_seen"],
+        caught_by: &["payg_operator::faults::proofs::an_entry_that_comes_late_is_seen"],
     },
     Mutant {
         name: "approval-wakes-nobody",
         wrong: "An approval is seen when the account is looked at anyway, hours later.",
-        file: "operator/watches.rs",
+        file: "src/operator/watches.rs",
         edits: &[(
             "    for subscription in concerned {",
             "    for subscription in concerned.into_iter().filter(|_| !$ON) {",
         )],
-        caught_by: &["faults::proofs::an_approval_is_acted_upon_at_once"],
+        caught_by: &["payg_operator::faults::proofs::an_approval_is_acted_upon_at_once"],
     },
 ];

@@ -24,18 +24,22 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// What stands in a replacement for "this mutant is asked for".
 const IS_ON: &str = "$ON";
 
+/// The programs of tests that catch mutants, as cargo calls them, and where their sources are.
+const PROGRAMS: [(&str, &str); 3] =
+    [("payg_core", "crates/core/src"), ("decide", "crates/core/tests/decide"), ("payg_operator", "src")];
+
 /// One rule taken out of the code.
 struct Mutant {
     /// What it is called, here and in the environment of the process that shows it.
     name: &'static str,
     /// What goes wrong with it.
     wrong: &'static str,
-    /// The source file, below `src/`.
+    /// The source file, from the root.
     file: &'static str,
     /// Texts that occur in the file once, and what replaces each. Where it says `$ON`, the mutant is asked for or not; the code
     /// is as it was if it is not.
     edits: &'static [(&'static str, &'static str)],
-    /// The tests that must fail, every one.
+    /// The tests that must fail, every one: the program in [`PROGRAMS`], then the test's path in it.
     caught_by: &'static [&'static str],
 }
 
@@ -73,9 +77,14 @@ fn every_mutant_names_tests_that_exist() {
     for mutant in mutants() {
         assert!(!mutant.caught_by.is_empty(), "{}", mutant.name);
         for test in mutant.caught_by {
-            let (module, name) = test.rsplit_once("::").unwrap();
-            let modules = [module, module.strip_suffix("::tests").unwrap_or(module)].map(|one| one.replace("::", "/"));
-            let files = modules.iter().flat_map(|module| [format!("src/{module}.rs"), format!("src/{module}/mod.rs")]);
+            let (program, path) = test.split_once("::").unwrap();
+            let (module, name) = path.rsplit_once("::").unwrap();
+            let (_, sources) = PROGRAMS.iter().find(|(known, _)| *known == program).unwrap();
+            let modules = [module, module.strip_suffix("tests").unwrap_or(module).trim_end_matches(':')];
+            let files = modules.iter().flat_map(|module| {
+                let file = format!("{sources}/{}", module.replace("::", "/"));
+                [format!("{file}.rs"), format!("{file}/mod.rs"), format!("{file}/lib.rs")]
+            });
             let text: String =
                 files.filter_map(|file| std::fs::read_to_string(Path::new(ROOT).join(file)).ok()).collect();
             assert!(text.contains(&format!("fn {name}(")), "{} names {test}, which is not there", mutant.name);
@@ -89,7 +98,7 @@ fn table() -> String {
         let tests: Vec<_> = mutant.caught_by.iter().map(|test| format!("`{test}`")).collect();
         format!("| {} | {} | `{}` | {} |\n", mutant.name, mutant.wrong, mutant.file, tests.join(", "))
     };
-    "| Mutant | What goes wrong | In `src/` | Caught by |\n| --- | --- | --- | --- |\n".to_owned()
+    "| Mutant | What goes wrong | In | Caught by |\n| --- | --- | --- | --- |\n".to_owned()
         + &mutants().map(row).collect::<String>()
 }
 

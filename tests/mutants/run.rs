@@ -31,11 +31,11 @@ pub(super) fn all() {
     let chosen: Vec<_> = mutants().filter(|mutant| only.as_deref().is_none_or(|only| only == mutant.name)).collect();
     assert!(!chosen.is_empty(), "there is no mutant called {only:?}");
     let began = Instant::now();
-    let tests = build();
+    let programs = build();
     println!("built in {} s", began.elapsed().as_secs());
 
     let named: Vec<_> = chosen.iter().flat_map(|mutant| mutant.caught_by).copied().collect();
-    let real = show(&tests, None, &named);
+    let real = show(&programs, None, &named);
     for test in &named {
         assert_eq!(real.of(test), "ok", "{test} fails by itself:\n{}", real.output);
     }
@@ -44,7 +44,7 @@ pub(super) fn all() {
     println!("\n{:<34} {:<32} {:>5}  caught by", "mutant", "file", "s");
     let mut survivors = Vec::new();
     for mutant in &chosen {
-        let shown = show(&tests, Some(mutant), mutant.caught_by);
+        let shown = show(&programs, Some(mutant), mutant.caught_by);
         println!(
             "{:<34} {:<32} {:>5.1}  {}",
             mutant.name,
@@ -80,13 +80,14 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("mutants")
 }
 
-/// The program of the library's tests, with all mutants in it.
-fn build() -> PathBuf {
+/// The programs of tests by their names, with all mutants in them.
+fn build() -> BTreeMap<String, PathBuf> {
     let tree = directory().join("tree");
     std::fs::create_dir_all(&tree).unwrap();
     tree::make(&tree);
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["test", "--locked", "--lib", "--no-run", "--message-format=json-render-diagnostics"]);
+    cargo.args(["test", "--locked", "--workspace", "--lib", "--test", "decide", "--no-run"]);
+    cargo.arg("--message-format=json-render-diagnostics");
     cargo.current_dir(tree).env("CARGO_TARGET_DIR", directory().join("target")).stderr(Stdio::inherit());
     // What the cargo that runs this test has set is of this package. Build scripts that see it would run anew.
     let of_this = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
@@ -97,27 +98,46 @@ fn build() -> PathBuf {
     assert!(built.status.success(), "the mutants do not compile, which catches nothing");
     let messages = String::from_utf8(built.stdout).unwrap();
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let is_it = |message: &Value| message["target"]["name"] == "payg_operator" && message["profile"]["test"] == true;
-    let program = messages.filter(is_it).find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    program.expect("cargo names the program that it built")
+    let tests = messages.filter(|message| message["profile"]["test"] == true);
+    let named = |message: Value| Some((text_of(&message["target"]["name"])?, text_of(&message["executable"])?.into()));
+    tests.filter_map(named).collect()
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
 }
 
 /// What becomes of `tests` with `mutant`.
-fn show(program: &Path, mutant: Option<&Mutant>, tests: &[&str]) -> Shown {
+fn show(programs: &BTreeMap<String, PathBuf>, mutant: Option<&Mutant>, tests: &[&str]) -> Shown {
+    let began = Instant::now();
+    let mut shown = Shown { results: BTreeMap::new(), output: String::new(), took: Duration::ZERO };
+    for (name, program) in programs {
+        let prefix = format!("{name}::");
+        let tests: Vec<_> = tests.iter().filter_map(|test| test.strip_prefix(&prefix)).collect();
+        if tests.is_empty() {
+            continue;
+        }
+        let output = run(program, mutant, &tests);
+        let result = |line: &str| {
+            let (test, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
+            Some((prefix.clone() + test, result.to_owned()))
+        };
+        shown.results.extend(output.lines().filter_map(result));
+        shown.output += &output;
+    }
+    Shown { took: began.elapsed(), ..shown }
+}
+
+/// What `program` prints of `tests`.
+fn run(program: &Path, mutant: Option<&Mutant>, tests: &[&str]) -> String {
     let mut command = tokio::process::Command::new(program);
     command.arg("--exact").args(tests).current_dir(directory().join("tree")).env_remove("MUTANT").kill_on_drop(true);
     if let Some(mutant) = mutant {
         command.env("MUTANT", mutant.name);
     }
-    let began = Instant::now();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let ended = runtime.block_on(async { tokio::time::timeout(LONGEST, command.output()).await });
-    let output = ended.map_or_else(|_| String::new(), |ended| text(&ended.unwrap()));
-    let result = |line: &str| {
-        let (name, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
-        Some((name.to_owned(), result.to_owned()))
-    };
-    Shown { results: output.lines().filter_map(result).collect(), output, took: began.elapsed() }
+    ended.map_or_else(|_| String::new(), |ended| text(&ended.unwrap()))
 }
 
 fn text(output: &std::process::Output) -> String {

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::{IS_ON, ROOT, mutants};
 
-/// What is added to the crate.
+/// What is added to each crate that has mutants.
 const SWITCH: &str = "
 /// Whether the environment asks for this mutant.
 pub(crate) fn is_mutant(name: &str) -> bool {
@@ -25,7 +25,7 @@ pub(super) fn mutated(root: &Path) -> BTreeMap<String, String> {
         for (from, to) in mutant.edits {
             let places: Vec<_> = texts[mutant.file].match_indices(from).map(|(at, _)| at).collect();
             let [at] = places[..] else {
-                panic!("{}: `{from}` is {} times in src/{}, not once", mutant.name, places.len(), mutant.file);
+                panic!("{}: `{from}` is {} times in {}, not once", mutant.name, places.len(), mutant.file);
             };
             assert_ne!(from, to, "{}", mutant.name);
             let to = to.replace(IS_ON, &format!("crate::is_mutant({:?})", mutant.name));
@@ -36,20 +36,22 @@ pub(super) fn mutated(root: &Path) -> BTreeMap<String, String> {
     for (file, mut edits) in edits {
         edits.sort_by_key(|(place, _)| place.start);
         for pair in edits.windows(2) {
-            assert!(pair[0].0.end <= pair[1].0.start, "two mutants change the same text in src/{file}: {pair:?}");
+            assert!(pair[0].0.end <= pair[1].0.start, "two mutants change the same text in {file}: {pair:?}");
         }
         let mut text = texts[file].clone();
         for (place, to) in edits.into_iter().rev() {
             text.replace_range(place, &to);
         }
-        mutated.insert(format!("src/{file}"), text);
+        let (of_crate, _) = file.split_once("src/").unwrap();
+        let lib = format!("{of_crate}src/lib.rs");
+        mutated.entry(lib.clone()).or_insert_with(|| read(root, &lib) + SWITCH);
+        mutated.insert(file.to_owned(), text);
     }
-    mutated.insert("src/lib.rs".to_owned(), read(root, "lib.rs") + SWITCH);
     mutated
 }
 
 fn read(root: &Path, file: &str) -> String {
-    fs::read_to_string(root.join("src").join(file)).unwrap_or_else(|error| panic!("src/{file}: {error}"))
+    fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 /// Makes the tree in `dir` that of [`ROOT`] with the mutants in it. What is there already as it should be is left alone, so that

@@ -3,8 +3,8 @@
 use kube::{Api, Client};
 
 use crate::api::{Subscription, UpgradeRecord};
-use crate::core::record::RecordState;
 use crate::operator::parse;
+use payg_core::record::RecordState;
 
 use super::super::{Error, show};
 

@@ -13,7 +13,7 @@ use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 
 use crate::api::{Decision, Subscription, Transition, UpgradeApproval, UpgradeApprovalSpec};
-use crate::core::message::unended;
+use payg_core::message::unended;
 
 use super::cluster::{self, ClusterArgs};
 use super::{Error, show};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::stories::{STORIES, filled_in};
 use crate::api;
 use crate::cli::Error;
-use crate::core::account::{AccountId, Cloud};
+use payg_core::account::{AccountId, Cloud};
 
 /// The client secret that the simulated Azure knows.
 pub const SECRET: &str = "a-client-secret";

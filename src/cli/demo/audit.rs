@@ -17,7 +17,7 @@ use super::stories::{APPROVER, Upgraded};
 use super::table;
 use crate::api;
 use crate::cli::Error;
-use crate::core::account::AccountId;
+use payg_core::account::AccountId;
 
 /// An upgrade that was applied.
 struct Applied {
@@ -215,7 +215,7 @@ mod tests {
 
     use super::super::stories::STORIES;
     use super::*;
-    use crate::core::account::Cloud;
+    use payg_core::account::Cloud;
 
     const ACCOUNT: &str = "6f1a3c1e-0000-4a00-9000-000000000001";
 

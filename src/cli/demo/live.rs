@@ -19,7 +19,7 @@ use super::stories::{STORIES, Story};
 use super::table;
 use crate::api;
 use crate::cli::Error;
-use crate::core::account::AccountId;
+use payg_core::account::AccountId;
 
 const FRAME: Duration = Duration::from_millis(200);
 /// How long people take to do what they are asked for.

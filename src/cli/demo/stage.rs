@@ -12,7 +12,7 @@ use super::accounts;
 use super::screen::Screen;
 use super::stories::APPROVER;
 use crate::cli::Error;
-use crate::core::account::AccountId;
+use payg_core::account::AccountId;
 
 /// Where the Subscriptions are.
 pub const NAMESPACE: &str = "team-a";

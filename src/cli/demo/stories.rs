@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::core::account::Cloud;
+use payg_core::account::Cloud;
 
 /// An account, and the way that its Subscription goes.
 #[derive(Debug)]

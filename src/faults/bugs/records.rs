@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::*;
-use crate::core::account::{AccountId, UpgradeKey};
 use crate::faults::fault::Happening;
+use payg_core::account::{AccountId, UpgradeKey};
 
 /// cert-manager, <https://github.com/cert-manager/cert-manager/issues/4956>: the API server was slow, the create of a
 /// CertificateRequest was given up and repeated under another name, and both were there: two orders.

@@ -18,14 +18,14 @@ use super::report;
 use crate::api;
 use crate::api::conditions;
 use crate::clock::BillingClock;
-use crate::core::account::AccountId;
-use crate::core::decide::{Decision, decide};
-use crate::core::desired::ApprovalMode;
-use crate::core::inputs::Inputs;
-use crate::core::record::{Outcome, RecordState};
-use crate::core::tests::given::{ago, now, period, record};
-use crate::core::tests::properties::any_inputs;
-use crate::core::verdict::Verdict;
+use payg_core::account::AccountId;
+use payg_core::decide::{Decision, decide};
+use payg_core::desired::ApprovalMode;
+use payg_core::inputs::Inputs;
+use payg_core::record::{Outcome, RecordState};
+use payg_core::verdict::Verdict;
+use payg_fixtures::arbitrary::any_inputs;
+use payg_fixtures::given::{Given, ago, now, period, record};
 
 /// The generation of the examples' specs. The one before is what an operator has seen that is behind.
 const GENERATION: i64 = 2;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::provider::say;
 use super::GENERATION;
-use crate::core::provider::ProviderError;
-use crate::core::tests::given::now;
+use payg_core::provider::ProviderError;
+use payg_fixtures::given::now;
 
 /// The BillingProvider `azure`, of which each of `told` was found out that many minutes after now.
 fn provider(told: &[(i64, &Result<String, ProviderError>)], generation: i64) -> Value {

@@ -1,17 +1,17 @@
 //! A situation for each verdict, and for each kind of one that tools read differently.
 
-use crate::core::approval::Unguarded;
-use crate::core::approval::{Decision as Said, Guard};
-use crate::core::decide::{Decision, decide};
-use crate::core::desired::{ApprovalMode, Claimant, Suspension, When};
-use crate::core::inputs::Inputs;
-use crate::core::observation::{Acceptance, Lifecycle};
-use crate::core::offer::{Offer, OfferClass};
-use crate::core::provider::{Capabilities, Method, ProviderError};
-use crate::core::record::{Attempt, Outcome, RecordState};
-use crate::core::tests::given::*;
-use crate::core::trigger::NotYet;
-use crate::core::verdict::{Held, NotEligible, Unobserved, Verdict};
+use payg_core::approval::Unguarded;
+use payg_core::approval::{Decision as Said, Guard};
+use payg_core::decide::{Decision, decide};
+use payg_core::desired::{ApprovalMode, Claimant, Suspension, When};
+use payg_core::inputs::Inputs;
+use payg_core::observation::{Acceptance, Lifecycle};
+use payg_core::offer::{Offer, OfferClass};
+use payg_core::provider::{Capabilities, Method, ProviderError};
+use payg_core::record::{Attempt, Outcome, RecordState};
+use payg_core::trigger::NotYet;
+use payg_core::verdict::{Held, NotEligible, Unobserved, Verdict};
+use payg_fixtures::given::*;
 
 /// Names what of verdicts differs for tools. The compiler asks for a line for each new variant, and `NAMES` for a situation.
 macro_rules! names {

@@ -3,8 +3,8 @@
 
 use aws_sdk_sts::config::Credentials;
 
-use crate::core::provider::ProviderError;
 use crate::providers::Secret;
+use payg_core::provider::ProviderError;
 
 /// What the ids of temporary keys begin with.
 const TEMPORARY: &str = "ASIA";

@@ -7,8 +7,8 @@ use aws_sdk_freetier::config::http::HttpResponse;
 use aws_sdk_freetier::error::{ProvideErrorMetadata, SdkError};
 
 use super::connector::Lost;
-use crate::core::provider::ProviderError;
 use crate::providers::http::excerpt;
+use payg_core::provider::ProviderError;
 
 /// The credentials are not taken. Their messages may repeat what was signed, the session's token among it, so none is repeated.
 const UNAUTHENTICATED: [&str; 13] = [
@@ -178,7 +178,7 @@ fn remedy(code: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::record::Outcome;
+    use payg_core::record::Outcome;
 
     fn refused(status: u16, code: &str) -> Failure {
         Failure::Refused { status, code: code.to_owned(), message: "said why".to_owned() }

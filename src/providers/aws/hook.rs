@@ -8,11 +8,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::settings::Connections;
-use crate::core::account::{AccountId, AwsAccountId};
-use crate::core::provider::ProviderError;
 use crate::providers::document::unmarked;
 use crate::providers::http::{address, exchange};
 use crate::providers::within;
+use payg_core::account::{AccountId, AwsAccountId};
+use payg_core::provider::ProviderError;
 
 /// What was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

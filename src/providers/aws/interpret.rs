@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::plan::{Plan, PlanStatus, PlanType};
-use crate::core::money::Money;
-use crate::core::observation::{Acceptance, Lifecycle, Observation};
-use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use payg_core::money::Money;
+use payg_core::observation::{Acceptance, Lifecycle, Observation};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
 
 /// How long an account whose Free plan has expired can still be upgraded:
 /// <https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/free-tier-plans.html>

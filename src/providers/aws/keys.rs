@@ -20,11 +20,11 @@ use super::failure::Failure;
 use super::settings::Connections;
 use super::xml;
 use crate::clock;
-use crate::core::account::AwsAccountId;
-use crate::core::provider::ProviderError;
 use crate::providers::assertion::Claims;
 use crate::providers::http::excerpt;
 use crate::providers::{Assertions, document};
+use payg_core::account::AwsAccountId;
+use payg_core::provider::ProviderError;
 
 /// What the name of sessions is in AWS's own audit log.
 const SESSION: &str = "payg-operator";

@@ -13,12 +13,12 @@ use super::connector::Heard;
 use super::failure::{Failure, NO_RECORD};
 use super::interpret::{self, Look, State};
 use super::plan::{Plan, PlanType};
-use crate::core::account::AwsAccountId;
-use crate::core::money::{Currency, Money};
-use crate::core::observation::{Observation, Unread};
-use crate::core::provider::ProviderError;
 use crate::providers::document;
 use crate::providers::http::excerpt;
+use payg_core::account::AwsAccountId;
+use payg_core::money::{Currency, Money};
+use payg_core::observation::{Observation, Unread};
+use payg_core::provider::ProviderError;
 
 const READ_PLAN: &str = "freetier:GetAccountPlanState";
 const READ_STATE: &str = "account:GetAccountInformation";

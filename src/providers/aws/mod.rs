@@ -30,9 +30,9 @@ use self::failure::Failure;
 use self::keys::{KeyRing, Keys};
 use self::plan::Plan;
 use super::{Accepted, BillingProvider, Sighting, Survey, UpgradeRequest, not_sent, within};
-use crate::core::account::{AccountId, AwsAccountId};
-use crate::core::observation::Observation;
-use crate::core::provider::{Capabilities, Method, Operation, ProviderError};
+use payg_core::account::{AccountId, AwsAccountId};
+use payg_core::observation::Observation;
+use payg_core::provider::{Capabilities, Method, Operation, ProviderError};
 
 const CLOUD: &str = "AWS";
 const UPGRADE: &str = "freetier:UpgradeAccountPlan";

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use crate::core::account::AwsAccountId;
-use crate::core::money::Money;
-use crate::core::provider::ProviderError;
 use crate::providers::document::{self, decimal};
 use crate::providers::http::excerpt;
+use payg_core::account::AwsAccountId;
+use payg_core::money::Money;
+use payg_core::provider::ProviderError;
 
 /// What every answer about a plan tells:
 /// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>

@@ -14,8 +14,8 @@ use url::Url;
 
 use super::connector::{self, Heard};
 use crate::clock;
-use crate::core::provider::ProviderError;
 use crate::providers::http::{address, builder, built, check, https, https_once, parse_anchors};
+use payg_core::provider::ProviderError;
 
 /// The region of all that is asked for: the Free Tier, Billing and Account Management are there and nowhere else.
 /// <https://docs.aws.amazon.com/general/latest/gr/billing.html>

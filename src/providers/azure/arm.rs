@@ -9,10 +9,10 @@ use super::http::{Answer, excerpt, exchange_up_to};
 
 use super::limits::{Limits, Scope};
 use super::wire::{Billing, BillingProperty, Subscription};
-use crate::core::observation::Unread;
-use crate::core::provider::ProviderError;
 use crate::providers::Secret;
 use crate::providers::http::LARGEST_BODY;
+use payg_core::observation::Unread;
+use payg_core::provider::ProviderError;
 
 pub(super) const READ_SUBSCRIPTION: &str = "Microsoft.Resources/subscriptions/read";
 const READ_BILLING: &str = "Microsoft.Billing/billingProperty/read, as in the role Cost Management Reader";

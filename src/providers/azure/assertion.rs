@@ -5,9 +5,9 @@ use azure_core::error::ErrorKind;
 use azure_core::http::ClientMethodOptions;
 use azure_identity::ClientAssertion;
 
-use crate::core::provider::ProviderError;
 use crate::providers::Assertions;
 use crate::providers::assertion::Claims;
+use payg_core::provider::ProviderError;
 
 #[async_trait]
 impl ClientAssertion for Assertions {

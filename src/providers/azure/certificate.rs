@@ -22,8 +22,8 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 
 use super::assertion::carried;
 use crate::clock;
-use crate::core::provider::ProviderError;
 use crate::providers::Secret;
+use payg_core::provider::ProviderError;
 
 /// How long an assertion can be used. Microsoft asks for 5 to 10 minutes at most.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(5);

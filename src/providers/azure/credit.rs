@@ -11,10 +11,10 @@ use super::arm::{Arm, Seen};
 use super::limits::Scope;
 use super::list::{Listed, entries};
 use super::wire::{BalanceSummary, BillingProfile, Lot, ProfileProperties};
-use crate::core::message::unended;
-use crate::core::observation::Unread;
-use crate::core::provider::ProviderError;
 use crate::providers::document;
+use payg_core::message::unended;
+use payg_core::observation::Unread;
+use payg_core::provider::ProviderError;
 
 /// The roles are those of <https://learn.microsoft.com/azure/cost-management-billing/manage/understand-mca-roles>.
 const READ_PROFILE: &str =

@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::core::account::AccountId;
 use crate::providers::document::unmarked;
+use payg_core::account::AccountId;
 
 /// What was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

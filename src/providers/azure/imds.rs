@@ -15,8 +15,8 @@ use super::assertion::carried;
 use super::http::{Answer, exchange};
 use super::settings::IMDS;
 use super::token::{is_bearer, is_token};
-use crate::core::provider::ProviderError;
 use crate::providers::document;
+use payg_core::provider::ProviderError;
 
 const PATH: &str = "/metadata/identity/oauth2/token";
 

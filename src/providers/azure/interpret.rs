@@ -8,9 +8,9 @@ use super::http::excerpt;
 use super::remaining::{Remaining, remaining};
 use super::terms::{Terms, Trial, contradiction, current_limit, terms};
 use super::wire::{Billing, SpendingLimit, Subscription, date, money};
-use crate::core::money::Money;
-use crate::core::observation::{Acceptance, Lifecycle, Observation};
-use crate::core::offer::{Benefit, BenefitKind, BenefitState, Offer, Source};
+use payg_core::money::Money;
+use payg_core::observation::{Acceptance, Lifecycle, Observation};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, Source};
 
 /// When and by whose clocks something was read.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::http::Answer;
-use crate::core::provider::ProviderError;
+use payg_core::provider::ProviderError;
 
 /// What Azure counts by itself. It throttles one of them and not the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

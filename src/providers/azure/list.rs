@@ -13,9 +13,9 @@ use super::arm::{Arm, READ_SUBSCRIPTION, Read};
 use super::http::{Answer, LARGEST_PAGE};
 use super::limits::Scope;
 use super::wire::{Page, Subscription};
-use crate::core::account::AccountId;
-use crate::core::provider::ProviderError;
 use crate::providers::{Sighting, Survey, document};
+use payg_core::account::AccountId;
+use payg_core::provider::ProviderError;
 
 /// The most pages and entries that are read of a list. A tenant has far fewer.
 const MOST_PAGES: usize = 100;

@@ -11,8 +11,8 @@ use super::credit::{Credit, ProfilePath};
 use super::interpret::{self, Look};
 use super::terms::{self, Terms, Trial, depend_on_billing};
 use super::wire::Billing;
-use crate::core::observation::{Observation, Unread};
-use crate::core::provider::ProviderError;
+use payg_core::observation::{Observation, Unread};
+use payg_core::provider::ProviderError;
 
 /// What billing says, and what it does not.
 #[derive(Default)]

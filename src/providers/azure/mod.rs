@@ -38,9 +38,9 @@ use self::arm::Arm;
 use self::limits::Limits;
 use self::token::Tokens;
 use super::{Accepted, BillingProvider, Secret, Survey, UpgradeRequest, not_sent, within};
-use crate::core::account::AccountId;
-use crate::core::observation::Observation;
-use crate::core::provider::{Capabilities, Method, Operation, ProviderError};
+use payg_core::account::AccountId;
+use payg_core::observation::Observation;
+use payg_core::provider::{Capabilities, Method, Operation, ProviderError};
 
 const CLOUD: &str = "Azure";
 

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::settings::AzureCloud;
 use super::terms::Trial;
-use crate::core::observation::{Handoff, Lifecycle};
+use payg_core::observation::{Handoff, Lifecycle};
 
 /// How a person upgrades an account on `trial`:
 /// <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>. The right directory must

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 
 use super::credit::Credit;
 use super::wire::{Amount, Balance, Lot, LotProperties, lot_date, money};
-use crate::core::money::Money;
+use payg_core::money::Money;
 
 /// What the balance and the credits behind it say of the trial's.
 #[derive(Debug, Default, PartialEq, Eq)]

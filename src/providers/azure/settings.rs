@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use crate::core::provider::ProviderError;
 use crate::providers::http::{address, builder, built, check, https, https_once};
+use payg_core::provider::ProviderError;
 
 /// One of the separate Azures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 use jiff::SignedDuration;
 
 use super::wire::{Billing, SpendingLimit, date};
-use crate::core::offer::OfferClass;
+use payg_core::offer::OfferClass;
 
 /// The quota id of enterprise agreements and of the Azure plan.
 const AZURE_PLAN: &str = "EnterpriseAgreement_2014-09-01";

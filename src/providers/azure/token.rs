@@ -30,9 +30,9 @@ use super::certificate::{Certificate, Signer};
 use super::http::{Answer, exchange};
 use super::imds::{self, Imds};
 use super::settings::Connections;
-use crate::core::provider::ProviderError;
 use crate::providers::assertion::Claims;
 use crate::providers::{Assertions, Secret, document};
+use payg_core::provider::ProviderError;
 
 /// What the operator proves to Microsoft Entra with who it is.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::core::money::{Currency, Money};
 use crate::providers::document::decimal;
+use payg_core::money::{Currency, Money};
 
 /// `GET /subscriptions/{id}`, version 2022-12-01:
 /// <https://learn.microsoft.com/rest/api/resources/subscriptions/get>

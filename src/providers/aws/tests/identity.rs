@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use jiff::Timestamp;
 
 use super::*;
-use crate::core::record::Outcome;
 use crate::providers::Assertions;
 use crate::providers::aws::Role;
+use payg_core::record::Outcome;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/payg-operator";
 const TOKEN: &str = "e30.eyJpc3MiOiJodHRwczovL2NsdXN0ZXIuZXhhbXBsZSIsInN1YiI6InN5c3RlbTpzZXJ2aWNlYWNjb3VudDp0ZWFtLWE6cGF5Zy1iaWxsaW5nIiwiYXVkIjoic3RzLmFtYXpvbmF3cy5jb20ifQ.c2ln";

@@ -6,11 +6,11 @@ use rust_decimal::Decimal;
 use super::super::interpret::{Look, State, observation};
 use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::time;
-use crate::core::desired::{Limits, When};
-use crate::core::money::Money;
-use crate::core::observation::{Lifecycle, Observation};
-use crate::core::offer::{BenefitKind, BenefitState};
-use crate::core::trigger::{APART, PastLook, Shown, shown};
+use payg_core::desired::{Limits, When};
+use payg_core::money::Money;
+use payg_core::observation::{Lifecycle, Observation};
+use payg_core::offer::{BenefitKind, BenefitState};
+use payg_core::trigger::{APART, PastLook, Shown, shown};
 
 const END: &str = "2027-03-05T00:00:00Z";
 

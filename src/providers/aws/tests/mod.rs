@@ -12,11 +12,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AccessKey, Aws, Connections, Credential, Settings};
-use crate::core::account::AccountId;
-use crate::core::offer::OfferClass;
-use crate::core::provider::ProviderError;
 use crate::providers::test_server::{Reply, Request, Server, json, reply};
 use crate::providers::{Accepted, BillingProvider, UpgradeRequest};
+use payg_core::account::AccountId;
+use payg_core::offer::OfferClass;
+use payg_core::provider::ProviderError;
+use payg_fixtures::given::{Given, due};
 
 const ID: &str = "123456789012";
 const OTHER: &str = "210987654321";
@@ -107,7 +108,7 @@ fn key(token: Option<&str>) -> AccessKey {
 }
 
 async fn upgrade(aws: &Aws, not_after: Timestamp, deadline: Duration) -> Result<Accepted, ProviderError> {
-    let transition = &crate::core::tests::given::due().transition();
+    let transition = &due().transition();
     let key = account().upgrade_key().idempotency_key();
     aws.upgrade(&account(), UpgradeRequest { transition, key, not_after, deadline }).await
 }

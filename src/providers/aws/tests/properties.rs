@@ -8,9 +8,9 @@ use super::super::interpret::{Look, State, observation};
 use super::super::look;
 use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::*;
-use crate::core::account::AwsAccountId;
-use crate::core::offer::BenefitKind;
 use crate::providers::changes::{Change, sent, singles, subsets};
+use payg_core::account::AwsAccountId;
+use payg_core::offer::BenefitKind;
 
 fn texts(known: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => ".{0,12}"]
@@ -140,7 +140,7 @@ fn an_upgrade_is_taken_only_by_the_whole_answer() {
     Plan::upgraded(base.to_string().as_bytes(), &id()).unwrap();
     for changes in subsets(&base, 1, 0) {
         let error = Plan::upgraded(sent(&base, &changes).text.as_bytes(), &id()).expect_err("one is missing");
-        assert_eq!(error.outcome(), crate::core::record::Outcome::Unknown, "{changes:?}: {error}");
+        assert_eq!(error.outcome(), payg_core::record::Outcome::Unknown, "{changes:?}: {error}");
     }
 }
 
@@ -208,6 +208,6 @@ async fn garbage_for_an_answer_is_an_error_and_nothing_else() {
             assert!(seen.offer.class == OfferClass::FreeTrial, "{body}");
         }
         let error = upgrade(&aws, soon(), DEADLINE).await.unwrap_err();
-        assert_ne!(error.outcome(), crate::core::record::Outcome::Rejected, "{body}: {error}");
+        assert_ne!(error.outcome(), payg_core::record::Outcome::Rejected, "{body}: {error}");
     }
 }

@@ -3,8 +3,8 @@
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::core::observation::{Lifecycle, Observation};
-use crate::core::offer::{BenefitKind, BenefitState};
+use payg_core::observation::{Lifecycle, Observation};
+use payg_core::offer::{BenefitKind, BenefitState};
 
 async fn look(server: &Server) -> Result<Observation, ProviderError> {
     aws(server, by_key()).observe(&account(), &|| time("2026-11-25T00:00:00Z"), DEADLINE).await

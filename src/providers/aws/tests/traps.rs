@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::core::record::Outcome;
 use crate::providers::aws::connector::Heard;
 use crate::providers::aws::failure::Failure;
+use payg_core::record::Outcome;
 
 #[tokio::test]
 async fn what_is_missing_in_an_answer_is_not_made_up() {

@@ -10,10 +10,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use url::Url;
 
-use crate::core::provider::{Operation, ProviderError};
 use crate::providers::Secret;
 use crate::providers::azure::arm::with_headers;
 use crate::providers::azure::http::{Answer, excerpt, exchange};
+use payg_core::provider::{Operation, ProviderError};
 
 /// The longest address that is kept, in bytes: what a record holds.
 const LONGEST_ADDRESS: usize = 2048;

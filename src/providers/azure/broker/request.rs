@@ -15,11 +15,11 @@ use uuid::Uuid;
 
 use super::operation;
 use crate::clock;
-use crate::core::provider::ProviderError;
 use crate::providers::azure::arm::with_headers;
 use crate::providers::azure::http::{Answer, ArmError, NoAnswer, excerpt, exchange};
 use crate::providers::http::CONNECT_TIMEOUT;
 use crate::providers::{Accepted, Secret, UpgradeRequest};
+use payg_core::provider::ProviderError;
 
 /// The request for one upgrade.
 pub(crate) struct Call<'a> {

@@ -13,9 +13,9 @@ use super::properties::{any_changes, changed};
 use super::server::{Reply, Server, json as in_json, reply};
 use super::upgrades::{seconds_from_now, transition};
 use super::{CLIENT, DEADLINE, GRANTED, SECRET, TENANT, account, settings};
-use crate::core::provider::{Operation, ProviderError};
 use crate::providers::azure::{Azure, AzureCloud, Connections, Credential, UpgradeMethod};
 use crate::providers::{Accepted, BillingProvider, UpgradeRequest};
+use payg_core::provider::{Operation, ProviderError};
 
 const STATUSES: [u16; 24] = [
     200, 201, 202, 204, 206, 226, 301, 307, 400, 401, 403, 404, 408, 409, 410, 412, 418, 422, 429, 500, 501, 502, 503,

@@ -11,8 +11,8 @@ use super::super::token::{self, Tokens};
 use super::credit::{Answers, look, well, without_details};
 use super::server::{Reply, Server, json};
 use super::{CLIENT, SECRET, TENANT, azure, settings};
-use crate::core::provider::ProviderError;
 use crate::providers::azure::{AzureCloud, Connections, Credential, UpgradeMethod};
+use payg_core::provider::ProviderError;
 
 /// The same answer with a byte order mark before its body.
 fn marked(answer: &Reply) -> Reply {

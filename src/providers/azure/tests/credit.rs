@@ -9,11 +9,11 @@ use super::interpret::{PLAN, free, with};
 use super::remaining::{balance, lot};
 use super::server::{Reply, Request, Server, error, json, reply};
 use super::{DEADLINE, ID, account, azure, settings, time};
-use crate::core::observation::{Acceptance, Observation};
-use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
-use crate::core::provider::ProviderError;
 use crate::providers::BillingProvider;
 use crate::providers::azure::{Azure, UpgradeMethod};
+use payg_core::observation::{Acceptance, Observation};
+use payg_core::offer::{BenefitKind, BenefitState, OfferClass};
+use payg_core::provider::ProviderError;
 
 const PROFILE: &str = "/providers/Microsoft.Billing/billingAccounts/a:b_2019-05-31/billingProfiles/P-1";
 const PERMISSION: &str =

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::server::{Reply, Server, reply};
 use super::upgrades::{seconds_from_now, upgrade_with};
 use super::{DEADLINE, ID, account, azure, settings};
-use crate::core::provider::{Operation, ProviderError};
-use crate::core::record::Outcome;
 use crate::providers::BillingProvider;
 use crate::providers::azure::UpgradeMethod;
+use payg_core::provider::{Operation, ProviderError};
+use payg_core::record::Outcome;
 
 const PREFIX: &str = "/paths/~1subscriptions~1{subscriptionId}~1providers~1PaygOperator.Broker~1";
 

@@ -16,10 +16,10 @@ use sha2::{Digest, Sha256};
 
 use super::server::{Reply, Request, Server, json as answer, reply};
 use super::{CLIENT, DEADLINE, GRANTED, TENANT, settings};
-use crate::core::provider::ProviderError;
 use crate::providers::azure::imds::Imds;
 use crate::providers::azure::{Azure, AzureCloud, Certificate, Connections, Credential, Settings, UpgradeMethod};
 use crate::providers::{Assertions, Secret};
+use payg_core::provider::ProviderError;
 
 const ORIGIN: &str = "the Secret `tls` in the namespace team-a";
 

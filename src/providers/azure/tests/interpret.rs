@@ -5,9 +5,9 @@ use super::super::credit::Credit;
 use super::super::interpret::{Look, observation};
 use super::super::wire::{Billing, BillingProperty, Subscription};
 use super::{ID, time};
-use crate::core::observation::{Acceptance, Lifecycle, Observation};
-use crate::core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
-use crate::core::trigger::{APART, PastLook, Shown, shown};
+use payg_core::observation::{Acceptance, Lifecycle, Observation};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
+use payg_core::trigger::{APART, PastLook, Shown, shown};
 
 pub(super) const PLAN: &str = "EnterpriseAgreement_2014-09-01";
 pub(super) const NOW: &str = "2025-01-20T00:00:00Z";
@@ -553,7 +553,7 @@ fn billing_property_and_profile_count_both() {
 /// From the answer to the decision.
 #[test]
 fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
-    use crate::core::desired::When;
+    use payg_core::desired::When;
     for (billing, met) in [(free("LimitReached"), true), (free("Active"), false), (free("Expired"), false)] {
         let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));
         let past = PastLook {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::super::list::next_page;
 use super::server::{Reply, Server, error, json, reply};
 use super::{DEADLINE, azure, settings};
-use crate::core::account::AccountId;
-use crate::core::provider::ProviderError;
 use crate::providers::azure::UpgradeMethod;
 use crate::providers::{BillingProvider, Survey};
+use payg_core::account::AccountId;
+use payg_core::provider::ProviderError;
 
 const ONE: &str = "6f1a3c1e-0000-4a00-9000-000000000001";
 const TWO: &str = "6f1a3c1e-0000-4a00-9000-000000000002";

@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 use self::server::Server;
 use super::{Azure, AzureCloud, Broker, Connections, Credential, Settings, UpgradeMethod};
-use crate::core::account::AccountId;
-use crate::core::provider::ProviderError;
+use payg_core::account::AccountId;
+use payg_core::provider::ProviderError;
 
 const ID: &str = "6f1a3c1e-0000-4a00-9000-00000000f7ee";
 const TENANT: Uuid = Uuid::from_u128(0x72f9_88bf_0000_4a00_9000_0000_0000_00aa);

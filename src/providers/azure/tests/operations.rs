@@ -3,9 +3,9 @@ use std::time::Duration;
 use super::server::{Reply, Request, Server, error, json, reply};
 use super::upgrades::{seconds_from_now, upgrade_with};
 use super::{DEADLINE, TOKEN, account, azure, settings};
-use crate::core::provider::Operation;
 use crate::providers::azure::{Settings, UpgradeMethod};
 use crate::providers::{Accepted, BillingProvider};
+use payg_core::provider::Operation;
 
 const PATH: &str = "/anywhere/1?api-version=2031-01-01&x=%2F";
 

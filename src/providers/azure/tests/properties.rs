@@ -17,9 +17,9 @@ use super::super::wire::{
 use super::interpret::{NOW, PLAN, free, with};
 use super::remaining::{balance, lot};
 use super::{ID, time};
-use crate::core::observation::Acceptance;
-use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
 use crate::providers::document;
+use payg_core::observation::Acceptance;
+use payg_core::offer::{BenefitKind, BenefitState, OfferClass};
 
 /// Words that Azure uses, words like them, dates, and nonsense.
 const WORDS: [&str; 48] = [

@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use super::server::{Reply, Request, Server, error, json, reply};
 use super::{DEADLINE, ID, TENANT, TOKEN, account, azure, settings, time};
-use crate::core::account::AccountId;
-use crate::core::observation::{Acceptance, Lifecycle, Observation};
-use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
-use crate::core::provider::ProviderError;
 use crate::providers::BillingProvider;
 use crate::providers::azure::UpgradeMethod;
+use payg_core::account::AccountId;
+use payg_core::observation::{Acceptance, Lifecycle, Observation};
+use payg_core::offer::{BenefitKind, BenefitState, OfferClass};
+use payg_core::provider::ProviderError;
 
 const NOW: &str = "2025-02-02T03:04:06Z";
 const SUBSCRIPTION: &str = r#"{"id":"/subscriptions/6f1a3c1e-0000-4a00-9000-00000000f7ee","authorizationSource":"RoleBased",

@@ -7,9 +7,9 @@ use super::super::remaining::remaining;
 use super::super::wire::{BillingProperty, Subscription, lot_date};
 use super::interpret::{NOW, PLAN, free, with};
 use super::{ID, time};
-use crate::core::money::Money;
-use crate::core::observation::Observation;
-use crate::core::offer::{BenefitKind, BenefitState};
+use payg_core::money::Money;
+use payg_core::observation::Observation;
+use payg_core::offer::{BenefitKind, BenefitState};
 
 /// A balance after the example of Microsoft's documentation.
 pub(super) fn balance(value: &str) -> Value {

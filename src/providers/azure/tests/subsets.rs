@@ -16,13 +16,13 @@ use super::interpret::{NOW, free, with};
 use super::properties::{profile, property, subscription};
 use super::remaining::{balance, lot};
 use super::{GRANTED, time};
-use crate::core::desired::When;
-use crate::core::money::Money;
-use crate::core::observation::{Acceptance, Observation};
-use crate::core::offer::{BenefitKind, BenefitState, OfferClass};
-use crate::core::trigger::{APART, PastLook, Shown, shown};
 use crate::providers::changes::{Change, Sent, sent, singles, subsets};
 use crate::providers::document;
+use payg_core::desired::When;
+use payg_core::money::Money;
+use payg_core::observation::{Acceptance, Observation};
+use payg_core::offer::{BenefitKind, BenefitState, OfferClass};
+use payg_core::trigger::{APART, PastLook, Shown, shown};
 
 /// The answers of a look: the subscription, its billing property, the billing profile, the balance and a credit.
 type Answers = [Sent; 5];

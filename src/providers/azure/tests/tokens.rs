@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::super::token::Tokens;
 use super::server::{Reply, Server, json, reply};
 use super::{DEADLINE, SECRET, TENANT, azure, settings};
-use crate::core::provider::ProviderError;
 use crate::providers::azure::{Azure, AzureCloud, Connections, Credential, Settings, UpgradeMethod};
+use payg_core::provider::ProviderError;
 
 async fn check(answer: Reply) -> Result<(), ProviderError> {
     let server = Server::start(move |_| answer.clone()).await;

@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::server::{Reply, Request, Server, error, json, reply};
 use super::{DEADLINE, ID, TENANT, TOKEN, account, azure, settings};
-use crate::core::observation::Lifecycle;
-use crate::core::provider::{Method, ProviderError};
-use crate::core::record::Outcome;
-use crate::core::transition::Transition;
 use crate::providers::azure::terms::Trial;
 use crate::providers::azure::{AzureCloud, Settings, UpgradeMethod, portal};
 use crate::providers::{Accepted, BillingProvider, UpgradeRequest};
+use payg_core::observation::Lifecycle;
+use payg_core::provider::{Method, ProviderError};
+use payg_core::record::Outcome;
+use payg_core::transition::Transition;
+use payg_fixtures::given::{Given, due};
 
 pub(super) fn transition() -> Transition {
-    crate::core::tests::given::due().transition()
+    due().transition()
 }
 
 pub(super) fn seconds_from_now(seconds: i64) -> Timestamp {

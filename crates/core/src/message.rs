@@ -23,7 +23,7 @@ fn second(time: Timestamp) -> impl fmt::Display {
 }
 
 /// What somebody else says, without the full stop that it may end with: ours follows.
-pub(crate) fn unended(text: &impl fmt::Display) -> String {
+pub fn unended(text: &impl fmt::Display) -> String {
     text.to_string().trim_end_matches(['.', ' ']).to_owned()
 }
 

@@ -1,13 +1,13 @@
 //! An account of which less is known than before, or that was in no state to be upgraded a moment ago: one look with a part
 //! of the truth upgrades nothing.
 
-use super::given::*;
-use crate::core::decide::{Decision, decide};
-use crate::core::desired::When;
-use crate::core::inputs::Inputs;
-use crate::core::observation::{Lifecycle, Unread};
-use crate::core::offer::{Offer, OfferClass, Source};
-use crate::core::record::{Outcome, RecordState};
+use payg_core::decide::{Decision, decide};
+use payg_core::desired::When;
+use payg_core::inputs::Inputs;
+use payg_core::observation::{Lifecycle, Unread};
+use payg_core::offer::{Offer, OfferClass, Source};
+use payg_core::record::{Outcome, RecordState};
+use payg_fixtures::given::*;
 
 /// The decision where billing was read before, and may not be read any more.
 fn lost(change: impl FnOnce(&mut Inputs)) -> Decision {

@@ -3,15 +3,15 @@
 
 use jiff::SignedDuration;
 
-use crate::core::decide::decide;
-use crate::core::desired::{Limits, When};
-use crate::core::inputs::Inputs;
-use crate::core::observation::{Acceptance, Lifecycle};
-use crate::core::offer::{Benefit, BenefitKind, BenefitState, Source};
-use crate::core::record::{Outcome, RecordState};
-use crate::core::trigger::PastLook;
+use payg_core::decide::decide;
+use payg_core::desired::{Limits, When};
+use payg_core::inputs::Inputs;
+use payg_core::observation::{Acceptance, Lifecycle};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Source};
+use payg_core::record::{Outcome, RecordState};
+use payg_core::trigger::PastLook;
 
-use super::given::{ago, credit, due, money, now, pay_as_you_go, period, record};
+use payg_fixtures::given::{Given, ago, credit, due, money, now, pay_as_you_go, period, record};
 
 /// A period that is over by the provider's word, which does not say when it ended.
 fn over_by_word() -> Benefit {
@@ -26,7 +26,7 @@ fn shows(on: &mut Inputs, lifecycle: Lifecycle, benefits: Vec<Benefit>) {
 }
 
 /// The decision on what `change` makes of a due upgrade, by this trigger.
-fn decided(when: &When, change: impl Fn(&mut Inputs)) -> (Option<crate::core::decide::Effect>, String, &'static str) {
+fn decided(when: &When, change: impl Fn(&mut Inputs)) -> (Option<payg_core::decide::Effect>, String, &'static str) {
     let mut inputs = due();
     inputs.desired.when = when.clone();
     change(&mut inputs);
@@ -221,7 +221,7 @@ fn offer_acceptance_and_ledger_never_bring_about_a_request() {
             assert!(
                 !matches!(
                     effect,
-                    Some(crate::core::decide::Effect::Upgrade(_) | crate::core::decide::Effect::Again { .. })
+                    Some(payg_core::decide::Effect::Upgrade(_) | payg_core::decide::Effect::Again { .. })
                 ),
                 "{what}: {message}"
             );

@@ -4,12 +4,12 @@ use jiff::SignedDuration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::given::*;
-use crate::core::allowance::Allowance;
-use crate::core::decide::{Effect, Note, decide};
-use crate::core::inputs::Inputs;
-use crate::core::record::{Attempt, NoMore, Outcome, ProviderVersion, Record, RecordState, Requester};
-use crate::core::verdict::{Held, Verdict};
+use payg_core::allowance::Allowance;
+use payg_core::decide::{Effect, Note, decide};
+use payg_core::inputs::Inputs;
+use payg_core::record::{Attempt, NoMore, Outcome, ProviderVersion, Record, RecordState, Requester};
+use payg_core::verdict::{Held, Verdict};
+use payg_fixtures::given::*;
 
 const ARN: &str = "arn:aws:iam::111122223333:user/mallory";
 

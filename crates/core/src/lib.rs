@@ -16,8 +16,6 @@ pub mod offer;
 pub mod provider;
 pub mod record;
 pub mod schedule;
-#[cfg(test)]
-pub(crate) mod tests;
 pub mod transition;
 pub mod trigger;
 pub mod verdict;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::given::*;
-use crate::core::approval::Decision as Said;
-use crate::core::decide::{Decision, Effect, Note, decide, orphan, wants_progress};
-use crate::core::inputs::Inputs;
-use crate::core::observation::Acceptance;
-use crate::core::provider::Operation;
-use crate::core::record::{Attempt, NoMore, Outcome, RecordState};
-use crate::core::schedule::{Next, ask_again};
+use payg_core::approval::Decision as Said;
+use payg_core::decide::{Decision, Effect, Note, decide, orphan, wants_progress};
+use payg_core::inputs::Inputs;
+use payg_core::observation::Acceptance;
+use payg_core::provider::Operation;
+use payg_core::record::{Attempt, NoMore, Outcome, RecordState};
+use payg_core::schedule::{Next, ask_again};
+use payg_fixtures::given::*;
 
 /// The decision on an upgrade that was taken just now, of which the provider says `operation`.
 fn told(operation: Operation, change: impl FnOnce(&mut Inputs)) -> Decision {

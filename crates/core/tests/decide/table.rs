@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::given::*;
-use crate::core::approval::{Decision as Said, Guard, SETTLED};
-use crate::core::decide::{Effect, Note, decide, orphan};
-use crate::core::desired::{ApprovalMode, Claimant, Limits, Sight, Suspension, When};
-use crate::core::inputs::Inputs;
-use crate::core::money::Money;
-use crate::core::observation::{Acceptance, Lifecycle, Unread};
-use crate::core::offer::{BenefitState, Offer, OfferClass};
-use crate::core::provider::{Capabilities, Method, ProviderError};
-use crate::core::record::{NoMore, Outcome, Record, RecordState};
-use crate::core::schedule::Next;
-use crate::core::trigger::PastLook;
-use crate::core::verdict::{Progress, Ready};
+use payg_core::approval::{Decision as Said, Guard, SETTLED};
+use payg_core::decide::{Effect, Note, decide, orphan};
+use payg_core::desired::{ApprovalMode, Claimant, Limits, Sight, Suspension, When};
+use payg_core::inputs::Inputs;
+use payg_core::money::Money;
+use payg_core::observation::{Acceptance, Lifecycle, Unread};
+use payg_core::offer::{BenefitState, Offer, OfferClass};
+use payg_core::provider::{Capabilities, Method, ProviderError};
+use payg_core::record::{NoMore, Outcome, Record, RecordState};
+use payg_core::schedule::Next;
+use payg_core::trigger::PastLook;
+use payg_core::verdict::{Progress, Ready};
+use payg_fixtures::given::*;
 
 /// The reason, Ready and progress of the decision on what `change` makes of a due upgrade, and its effect.
 fn ruled(change: impl FnOnce(&mut Inputs)) -> (&'static str, Ready, Progress, Option<Effect>) {

@@ -5,15 +5,15 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::given::*;
-use super::properties::any_inputs;
-use crate::core::account::AccountId;
-use crate::core::approval::Decision as Said;
-use crate::core::decide::{Effect, decide};
-use crate::core::desired::{ApprovalMode, Limits, Suspension, When};
-use crate::core::inputs::Inputs;
-use crate::core::provider::{Capabilities, Method};
-use crate::core::transition::{TERMS, former_hash};
+use payg_core::account::AccountId;
+use payg_core::approval::Decision as Said;
+use payg_core::decide::{Effect, decide};
+use payg_core::desired::{ApprovalMode, Limits, Suspension, When};
+use payg_core::inputs::Inputs;
+use payg_core::provider::{Capabilities, Method};
+use payg_core::transition::{TERMS, former_hash};
+use payg_fixtures::arbitrary::any_inputs;
+use payg_fixtures::given::*;
 
 /// A change of each of the [`TERMS`], in their order.
 const CHANGES: [fn(&mut Inputs); TERMS.len()] = [
@@ -33,7 +33,7 @@ const CHANGES: [fn(&mut Inputs); TERMS.len()] = [
     },
     |on| on.desired.when = When::Immediately,
     |on| on.provider_object.as_mut().unwrap().spec = "{\"azure\":{}}".to_owned(),
-    |on| on.seen().offer.class = crate::core::offer::OfferClass::Other,
+    |on| on.seen().offer.class = payg_core::offer::OfferClass::Other,
     |on| on.seen().offer.native = "another".to_owned(),
     |on| on.provider = Ok(Capabilities { method: Method::Api, endpoint: ENDPOINT.to_owned() }),
     |on| on.provider = Ok(Capabilities { method: Method::Broker, endpoint: "https://elsewhere.example".to_owned() }),

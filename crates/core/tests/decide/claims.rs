@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::given::*;
-use super::properties::any_inputs;
-use crate::core::decide::decide;
-use crate::core::desired::{Claimant, Lapse, Sight, Suspension};
-use crate::core::inputs::Inputs;
-use crate::core::provider::ProviderError;
-use crate::core::schedule::Next;
-use crate::core::verdict::{Standing, Verdict};
+use payg_core::decide::decide;
+use payg_core::desired::{Claimant, Lapse, Sight, Suspension};
+use payg_core::inputs::Inputs;
+use payg_core::provider::ProviderError;
+use payg_core::schedule::Next;
+use payg_core::verdict::{Standing, Verdict};
+use payg_fixtures::arbitrary::any_inputs;
+use payg_fixtures::given::*;
 
 fn older(yields: Option<Lapse>, sight: Sight) -> Claimant {
     Claimant {

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::given::*;
-use crate::core::decide::decide;
-use crate::core::desired::{ApprovalMode, Limits, When};
-use crate::core::inputs::Inputs;
-use crate::core::offer::{Benefit, BenefitKind, BenefitState};
-use crate::core::schedule::Next;
+use payg_core::decide::decide;
+use payg_core::desired::{ApprovalMode, Limits, When};
+use payg_core::inputs::Inputs;
+use payg_core::offer::{Benefit, BenefitKind, BenefitState};
+use payg_core::schedule::Next;
+use payg_fixtures::given::*;
 
 /// 100 are left, 10 an hour are used, and the period ends in 20 hours.
 fn waiting(when: When) -> Inputs {
@@ -40,7 +40,7 @@ fn it_is_due_by_whatever_comes_first() {
     assert_eq!(expected(&waiting(before(None, Some(2)))), Some(ago(-10)), "what is used up counts as well");
     let mut others = waiting(before(Some("30"), None));
     others.desired.when =
-        When::BeforeExhaustion(Limits { credit_below: crate::core::money::Money::parse("30", "EUR"), time_left: None });
+        When::BeforeExhaustion(Limits { credit_below: payg_core::money::Money::parse("30", "EUR"), time_left: None });
     assert_eq!(expected(&others), Some(ago(-10)), "another currency tells nothing");
 }
 

@@ -2,15 +2,15 @@
 
 use jiff::SignedDuration;
 
-use crate::core::decide::decide;
-use crate::core::desired::{Limits, When};
-use crate::core::inputs::Inputs;
-use crate::core::observation::Lifecycle;
-use crate::core::offer::{Benefit, BenefitKind, BenefitState};
-use crate::core::trigger::NotYet;
-use crate::core::verdict::Verdict;
+use payg_core::decide::decide;
+use payg_core::desired::{Limits, When};
+use payg_core::inputs::Inputs;
+use payg_core::observation::Lifecycle;
+use payg_core::offer::{Benefit, BenefitKind, BenefitState};
+use payg_core::trigger::NotYet;
+use payg_core::verdict::Verdict;
 
-use super::given::{ago, credit, due, money, now, period};
+use payg_fixtures::given::{Given, ago, credit, due, money, now, period};
 
 /// An account with `before` left an hour ago, of which nothing could be read now; an upgrade is wanted below 10.
 fn lapsed(before: &str) -> Inputs {

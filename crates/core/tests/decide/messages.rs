@@ -1,11 +1,11 @@
 //! What messages must say.
 
-use super::given::*;
-use crate::core::decide::decide;
-use crate::core::observation::Unread;
-use crate::core::provider::ProviderError;
-use crate::core::record::{Outcome, Record, RecordState};
-use crate::core::verdict::{Unobserved, Verdict};
+use payg_core::decide::decide;
+use payg_core::observation::Unread;
+use payg_core::provider::ProviderError;
+use payg_core::record::{Outcome, Record, RecordState};
+use payg_core::verdict::{Unobserved, Verdict};
+use payg_fixtures::given::*;
 
 #[test]
 fn why_a_record_is_unresolved_is_said_for_as_long_as_it_is() {
