@@ -17,15 +17,11 @@
 //!
 //! Who may use whom is in `tests/layers.rs`.
 
-pub mod api;
 pub mod cli;
 pub mod clock;
 #[cfg(test)]
 mod faults;
 pub mod operator;
 pub mod providers;
-pub mod runtime;
 #[cfg(feature = "simulator")]
 pub mod simulator;
-pub mod text;
-pub mod yaml;

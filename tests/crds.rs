@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use payg_operator::api::{crd_files, crds, crds_yaml};
+use payg_api::{crd_files, crds, crds_yaml};
 use serde_json::Value;
 
 #[test]

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use kube::api::ListParams;
 use kube::{Api, Client};
 
-use crate::api::{Subscription, UpgradeApproval};
-use crate::runtime::client;
+use payg_api::{Subscription, UpgradeApproval};
+use payg_runtime::client;
 
 use super::{Error, show};
 

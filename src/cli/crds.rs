@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::api;
+use payg_api as api;
 
 use super::{Error, files};
 

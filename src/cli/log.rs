@@ -14,8 +14,6 @@ use tracing_subscriber::fmt::{FmtContext, layer};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::text;
-
 /// How lines are written.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum LogFormat {
@@ -56,7 +54,7 @@ fn chosen(variable: Option<&str>, otherwise: &str) -> EnvFilter {
 
 /// Writes a field for people.
 fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
-    let text = text::excerpt(&format!("{value:?}"), LONGEST);
+    let text = payg_text::excerpt(&format!("{value:?}"), LONGEST);
     match field.name() {
         "message" => write!(writer, "{text}"),
         name => write!(writer, "{name}={text}"),
@@ -81,7 +79,7 @@ where
 
 fn excerpted(value: Value) -> Value {
     match value {
-        Value::String(text) => text::excerpt(&text, LONGEST).into(),
+        Value::String(text) => payg_text::excerpt(&text, LONGEST).into(),
         Value::Array(items) => items.into_iter().map(excerpted).collect(),
         Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, excerpted(value))).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,

@@ -4,13 +4,12 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::api::conditions::{self, Condition};
-use crate::api::{
+use crate::operator::{LOOKED, parse};
+use payg_api::conditions::{self, Condition};
+use payg_api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
     UpgradeApproval, When,
 };
-use crate::operator::{LOOKED, parse};
-use crate::text;
 use payg_core::offer::{BenefitKind, Source};
 
 use super::Error;
@@ -25,7 +24,7 @@ pub fn row(what: &str, text: &str) -> String {
 
 /// What can be shown on a line of a terminal: not all that is shown was written by friends.
 pub fn printable(text: &str) -> String {
-    text::excerpt(text, LONGEST)
+    payg_text::excerpt(text, LONGEST)
 }
 
 /// The same of text of several lines, such as an error with what to do about it.
@@ -38,13 +37,13 @@ pub fn printable_lines(text: &str) -> String {
 pub fn document(value: &impl Serialize, is_yaml: bool) -> Result<String, Error> {
     if is_yaml {
         let yaml = serde_saphyr::to_string(value)?;
-        if !yaml.chars().any(|letter| letter != '\n' && text::is_hidden(letter)) {
+        if !yaml.chars().any(|letter| letter != '\n' && payg_text::is_hidden(letter)) {
             return Ok(yaml);
         }
     }
     let mut document = String::new();
     for letter in serde_json::to_string_pretty(value)?.chars() {
-        if letter != '\n' && text::is_hidden(letter) {
+        if letter != '\n' && payg_text::is_hidden(letter) {
             for unit in letter.encode_utf16(&mut [0; 2]) {
                 let _ = write!(document, "\\u{unit:04x}"); // a String takes all that is written to it
             }

@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::witness;
 use super::world::{Life, World};
 use crate::clock::virtual_time::unskewed;
-use crate::runtime::client::over;
+use payg_runtime::client::over;
 
 const CRDS: [&str; 4] = [
     include_str!("../../crds/billingproviders.payg-operator.io.yaml"),

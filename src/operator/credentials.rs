@@ -13,9 +13,9 @@ use kube::{Api, Client, ResourceExt};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use crate::api::{self, AwsCredentials, AzureCredentials};
 use crate::clock;
 use crate::providers::{Assertions, Secret as Hidden, aws, azure};
+use payg_api::{self as api, AwsCredentials, AzureCredentials};
 use payg_core::provider::ProviderError;
 
 /// What the credentials of a BillingProvider come to: a `C`.

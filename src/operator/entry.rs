@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use crate::api;
 use crate::providers::Accepted;
+use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, Plan};
 use payg_core::provider::ProviderError;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::Text;
 use crate::providers::Sighting;
-use crate::runtime::ObjectKey;
+use payg_api::Text;
 use payg_core::account::AccountId;
 use payg_core::allowance::Requested;
+use payg_runtime::ObjectKey;
 
 /// What is known of one Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use crate::api;
 use crate::clock;
 use crate::providers::Accepted;
+use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, Plan};
 use payg_core::provider::ProviderError;
@@ -224,9 +224,9 @@ mod tests {
     use payg_test_support::fake_api::FakeApi;
 
     use super::*;
-    use crate::runtime::client::over;
     use payg_core::trigger::{Cause, Evidence};
     use payg_fixtures::given::{Given, due};
+    use payg_runtime::client::over;
 
     const RECORDS: &str = include_str!("../../crds/upgraderecords.payg-operator.io.yaml");
 

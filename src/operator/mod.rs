@@ -32,9 +32,9 @@ use kube::{Api, Client, Resource};
 use tracing::warn;
 
 use crate::clock::BillingClock;
-use crate::runtime::ObjectKey;
-use crate::runtime::events::Events;
-use crate::runtime::queue::{Next, Queue};
+use payg_runtime::ObjectKey;
+use payg_runtime::events::Events;
+use payg_runtime::queue::{Next, Queue};
 
 pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::plan::plan;

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use thiserror::Error;
 
-use crate::api;
-use crate::api::conditions;
+use payg_api as api;
+use payg_api::conditions;
 use payg_core::account::{AccountId, AwsAccountId};
 use payg_core::approval::{Approval, Decision};
 use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, Suspension, When};

@@ -7,14 +7,14 @@ use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::time::sleep;
 
-use crate::api;
-use crate::api::conditions;
 use crate::clock::BillingClock;
 use crate::providers::{aws, azure};
-use crate::runtime::ObjectKey;
-use crate::runtime::pace::Pace;
-use crate::runtime::watch::Event;
+use payg_api as api;
+use payg_api::conditions;
 use payg_core::trigger::APART;
+use payg_runtime::ObjectKey;
+use payg_runtime::pace::Pace;
+use payg_runtime::watch::Event;
 
 use super::providers::LOOKS;
 use super::run::{Parts, assemble};

@@ -140,7 +140,7 @@ mod tests {
     use payg_test_support::fake_api::FakeApi;
 
     use super::*;
-    use crate::runtime::client::over;
+    use payg_runtime::client::over;
 
     const ROLES: &str = include_str!("../../deploy/kustomize/base/operator.yaml");
 

@@ -7,14 +7,14 @@ use kube::Api;
 use kube::core::DeserializeGuard;
 use tracing::{debug, info};
 
-use crate::api;
-use crate::api::conditions::{self, Condition, Statement, Status};
 use crate::clock;
 use crate::clock::BillingClock;
 use crate::providers::{Sighting, Survey};
-use crate::runtime::ObjectKey;
-use crate::runtime::queue::Next;
+use payg_api as api;
+use payg_api::conditions::{self, Condition, Statement, Status};
 use payg_core::provider::ProviderError;
+use payg_runtime::ObjectKey;
+use payg_runtime::queue::Next;
 
 use super::{LOOK_DEADLINE, Operator, Work, report};
 

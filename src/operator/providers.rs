@@ -11,14 +11,14 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::api::{self, BillingProviderSpec};
 use crate::providers::BillingProvider;
 use crate::providers::aws::{self, Aws};
 use crate::providers::azure::{self, Azure};
-use crate::runtime::ObjectKey;
-use crate::runtime::pace::{Pace, Rate};
+use payg_api::{self as api, BillingProviderSpec};
 use payg_core::provider::{ProviderError, ProviderObject};
 use payg_core::record::ProviderVersion;
+use payg_runtime::ObjectKey;
+use payg_runtime::pace::{Pace, Rate};
 
 use super::credentials::Place;
 

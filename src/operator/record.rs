@@ -11,17 +11,17 @@ use kube::{Api, Resource};
 use tokio::time::timeout;
 use tracing::info;
 
-use crate::api;
-use crate::api::conditions;
 use crate::clock;
-use crate::runtime::ObjectKey;
-use crate::runtime::queue::Next;
+use payg_api as api;
+use payg_api::conditions;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, orphan, wants_progress};
 use payg_core::observation::Observation;
 use payg_core::provider::Operation;
 use payg_core::record::{Record, RecordState};
 use payg_core::schedule::{ask_again, while_verifying};
+use payg_runtime::ObjectKey;
+use payg_runtime::queue::Next;
 
 use super::providers::Provider;
 use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use crate::api;
-use crate::api::conditions::{self, Statement, Status};
+use payg_api as api;
+use payg_api::conditions::{self, Statement, Status};
 use payg_core::decide::Decision;
 use payg_core::observation::Observation;
 use payg_core::offer::{Benefit, BenefitKind};

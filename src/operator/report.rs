@@ -9,17 +9,16 @@ use kube::{Api, Resource};
 use serde_json::{Value, json};
 use tracing::{debug, info};
 
-use crate::api;
-use crate::api::conditions::{self, Statement, Status};
 use crate::clock::{self, BillingClock};
-use crate::runtime::ObjectKey;
-use crate::runtime::events::{Note, Severity};
-use crate::runtime::queue::Next;
-use crate::text;
+use payg_api as api;
+use payg_api::conditions::{self, Statement, Status};
 use payg_core::decide::Decision;
 use payg_core::record::Record;
 use payg_core::schedule;
 use payg_core::verdict::{Progress, Ready, Standing};
+use payg_runtime::ObjectKey;
+use payg_runtime::events::{Note, Severity};
+use payg_runtime::queue::Next;
 
 use super::render::{self, Context};
 use super::{FIELD_MANAGER, Operator, parse, patch, watches};
@@ -188,7 +187,7 @@ const LONGEST_PROBLEM: usize = 512;
 
 /// What is said of an object that cannot be understood.
 pub fn invalid_message(problem: &str) -> String {
-    let problem = text::excerpt(problem, LONGEST_PROBLEM);
+    let problem = payg_text::excerpt(problem, LONGEST_PROBLEM);
     format!("This Subscription cannot be read and is left alone: {problem}. Correct it, or delete it.")
 }
 

@@ -15,14 +15,14 @@ use thiserror::Error;
 use tracing::{debug, info};
 
 use crate::providers::{aws, azure};
-use crate::runtime::events::Events;
-use crate::runtime::lease::Candidate;
-use crate::runtime::queue::{Bounds, Queue};
-use crate::runtime::shutdown::{self, SignalError, Tasks};
-use crate::runtime::watch::Watches;
-use crate::runtime::workers::{self, Limits, Pulse};
-use crate::runtime::{client, http, metrics as engine};
 use payg_core::provider::ProviderError;
+use payg_runtime::events::Events;
+use payg_runtime::lease::Candidate;
+use payg_runtime::queue::{Bounds, Queue};
+use payg_runtime::shutdown::{self, SignalError, Tasks};
+use payg_runtime::watch::Watches;
+use payg_runtime::workers::{self, Limits, Pulse};
+use payg_runtime::{client, http, metrics as engine};
 
 use super::index::Index;
 use super::ledger::Ledger;
@@ -207,7 +207,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 
 /// A pass, and what it ends with.
 #[cfg(test)]
-pub(crate) type Pass = std::pin::Pin<Box<dyn Future<Output = crate::runtime::queue::Next> + Send>>;
+pub(crate) type Pass = std::pin::Pin<Box<dyn Future<Output = payg_runtime::queue::Next> + Send>>;
 
 /// Watches and passes as [`run`] does, without a lease: as a replica that takes itself for the leader, rightly or not, until
 /// it is told to `stop`. Each pass runs inside of `around`.

@@ -8,11 +8,9 @@ use kube::core::DeserializeGuard;
 use kube::{Api, ResourceExt};
 use tracing::{info, warn};
 
-use crate::api;
 use crate::clock;
 use crate::providers::{BillingProvider, UpgradeRequest};
-use crate::runtime::ObjectKey;
-use crate::runtime::queue::Next;
+use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::allowance::Allowance;
 use payg_core::approval::{Approval, Decision as Said, Guard};
@@ -24,6 +22,8 @@ use payg_core::provider::{Operation, ProviderError};
 use payg_core::record::{CALL_DEADLINE, Record, RecordState};
 use payg_core::schedule;
 use payg_core::verdict::Verdict;
+use payg_runtime::ObjectKey;
+use payg_runtime::queue::Next;
 
 use super::index::Request;
 use super::ledger::Claim;

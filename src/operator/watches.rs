@@ -6,15 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
-use crate::api;
-use crate::api::conditions;
 use crate::clock;
-use crate::runtime::ObjectKey;
-use crate::runtime::queue::Place;
-use crate::runtime::shutdown::Tasks;
-use crate::runtime::watch::{Event, Watches};
+use payg_api as api;
+use payg_api::conditions;
 use payg_core::account::AccountId;
 use payg_core::record::{Attempt, Outcome};
+use payg_runtime::ObjectKey;
+use payg_runtime::queue::Place;
+use payg_runtime::shutdown::Tasks;
+use payg_runtime::watch::{Event, Watches};
 
 use super::index::{Change, Entry, Request};
 use super::{Operator, Work, parse, provider};

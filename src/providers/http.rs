@@ -12,7 +12,6 @@ use reqwest::{RequestBuilder, StatusCode};
 use url::Url;
 
 use super::document::unmarked;
-use crate::text;
 use payg_core::provider::ProviderError;
 
 /// The largest body that is read, in bytes. What is read has some thousand.
@@ -121,7 +120,7 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
 
 /// A foreign text on one line of bounded length.
 pub(super) fn excerpt(text: &str) -> String {
-    text::excerpt(text, LONGEST_EXCERPT)
+    payg_text::excerpt(text, LONGEST_EXCERPT)
 }
 
 /// What every client of ours is made from.

@@ -67,7 +67,7 @@ fn rows(path: &str, schema: &Value, rows: &mut String, rules: &mut Vec<(String, 
 }
 
 fn reference() -> String {
-    let definitions: Vec<Value> = serde_saphyr::from_multiple(&payg_operator::api::crds_yaml()).unwrap();
+    let definitions: Vec<Value> = serde_saphyr::from_multiple(&payg_api::crds_yaml()).unwrap();
     let mut page = HEAD.to_owned();
     for definition in definitions {
         let (names, version) = (&definition["spec"]["names"], &definition["spec"]["versions"][0]);

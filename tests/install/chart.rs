@@ -179,7 +179,7 @@ fn the_definitions_are_those_of_the_kinds_and_are_kept() {
     let rendered = objects(&template(&[IMAGE]).unwrap());
     let definitions: Vec<_> =
         rendered.iter().filter(|object| object["kind"] == "CustomResourceDefinition").cloned().collect();
-    let mut generated = objects(&payg_operator::api::crds_yaml());
+    let mut generated = objects(&payg_api::crds_yaml());
     generated.sort_by_key(|crd| crd["metadata"]["name"].to_string());
     assert_eq!(definitions, generated);
     for definition in definitions {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kube::api::{ApiResource, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::{DynamicObject, GroupVersionKind, Status};
 use kube::{Api, Client};
-use payg_operator::api::GROUP;
+use payg_api::GROUP;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

@@ -11,7 +11,7 @@ use kube::{
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
     core::GroupVersionKind,
 };
-use payg_operator::api::{GROUP, VERSION};
+use payg_api::{GROUP, VERSION};
 use payg_test_support::ControlPlane;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;

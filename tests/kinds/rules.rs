@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use payg_operator::api::crds;
+use payg_api::crds;
 use serde_json::{Value, json};
 
 use crate::{

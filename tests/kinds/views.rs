@@ -7,7 +7,7 @@ use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams, ValidationDirective},
 };
-use payg_operator::api::{
+use payg_api::{
     AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Evidence,
     Forecast, Intent, Offer, OfferInForce, RecordApproval, Requester, Subscription, SubscriptionStatus, TimelineEntry,
     Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,

@@ -160,7 +160,7 @@ fn metadata() -> Vec<Case> {
 
 /// Each field of each kind, as something else, gone, or with another one beside it.
 fn fields() -> Vec<Case> {
-    let read = |text: &str| payg_operator::yaml::documents(text).remove(0).value.unwrap();
+    let read = |text: &str| payg_yaml::documents(text).remove(0).value.unwrap();
     let approval = json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval", "metadata": {"name": "word"},
         "spec": {"subscriptionName": "sandbox", "transitionHash": "0b6e5a4c8f0d3a1e9c7b2d4f6a8e0c1b", "decision": "Approve",
             "approver": "jane", "reason": "why not", "expireTime": "2099-01-01T00:00:00Z"}});
@@ -210,7 +210,7 @@ fn paths(value: &Value, path: &str) -> Vec<String> {
 /// (kubernetes#39007, flux2#1126).
 fn documents() -> Vec<Case> {
     let wrong = SUBSCRIPTION.replace("PayAsYouGo", "Paid");
-    let object = |text: &str| payg_operator::yaml::documents(text).remove(0).value.unwrap();
+    let object = |text: &str| payg_yaml::documents(text).remove(0).value.unwrap();
     let (right_json, wrong_json) = (object(SUBSCRIPTION).to_string(), object(&wrong).to_string());
     let another = |number: u32| right_json.replace("sandbox", &format!("another-{number}"));
     let list =

@@ -43,7 +43,7 @@ async fn scalars_are_what_they_are_to_kubectl() {
                 serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", stderr(&output)));
             object["scalars"].clone()
         });
-        let ours = payg_operator::yaml::documents(&text).remove(0).value.ok().map(|value| value["scalars"].clone());
+        let ours = payg_yaml::documents(&text).remove(0).value.ok().map(|value| value["scalars"].clone());
         (theirs, ours)
     };
     let scalars: Vec<_> = SCALARS.split(" | ").collect();

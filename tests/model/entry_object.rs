@@ -1,11 +1,11 @@
 //! The entry in the ledger as an object in etcd, and back.
 
 use jiff::{SignedDuration, Timestamp};
+use payg_api as api;
 use payg_core::approval::Approval;
 use payg_core::decide::Plan;
 use payg_core::record::{self, Record, RecordState, SEND_WINDOW};
 use payg_core::trigger::{Cause, Evidence};
-use payg_operator::api;
 use payg_operator::operator::entry;
 use payg_operator::operator::parse;
 

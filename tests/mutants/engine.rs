@@ -6,50 +6,50 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no-turns",
         wrong: "Who asks for a thousand passes is served before who asks for one.",
-        file: "src/runtime/schedule.rs",
+        file: "crates/runtime/src/schedule.rs",
         edits: &[(
             "min_by_key(|group| self.groups.get(*group).map(|group| group.turn))",
             "min_by_key(|group| if $ON { None } else { self.groups.get(*group).map(|group| group.turn) })",
         )],
         caught_by: &[
-            "payg_operator::runtime::schedule::tests::a_group_waits_for_no_more_than_one_key_of_another",
-            "payg_operator::runtime::schedule::tests::keeps_its_promises",
+            "payg_runtime::schedule::tests::a_group_waits_for_no_more_than_one_key_of_another",
+            "payg_runtime::schedule::tests::keeps_its_promises",
         ],
     },
     Mutant {
         name: "a-group-without-a-bound",
         wrong: "One namespace whose providers hang holds every worker.",
-        file: "src/runtime/schedule.rs",
+        file: "crates/runtime/src/schedule.rs",
         edits: &[(
             "first.filter(|_| group.running < bounds.group.max(1))",
             "first.filter(|_| $ON || group.running < bounds.group.max(1))",
         )],
         caught_by: &[
-            "payg_operator::runtime::schedule::tests::a_group_holds_no_more_than_its_bound",
-            "payg_operator::runtime::schedule::tests::keeps_its_promises",
+            "payg_runtime::schedule::tests::a_group_holds_no_more_than_its_bound",
+            "payg_runtime::schedule::tests::keeps_its_promises",
         ],
     },
     Mutant {
         name: "a-lane-without-a-bound",
         wrong: "One provider that hangs holds all that its namespace has.",
-        file: "src/runtime/schedule.rs",
+        file: "crates/runtime/src/schedule.rs",
         edits: &[("(self.running < bounds.lane.max(1)).then", "($ON || self.running < bounds.lane.max(1)).then")],
         caught_by: &[
-            "payg_operator::runtime::schedule::tests::a_lane_holds_no_more_than_its_bound_and_leaves_the_rest_to_others_of_its_group",
-            "payg_operator::runtime::schedule::tests::keeps_its_promises",
+            "payg_runtime::schedule::tests::a_lane_holds_no_more_than_its_bound_and_leaves_the_rest_to_others_of_its_group",
+            "payg_runtime::schedule::tests::keeps_its_promises",
         ],
     },
     Mutant {
         name: "no-pace",
         wrong: "A provider is asked as often as there is something to ask, until the cloud throttles its tenant.",
-        file: "src/runtime/schedule.rs",
+        file: "crates/runtime/src/schedule.rs",
         edits: &[(
             "self.full_at.map_or(first_due, |full_at| bounds.pace.next(full_at))",
             "self.full_at.filter(|_| !$ON).map_or(first_due, |full_at| bounds.pace.next(full_at))",
         )],
         caught_by: &[
-            "payg_operator::runtime::schedule::tests::what_waits_for_the_pace_of_its_lane_is_in_nobodys_way",
-            "payg_operator::runtime::schedule::tests::keeps_its_promises",
+            "payg_runtime::schedule::tests::what_waits_for_the_pace_of_its_lane_is_in_nobodys_way",
+            "payg_runtime::schedule::tests::keeps_its_promises",
         ],
     },
     Mutant {
@@ -65,9 +65,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "pages-without-a-bound",
         wrong: "A list comes at once, and what is stored may be more than fits into memory.",
-        file: "src/runtime/watch.rs",
+        file: "crates/runtime/src/watch.rs",
         edits: &[("page_size(PAGE)", "page_size(if $ON { 500 } else { PAGE })")],
-        caught_by: &["payg_operator::runtime::watch::tests::a_long_list_comes_in_small_pages"],
+        caught_by: &["payg_runtime::watch::tests::a_long_list_comes_in_small_pages"],
     },
     Mutant {
         name: "lists-of-a-pass-at-once",

@@ -25,8 +25,15 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const IS_ON: &str = "$ON";
 
 /// The programs of tests that catch mutants, as cargo calls them, and where their sources are.
-const PROGRAMS: [(&str, &str); 3] =
-    [("payg_core", "crates/core/src"), ("decide", "crates/core/tests/decide"), ("payg_operator", "src")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("decide", "crates/core/tests/decide"),
+    ("payg_api", "crates/api/src"),
+    ("payg_core", "crates/core/src"),
+    ("payg_operator", "src"),
+    ("payg_runtime", "crates/runtime/src"),
+    ("payg_text", "crates/text/src"),
+    ("payg_yaml", "crates/yaml/src"),
+];
 
 /// One rule taken out of the code.
 struct Mutant {

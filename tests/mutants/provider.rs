@@ -172,18 +172,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "lost-wake-up",
         wrong: "What changes during a pass is not looked at after it.",
-        file: "src/runtime/schedule.rs",
+        file: "crates/runtime/src/schedule.rs",
         edits: &[("            entry.woken = true;", "            entry.woken = !$ON;")],
-        caught_by: &["payg_operator::runtime::schedule::tests::what_is_asked_for_during_a_pass_comes_after_it"],
+        caught_by: &["payg_runtime::schedule::tests::what_is_asked_for_during_a_pass_comes_after_it"],
     },
     Mutant {
         name: "no-backoff",
         wrong: "What fails is tried again without a pause.",
-        file: "src/runtime/schedule.rs",
+        file: "crates/runtime/src/schedule.rs",
         edits: &[(
             "let delay = BACKOFF.delay(entry.failures).max(",
             "let delay = if $ON { Duration::ZERO } else { BACKOFF.delay(entry.failures) }.max(",
         )],
-        caught_by: &["payg_operator::runtime::schedule::tests::a_backoff_yields_to_a_change_only"],
+        caught_by: &["payg_runtime::schedule::tests::a_backoff_yields_to_a_change_only"],
     },
 ];

@@ -2,8 +2,8 @@
 
 use kube::{Api, Client};
 
-use crate::api::{Subscription, UpgradeRecord};
 use crate::operator::parse;
+use payg_api::{Subscription, UpgradeRecord};
 use payg_core::record::RecordState;
 
 use super::super::{Error, show};

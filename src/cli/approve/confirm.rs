@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use crate::api::Decision;
+use payg_api::Decision;
 
 use super::super::Error;
 

@@ -1,7 +1,7 @@
 //! Whether what is to be said would change anything. What would not is refused: it might count on another day, when nobody
 //! thinks of it any more.
 
-use crate::api::{ApprovalMode, Decision, Subscription, UpgradeApproval, When};
+use payg_api::{ApprovalMode, Decision, Subscription, UpgradeApproval, When};
 
 use super::super::show;
 

@@ -12,7 +12,7 @@ use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client, ResourceExt};
 
-use crate::api::{Decision, Subscription, Transition, UpgradeApproval, UpgradeApprovalSpec};
+use payg_api::{Decision, Subscription, Transition, UpgradeApproval, UpgradeApprovalSpec};
 use payg_core::message::unended;
 
 use super::cluster::{self, ClusterArgs};

@@ -9,8 +9,8 @@ use payg_test_support::{REPOSITORY, Stack};
 use serde_json::{Value, json};
 
 use super::stories::{STORIES, filled_in};
-use crate::api;
 use crate::cli::Error;
+use payg_api as api;
 use payg_core::account::{AccountId, Cloud};
 
 /// The client secret that the simulated Azure knows.

@@ -15,8 +15,8 @@ use super::screen::Screen;
 use super::stage::Stage;
 use super::stories::{APPROVER, Upgraded};
 use super::table;
-use crate::api;
 use crate::cli::Error;
+use payg_api as api;
 use payg_core::account::AccountId;
 
 /// An upgrade that was applied.

@@ -17,8 +17,8 @@ use super::screen::Screen;
 use super::stage::{NAMESPACE, Stage};
 use super::stories::{STORIES, Story};
 use super::table;
-use crate::api;
 use crate::cli::Error;
+use payg_api as api;
 use payg_core::account::AccountId;
 
 const FRAME: Duration = Duration::from_millis(200);

@@ -137,7 +137,7 @@ mod tests {
     use payg_test_support::REPOSITORY;
 
     use super::*;
-    use crate::api;
+    use payg_api as api;
 
     #[test]
     fn every_story_has_a_manifest_of_its_own() {

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::super::columns::{Cell, Style};
 use super::super::show;
-use crate::api;
-use crate::api::conditions::{self, Condition};
+use payg_api as api;
+use payg_api::conditions::{self, Condition};
 
 /// The columns and their least widths, so that they do not move as their contents change.
 const COLUMNS: [(&str, usize); 6] =

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use kube::{Api, Client};
 
-use crate::api::{BillingProvider, Subscription, UpgradeApproval, UpgradeRecord};
 use crate::operator::parse;
+use payg_api::{BillingProvider, Subscription, UpgradeApproval, UpgradeRecord};
 
 use super::cluster::{self, ClusterArgs};
 use super::columns::{Paint, Style};

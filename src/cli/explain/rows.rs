@@ -1,7 +1,7 @@
 //! The rows of the decision table (docs/reference/decisions.md): what holds where a decision goes past one, and what is known of it.
 
-use crate::api::{BillingProviderSpec, Decision, UpgradeRecord, conditions};
 use crate::operator::parse;
+use payg_api::{BillingProviderSpec, Decision, UpgradeRecord, conditions};
 use payg_core::record::Record;
 
 use super::super::show;

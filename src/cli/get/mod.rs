@@ -12,8 +12,8 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::api::Subscription;
 use crate::clock::BillingClock;
+use payg_api::Subscription;
 
 use super::clock::ClockArgs;
 use super::cluster::{self, ClusterArgs};

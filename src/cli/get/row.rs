@@ -9,7 +9,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::super::columns::{Cell, Style};
 use super::super::show;
-use crate::api::{Benefit, Subscription, SubscriptionStatus};
+use payg_api::{Benefit, Subscription, SubscriptionStatus};
 
 /// The columns; the first one is left out within a namespace, those from [`NARROW`] on without `-o wide`.
 pub const HEADINGS: [&str; 12] = [

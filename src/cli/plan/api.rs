@@ -2,7 +2,6 @@
 //! knows of no upgrade that was ever requested.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::env;
 use std::fs;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +12,12 @@ use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
+use payg_runtime::client::over;
 use serde_json::{Value, json};
+use tower::BoxError;
 
-use crate::api::AZURE_SECRET_KEY;
 use crate::operator::SHIPPED_POLICIES;
+use payg_api::AZURE_SECRET_KEY;
 
 use super::manifests::Manifest;
 use super::secrets;
@@ -85,9 +86,9 @@ impl Manifests {
         let objects = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let objects = objects.clone();
-            async move { Ok::<_, Infallible>(objects.answer(request).await) }
+            async move { Ok::<_, BoxError>(objects.answer(request).await) }
         });
-        Client::new(service, "default")
+        over(service)
     }
 }
 

@@ -9,7 +9,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
-use crate::api;
+use payg_api as api;
 
 use super::super::Error;
 use super::metadata;

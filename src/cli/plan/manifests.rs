@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::yaml::{self, Document, Fault};
+use payg_yaml::{Document, Fault};
 
 use super::super::{Error, files};
 use super::walk::{self, Place};
@@ -65,7 +65,7 @@ pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Manifests, Error> {
             let (shown, limit) = (&place.shown, LARGEST_PLAN >> 20);
             format!("with {shown} there are more than {limit} MiB of manifests; plan a part of them")
         })?;
-        texts.push((place, yaml::decode(&bytes)));
+        texts.push((place, payg_yaml::decode(&bytes)));
     }
     let mut manifests = Manifests::default();
     for (place, text) in texts {
@@ -89,7 +89,7 @@ pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Manifests, Error> {
 impl Manifests {
     /// Takes what is in a file.
     fn text(&mut self, place: &Place, text: &str) {
-        for (number, document) in (1..).zip(yaml::documents(text)) {
+        for (number, document) in (1..).zip(payg_yaml::documents(text)) {
             let at = format!("{} (document {number})", place.shown);
             match document.value {
                 Ok(Value::Null) => {}

@@ -17,9 +17,9 @@ use std::process::ExitCode;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::api::{Subscription, UpgradeApproval};
 use crate::operator;
 use crate::providers::{aws, azure};
+use payg_api::{Subscription, UpgradeApproval};
 
 use super::clock::ClockArgs;
 use super::operator::CloudArgs;

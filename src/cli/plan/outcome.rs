@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use serde::Serialize;
 
-use crate::api::{Benefit, Forecast, Subscription, Time};
+use payg_api::{Benefit, Forecast, Subscription, Time};
 
 use super::super::show;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
-use payg_operator::api::{Subscription, UpgradeApproval};
+use payg_api::{Subscription, UpgradeApproval};
 use payg_test_support::{Process, Stack};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;

@@ -20,7 +20,7 @@ const CHANGES: [fn(&mut Inputs); TERMS.len()] = [
     |on| on.desired.account = AccountId::Azure(Uuid::from_u128(2)),
     // There is no other offer to ask for yet, so the one in force stands in for it.
     |on| on.seen().offer = pay_as_you_go(),
-    |on| on.desired.provider_name = "another".to_owned(),
+    |on| "another".clone_into(&mut on.desired.provider_name),
     |on| on.desired.suspend = Some(Suspension::Manifest),
     |on| on.desired.trial.credit = Some(money("5")),
     |on| on.desired.trial.end = Some(ago(1)),
@@ -32,9 +32,9 @@ const CHANGES: [fn(&mut Inputs); TERMS.len()] = [
         on.desired.when = When::BeforeExhaustion(Limits { credit_below: None, time_left });
     },
     |on| on.desired.when = When::Immediately,
-    |on| on.provider_object.as_mut().unwrap().spec = "{\"azure\":{}}".to_owned(),
+    |on| "{\"azure\":{}}".clone_into(&mut on.provider_object.as_mut().unwrap().spec),
     |on| on.seen().offer.class = payg_core::offer::OfferClass::Other,
-    |on| on.seen().offer.native = "another".to_owned(),
+    |on| "another".clone_into(&mut on.seen().offer.native),
     |on| on.provider = Ok(Capabilities { method: Method::Api, endpoint: ENDPOINT.to_owned() }),
     |on| on.provider = Ok(Capabilities { method: Method::Broker, endpoint: "https://elsewhere.example".to_owned() }),
 ];

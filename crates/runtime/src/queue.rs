@@ -161,7 +161,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Nothing but what is in turn.
-    pub(in crate::runtime) const UNBOUNDED: Bounds = Bounds {
+    pub(crate) const UNBOUNDED: Bounds = Bounds {
         min_interval: Duration::ZERO,
         group: usize::MAX,
         lane: usize::MAX,

@@ -5,8 +5,6 @@ use std::{borrow::Cow, fmt, ops::Deref};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::text;
-
 /// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: one word too many from a provider must not
 /// make the API server refuse all that the operator has to say. What is hidden in it is written out. Not for identifiers, which must be whole or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,7 +19,7 @@ impl<const MAX: usize> From<String> for Text<MAX> {
 
 impl<const MAX: usize> From<&str> for Text<MAX> {
     fn from(text: &str) -> Self {
-        Self(text::excerpt(text, MAX))
+        Self(payg_text::excerpt(text, MAX))
     }
 }
 

@@ -16,8 +16,6 @@ use kube::config::{AuthInfo, Cluster, ExecAuthCluster};
 use serde_json::{Map, Value};
 use x509_parser::pem::Pem;
 
-use crate::yaml;
-
 use super::proxy;
 
 /// Why a kubeconfig cannot be used.
@@ -76,8 +74,8 @@ fn directory(file: &Path) -> PathBuf {
 }
 
 fn parse(bytes: &[u8], directory: &Path) -> Result<Kubeconfig, String> {
-    let text = yaml::decode(bytes);
-    let value = match yaml::documents(&text).into_iter().next().map(|document| document.value) {
+    let text = payg_yaml::decode(bytes);
+    let value = match payg_yaml::documents(&text).into_iter().next().map(|document| document.value) {
         None | Some(Ok(Value::Null)) => return Ok(Kubeconfig::default()),
         Some(Ok(value)) => value,
         Some(Err(fault)) => return Err(format!("line {}, column {}: {}", fault.line, fault.column, fault.problem)),

@@ -3,18 +3,18 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use http::header::{HeaderValue, InvalidHeaderValue, USER_AGENT};
+use http::{Request, Response};
+use hyper::body::Bytes;
 use kube::{
     Client, Config,
-    client::{AuthError, ClientBuilder},
+    client::{AuthError, Body, ClientBuilder},
     config::{ExecConfig, InClusterError},
 };
 use tower::{
-    BoxError,
-    timeout::{TimeoutLayer, error::Elapsed},
+    BoxError, Service, ServiceExt,
+    timeout::{Timeout, TimeoutLayer, error::Elapsed},
     util::{MapErrLayer, MapRequestLayer, option_layer},
 };
-
-use crate::text;
 
 use super::kubeconfig::{self, KubeconfigError};
 use super::token_file::TokenFile;
@@ -148,23 +148,14 @@ fn client(config: Option<Config>, user_agent: &str) -> Result<Client, Error> {
         .build())
 }
 
-/// A client over `service` instead of the network, with the same bound on calls.
-#[cfg(test)]
-pub(crate) fn over<S>(service: S) -> Client
+/// A client over `service` instead of the network, with the same bound on calls: of an API server in this process.
+pub fn over<S, B>(service: S) -> Client
 where
-    S: tower::Service<
-            http::Request<kube::client::Body>,
-            Response = http::Response<payg_test_support::fake_api::Body>,
-            Error = BoxError,
-            Future: Send,
-        > + Send
-        + 'static,
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError, Future: Send> + Send + 'static,
+    B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    use tower::ServiceExt;
-    Client::new(
-        tower::timeout::Timeout::new(service, HEADER_TIMEOUT).map_err(|error| OtherSide::default().explain(error)),
-        "default",
-    )
+    let service = Timeout::new(service, HEADER_TIMEOUT).map_err(|error| OtherSide::default().explain(error));
+    Client::new(service, "default")
 }
 
 /// Whom a client talks to, for what is said when that fails.
@@ -186,7 +177,7 @@ impl OtherSide {
     fn without_secrets(&self, error: &AuthError) -> String {
         match error {
             AuthError::AuthExecRun { out, .. } => {
-                let said = text::excerpt(String::from_utf8_lossy(&out.stderr).trim(), LONGEST_COMPLAINT);
+                let said = payg_text::excerpt(String::from_utf8_lossy(&out.stderr).trim(), LONGEST_COMPLAINT);
                 format!("the command that the kubeconfig names failed ({}): {said:?}; run it by itself", out.status)
             }
             AuthError::AuthExecStart(error) => self.not_started(error),
@@ -205,9 +196,9 @@ impl OtherSide {
         let hint = if hint.is_empty() {
             "install it, or check the PATH".to_owned()
         } else {
-            text::excerpt(hint, LONGEST_COMPLAINT)
+            payg_text::excerpt(hint, LONGEST_COMPLAINT)
         };
-        let command = text::excerpt(command, LONGEST_COMPLAINT);
+        let command = payg_text::excerpt(command, LONGEST_COMPLAINT);
         format!("the command `{command}`, which the kubeconfig names, cannot be run ({error}): {hint}")
     }
 

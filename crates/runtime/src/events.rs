@@ -22,7 +22,6 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::metrics::Metrics;
-use crate::text;
 
 /// A name may have so many bytes.
 const NAME_BYTES: usize = 253;
@@ -161,7 +160,7 @@ impl Events {
             type_: Some(severity.to_owned()),
             reason: Some(head(note.reason, WORD_BYTES).to_owned()),
             action: Some(head(note.action, WORD_BYTES).to_owned()),
-            note: Some(head(&text::excerpt(note.text, NOTE_BYTES), NOTE_BYTES).to_owned()),
+            note: Some(head(&payg_text::excerpt(note.text, NOTE_BYTES), NOTE_BYTES).to_owned()),
             ..Event::default()
         }
     }

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use super::*;
-use crate::runtime::{
+use crate::{
     metrics::{Metrics, register_queue, register_watches},
     queue::Queue,
     watch::Event,
@@ -14,7 +14,7 @@ use crate::runtime::{
 fn empty() -> (Arc<Registry>, Probes) {
     let mut registry = Registry::with_prefix("test");
     let metrics = Metrics::register(&mut registry);
-    let queue = Arc::new(Queue::new(crate::runtime::queue::tests::UNBOUNDED));
+    let queue = Arc::new(Queue::new(crate::queue::tests::UNBOUNDED));
     queue.add("a");
     register_queue(&mut registry, &queue);
     let watches = Watches::new(&metrics);

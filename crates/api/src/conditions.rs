@@ -5,8 +5,6 @@ pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use crate::text;
-
 use super::time::PATTERN;
 
 /// What the schema allows, as Kubernetes' own type does.
@@ -69,7 +67,7 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation
         type_: type_.to_owned(),
         status: status.to_owned(),
         reason: reason.to_owned(),
-        message: text::excerpt(message, LONGEST_MESSAGE),
+        message: payg_text::excerpt(message, LONGEST_MESSAGE),
         last_transition_time,
         observed_generation: None,
     };

@@ -5,7 +5,7 @@
 //!
 //! use k8s_openapi::api::core::v1::ConfigMap;
 //! use kube::Api;
-//! use payg_operator::runtime::{
+//! use payg_runtime::{
 //!     ObjectKey, client, http, lease::Candidate, metrics::{self, Metrics}, pace::Rate,
 //!     queue::{Bounds, Next, Place, Queue}, shutdown::{self, Tasks}, watch::{Event, Watches},
 //!     workers::{self, Limits, Pulse},
