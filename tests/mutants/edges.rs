@@ -96,8 +96,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "What a cloud says stands in a condition as it was sent.",
         file: "crates/api/src/conditions.rs",
         edits: &[(
-            "message: text::excerpt(message, LONGEST_MESSAGE)",
-            "message: if $ON { message.to_owned() } else { text::excerpt(message, LONGEST_MESSAGE) }",
+            "message: payg_text::excerpt(message, LONGEST_MESSAGE)",
+            "message: if $ON { message.to_owned() } else { payg_text::excerpt(message, LONGEST_MESSAGE) }",
         )],
         caught_by: &["payg_api::conditions::tests::a_message_is_short_and_hides_nothing"],
     },
@@ -106,7 +106,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "Who reads a line of the JSON log writes out again what is hidden in it.",
         file: "src/cli/log.rs",
         edits: &[
-            ("Value::String(text) => text::excerpt", "Value::String(text) if !$ON => text::excerpt"),
+            ("Value::String(text) => payg_text::excerpt", "Value::String(text) if !$ON => payg_text::excerpt"),
             ("Value::Null | Value::Bool(_) | Value::Number(_) => value,", "value => value,"),
         ],
         caught_by: &["payg_operator::cli::log::tests::no_text_of_a_line_of_json_hides_anything"],
