@@ -1,27 +1,23 @@
 //! The command line: one binary, `payg`. Data goes to standard output, everything else to standard error.
 
 mod approve;
-mod clock;
 mod cluster;
-mod columns;
+pub mod columns;
 mod completions;
 mod crds;
-#[cfg(feature = "demo")]
-mod demo;
 mod explain;
 mod files;
 mod get;
-mod log;
+pub mod log;
 mod man;
 mod operator;
 mod plan;
-mod show;
-#[cfg(feature = "simulator")]
-mod simulator;
+pub mod show;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use payg_clock::Clock;
 use tracing::error;
 
 use log::LogFormat;
@@ -37,8 +33,9 @@ struct Cli {
     log_format: LogFormat,
 }
 
+/// What `payg` can do.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Run the operator
     Operator(Box<operator::Args>),
     /// Say what the operator would make of manifests, by a look at the accounts, without a cluster
@@ -62,21 +59,13 @@ enum Command {
     /// What kubectl_complete-payg asks
     #[command(name = "__complete", hide = true)]
     Complete(completions::KubectlArgs),
-    /// Run simulated clouds, for demos and tests
-    #[cfg(feature = "simulator")]
-    Simulator(simulator::Args),
-    /// Show the operator at work on a real local API server with simulated clouds
-    #[cfg(feature = "demo")]
-    Demo(demo::Args),
 }
 
 impl Command {
     /// What is logged, unless RUST_LOG says otherwise.
-    fn log_level(&self) -> &'static str {
+    pub fn log_level(&self) -> &'static str {
         match self {
             // They tell by themselves what happens.
-            #[cfg(feature = "demo")]
-            Self::Demo(_) => "off",
             Self::Plan(_) | Self::Get(_) | Self::Explain(_) | Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => {
                 "off"
             }
@@ -85,45 +74,43 @@ impl Command {
     }
 }
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
+/// Why a command failed, for people.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start(cli.log_format, cli.command.log_level());
-    // One provider for all TLS in the process, as more than one may be compiled in. It can only fail if there is one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&error),
-    };
-    let outcome: Result<ExitCode, Error> = runtime.block_on(async {
-        let succeeded = |()| ExitCode::SUCCESS;
-        match cli.command {
-            Command::Operator(args) => operator::run(*args).await.map(succeeded),
-            Command::Plan(args) => Ok(plan::run(*args).await),
-            Command::Get(args) => Ok(get::run(*args).await),
-            Command::Explain(args) => Ok(explain::run(args).await),
-            Command::Approve(args) => Ok(approve::approve(*args).await),
-            Command::Deny(args) => Ok(approve::deny(*args).await),
-            Command::Retry(args) => Ok(approve::retry(*args).await),
-            Command::Crds(args) => Ok(cluster::told(crds::run(&args))),
-            Command::Completions(args) => Ok(cluster::told(completions::run(&args, Cli::command()))),
-            Command::Man(args) => Ok(cluster::told(man::run(&args, Cli::command()))),
-            Command::Complete(args) => Ok(cluster::told(completions::for_kubectl(&args, &Cli::command()))),
-            #[cfg(feature = "simulator")]
-            Command::Simulator(args) => simulator::run(args).await.map(succeeded),
-            #[cfg(feature = "demo")]
-            Command::Demo(args) => demo::run(args).await,
-        }
-    });
-    match outcome {
-        Ok(code) => code,
-        Err(error) => failed(error.as_ref()),
-    }
+    execute(cli.command.run(Clock::real()))
 }
 
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    error!(target: log::FATAL, "{error}");
-    ExitCode::FAILURE
+/// Runs a command to its end, and logs why it failed.
+pub fn execute(command: impl Future<Output = Result<ExitCode, Error>>) -> ExitCode {
+    // One provider for all TLS in the process, as more than one may be compiled in. It can only fail if there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = outcome.map_err(Error::from).and_then(|runtime| runtime.block_on(command));
+    outcome.unwrap_or_else(|error| {
+        error!(target: log::FATAL, "{error}");
+        ExitCode::FAILURE
+    })
+}
+
+impl Command {
+    /// Does it, by these clocks.
+    pub async fn run(self, clock: Clock) -> Result<ExitCode, Error> {
+        match self {
+            Self::Operator(args) => operator::run(*args, clock).await.map(|()| ExitCode::SUCCESS),
+            Self::Plan(args) => Ok(plan::run(*args, clock).await),
+            Self::Get(args) => Ok(get::run(*args, clock).await),
+            Self::Explain(args) => Ok(explain::run(args).await),
+            Self::Approve(args) => Ok(approve::approve(*args).await),
+            Self::Deny(args) => Ok(approve::deny(*args).await),
+            Self::Retry(args) => Ok(approve::retry(*args).await),
+            Self::Crds(args) => Ok(cluster::told(crds::run(&args))),
+            Self::Completions(args) => Ok(cluster::told(completions::run(&args, Cli::command()))),
+            Self::Man(args) => Ok(cluster::told(man::run(&args, Cli::command()))),
+            Self::Complete(args) => Ok(cluster::told(completions::for_kubectl(&args, &Cli::command()))),
+        }
+    }
 }

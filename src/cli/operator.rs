@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::operator::{self, Config, HooksEndpoint, Settings};
-use crate::providers::{aws, azure};
+use payg_clock::Clock;
+use payg_providers::{aws, azure};
 
 use super::Error;
-use super::clock::ClockArgs;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -49,8 +49,6 @@ pub struct Args {
     ambient_identity_namespaces: Vec<String>,
     #[command(flatten)]
     clouds: CloudArgs,
-    #[command(flatten)]
-    clock: ClockArgs,
 }
 
 /// Where the clouds are.
@@ -79,8 +77,8 @@ pub struct CloudArgs {
     trust_anchor: Option<PathBuf>,
 }
 
-pub async fn run(args: Args) -> Result<(), Error> {
-    let (azure, aws) = args.clouds.settings()?;
+pub async fn run(args: Args, clock: Clock) -> Result<(), Error> {
+    let (azure, aws) = args.clouds.settings(clock)?;
     let config = Config {
         kubeconfig: args.kubeconfig,
         namespace: args.namespace,
@@ -92,11 +90,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             .zip(args.hooks_token_file)
             .map(|(listen, token_file)| HooksEndpoint { listen, token_file }),
         workers: args.workers,
-        settings: Settings {
-            dry_run: args.dry_run,
-            upgrades_per_hour: args.max_upgrades_per_hour,
-            clock: args.clock.clock(),
-        },
+        settings: Settings { dry_run: args.dry_run, upgrades_per_hour: args.max_upgrades_per_hour, clock },
         ambient_identity_namespaces: args.ambient_identity_namespaces.into_iter().collect(),
         azure,
         aws,
@@ -106,7 +100,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
 
 impl CloudArgs {
     /// The same for the providers.
-    pub fn settings(self) -> Result<(azure::Settings, aws::Settings), Error> {
+    pub fn settings(self, clock: Clock) -> Result<(azure::Settings, aws::Settings), Error> {
         let read =
             |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));
         let trust_anchor_pem = self.trust_anchor.map(read).transpose()?;
@@ -116,7 +110,8 @@ impl CloudArgs {
             imds_endpoint: self.azure_imds_endpoint,
             broker: self.azure_broker_url.zip(self.azure_broker_scope).map(|(url, scope)| azure::Broker { url, scope }),
             trust_anchor_pem: trust_anchor_pem.clone(),
+            clock,
         };
-        Ok((azure, aws::Settings { endpoint: self.aws_endpoint, trust_anchor_pem }))
+        Ok((azure, aws::Settings { endpoint: self.aws_endpoint, trust_anchor_pem, clock }))
     }
 }

@@ -10,13 +10,12 @@ use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
+use payg_api::{self as api, AwsCredentials, AzureCredentials};
+use payg_clock::Clock;
+use payg_core::provider::ProviderError;
+use payg_providers::{Assertions, Secret as Hidden, aws, azure};
 use tokio::sync::Mutex;
 use uuid::Uuid;
-
-use crate::clock;
-use crate::providers::{Assertions, Secret as Hidden, aws, azure};
-use payg_api::{self as api, AwsCredentials, AzureCredentials};
-use payg_core::provider::ProviderError;
 
 /// What the credentials of a BillingProvider come to: a `C`.
 pub struct Found<C> {
@@ -61,6 +60,7 @@ impl From<kube::Error> for Missing {
 /// Where credentials are looked for.
 pub struct Place<'a> {
     pub client: &'a Client,
+    pub clock: Clock,
     /// The namespace of the BillingProvider.
     pub namespace: &'a str,
     /// The namespaces that may use the identity of the operator's own machine.
@@ -206,6 +206,7 @@ impl Place<'_> {
             namespace: namespace.to_owned(),
             name: name.to_owned(),
             audience,
+            clock: self.clock,
             kept: Mutex::default(),
         });
         let assertions = Assertions::new(move || {
@@ -311,6 +312,7 @@ struct Tokens {
     namespace: String,
     name: String,
     audience: &'static str,
+    clock: Clock,
     /// A token, and its end.
     kept: Mutex<Option<(Hidden, Timestamp)>>,
 }
@@ -318,7 +320,7 @@ struct Tokens {
 impl Tokens {
     async fn get(&self) -> Result<Hidden, ProviderError> {
         let mut kept = self.kept.lock().await;
-        if let Some((token, _)) = kept.as_ref().filter(|(_, end)| end.duration_since(clock::wall()) > MARGIN) {
+        if let Some((token, _)) = kept.as_ref().filter(|(_, end)| end.duration_since(self.clock.wall()) > MARGIN) {
             return Ok(token.clone());
         }
         let request = TokenRequest {

@@ -3,12 +3,12 @@
 
 use jiff::Timestamp;
 
-use crate::providers::Accepted;
 use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, Plan};
 use payg_core::provider::ProviderError;
 use payg_core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
+use payg_providers::Accepted;
 
 use super::parse;
 

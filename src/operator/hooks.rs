@@ -23,8 +23,8 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 use url::form_urlencoded;
 
-use crate::providers::{aws, azure};
 use payg_core::account::AccountId;
+use payg_providers::{aws, azure};
 
 use super::{Operator, watches};
 

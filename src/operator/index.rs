@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::providers::Sighting;
 use payg_api::Text;
 use payg_core::account::AccountId;
 use payg_core::allowance::Requested;
+use payg_providers::Sighting;
 use payg_runtime::ObjectKey;
 
 /// What is known of one Subscription.

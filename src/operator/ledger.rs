@@ -11,16 +11,15 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::Request;
 use kube::{Api, Client, Resource, ResourceExt};
-use tracing::{error, warn};
-use uuid::Uuid;
-
-use crate::clock;
-use crate::providers::Accepted;
 use payg_api as api;
+use payg_clock::Clock;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, Plan};
 use payg_core::provider::ProviderError;
 use payg_core::record::{Outcome, Requester};
+use payg_providers::Accepted;
+use tracing::{error, warn};
+use uuid::Uuid;
 
 use super::entry::{self, End};
 use super::{FIELD_MANAGER, patch};
@@ -45,13 +44,14 @@ pub struct Claim {
 #[derive(Clone)]
 pub struct Ledger {
     client: Client,
+    clock: Clock,
     records: Api<api::UpgradeRecord>,
 }
 
 impl Ledger {
     /// The ledger of the cluster behind `client`.
-    pub fn new(client: Client) -> Self {
-        Self { records: Api::all(client.clone()), client }
+    pub fn new(client: Client, clock: Clock) -> Self {
+        Self { records: Api::all(client.clone()), client, clock }
     }
 
     /// The entry of `account`, read live.
@@ -85,7 +85,7 @@ impl Ledger {
     ) -> kube::Result<Option<Claim>> {
         let Ok(number) = i32::try_from(number) else { return Ok(None) };
         let intent = intent(plan, read);
-        let mut status = entry::opened_again(before, number, plan, intent.clone(), clock::wall());
+        let mut status = entry::opened_again(before, number, plan, intent.clone(), self.clock.wall());
         let mut written = self.write(before, &status).await;
         if written.as_ref().is_err_and(is_invalid) {
             warn!(record = before.name_any(), "an attempt is written without who makes it; {OLDER_CRDS}");
@@ -107,7 +107,7 @@ impl Ledger {
         let mut record = claim.record;
         let mut end = End::new(sent, answer, claim.requester);
         for _ in 0..READ_BACKS {
-            let (outcome, status) = entry::closed(&record, claim.number, &end, clock::wall());
+            let (outcome, status) = entry::closed(&record, claim.number, &end, self.clock.wall());
             match self.write(&record, &status).await {
                 Ok(written) => return (outcome, written),
                 Err(error) => {
@@ -139,7 +139,7 @@ impl Ledger {
 
     /// Writes what the account shows, or that a person must decide, into `record`.
     pub async fn note(&self, record: &api::UpgradeRecord, note: &Note) -> kube::Result<()> {
-        let status = entry::noted(record, note, clock::wall());
+        let status = entry::noted(record, note, self.clock.wall());
         self.write(record, &status).await.map(|_| ())
     }
 
@@ -235,22 +235,23 @@ mod tests {
     }
 
     fn ledger_beside(crds: &str) -> Ledger {
-        let api = FakeApi::new(clock::wall);
+        let api = FakeApi::new(Timestamp::now);
         api.install_crds(crds);
-        Ledger::new(over(tower::service_fn(move |request: HttpRequest<kube::client::Body>| {
+        let client = over(tower::service_fn(move |request: HttpRequest<kube::client::Body>| {
             let api = api.clone();
             async move {
                 let (parts, body) = request.into_parts();
                 let body = body.collect_bytes().await?.to_vec();
                 Ok::<_, tower::BoxError>(api.handle(&HttpRequest::from_parts(parts, body)))
             }
-        })))
+        }));
+        Ledger::new(client, Clock::real())
     }
 
     fn plan() -> Plan {
         Plan {
             transition: due().transition(),
-            evidence: Evidence { cause: Cause::Asked, observed: clock::wall(), summary: "asked for".to_owned() },
+            evidence: Evidence { cause: Cause::Asked, observed: Timestamp::now(), summary: "asked for".to_owned() },
             approval: None,
             endpoint: "https://cloud.example".to_owned(),
             requester: due().requester(),
@@ -262,15 +263,15 @@ mod tests {
     async fn an_answer_that_comes_late_takes_nothing_out_of_the_record() {
         let account = AccountId::parse("aws", "123456789012").unwrap();
         let (ledger, plan) = (ledger(), plan());
-        let first = ledger.open(&account, &plan, clock::wall()).await.unwrap().unwrap();
-        let second = ledger.open_again(&first.record, 2, &plan, clock::wall()).await.unwrap().unwrap();
+        let first = ledger.open(&account, &plan, Timestamp::now()).await.unwrap().unwrap();
+        let second = ledger.open_again(&first.record, 2, &plan, Timestamp::now()).await.unwrap().unwrap();
         let lost = Err(ProviderError::OutcomeUnknown { detail: "no answer".to_owned() });
-        ledger.close(first, clock::wall(), &lost).await;
+        ledger.close(first, Timestamp::now(), &lost).await;
         let attempts = ledger.read(&account).await.unwrap().unwrap().status.unwrap().attempts;
         assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(attempts[0].message.as_deref(), Some("whether the upgrade was applied is not known: no answer"));
         assert!(attempts[1].intent.is_some());
-        ledger.close(second, clock::wall(), &Ok(Accepted::default())).await;
+        ledger.close(second, Timestamp::now(), &Ok(Accepted::default())).await;
         let status = ledger.read(&account).await.unwrap().unwrap().status.unwrap();
         assert_eq!(status.state.as_deref(), Some("Accepted"));
         assert_eq!(status.attempts.len(), 2);
@@ -284,10 +285,10 @@ mod tests {
     async fn refused_twice(ledger: &Ledger) -> payg_core::record::Record {
         let account = AccountId::parse("aws", "123456789012").unwrap();
         let plan = plan();
-        let first = ledger.open(&account, &plan, clock::wall()).await.unwrap().unwrap();
-        let (_, record) = ledger.close(first, clock::wall(), &forbidden()).await;
-        let second = ledger.open_again(&record, 2, &plan, clock::wall()).await.unwrap().unwrap();
-        ledger.close(second, clock::wall(), &forbidden()).await;
+        let first = ledger.open(&account, &plan, Timestamp::now()).await.unwrap().unwrap();
+        let (_, record) = ledger.close(first, Timestamp::now(), &forbidden()).await;
+        let second = ledger.open_again(&record, 2, &plan, Timestamp::now()).await.unwrap().unwrap();
+        ledger.close(second, Timestamp::now(), &forbidden()).await;
         super::super::parse::record(&ledger.read(&account).await.unwrap().unwrap())
     }
 

@@ -20,18 +20,19 @@ mod report;
 mod run;
 mod subscription;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 mod watches;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use tracing::warn;
 
-use crate::clock::BillingClock;
+use payg_clock::Clock;
 use payg_runtime::ObjectKey;
 use payg_runtime::events::Events;
 use payg_runtime::queue::{Next, Queue};
@@ -40,9 +41,7 @@ pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::render::LOOKED;
-pub use self::run::{Config, Error, run};
-#[cfg(test)]
-pub(crate) use self::run::{Pass, lead};
+pub use self::run::{Config, Error, Reconcile, Replica, run};
 
 /// Who writes, in managed fields.
 const FIELD_MANAGER: &str = "payg-operator";
@@ -56,8 +55,8 @@ pub struct Settings {
     pub dry_run: bool,
     /// How many upgrades may be requested within an hour.
     pub upgrades_per_hour: u32,
-    /// The billing clock.
-    pub clock: BillingClock,
+    /// The wall clock and the billing clock.
+    pub clock: Clock,
 }
 
 /// Something to look at.
@@ -108,6 +107,11 @@ impl Operator {
             }
             Next::RETRY
         })
+    }
+
+    /// The time on the wall clock.
+    fn wall(&self) -> Timestamp {
+        self.settings.clock.wall()
     }
 
     /// The fleet in memory. Never held across an await.

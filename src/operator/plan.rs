@@ -7,17 +7,17 @@ use kube::Client;
 use prometheus_client::registry::Registry;
 use tokio::time::sleep;
 
-use crate::clock::BillingClock;
-use crate::providers::{aws, azure};
 use payg_api as api;
 use payg_api::conditions;
+use payg_clock::Clock;
 use payg_core::trigger::APART;
+use payg_providers::{aws, azure};
 use payg_runtime::ObjectKey;
 use payg_runtime::pace::Pace;
 use payg_runtime::watch::Event;
 
 use super::providers::LOOKS;
-use super::run::{Parts, assemble};
+use super::run::Replica;
 use super::{Settings, subscription, watches};
 
 /// Makes passes over `subscriptions` as `client` serves them, and leaves in their statuses what they come to. Two where one
@@ -25,12 +25,12 @@ use super::{Settings, subscription, watches};
 pub async fn plan(
     client: &Client,
     clouds: (azure::Connections, aws::Connections),
-    clock: BillingClock,
+    clock: Clock,
     subscriptions: &[api::Subscription],
 ) -> kube::Result<()> {
     let settings = Settings { dry_run: true, upgrades_per_hour: u32::MAX, clock };
     let mut registry = Registry::default();
-    let Parts { operator, .. } = assemble(client, clouds, HashSet::new(), settings, "plan", 1, &mut registry);
+    let Replica { operator, .. } = Replica::new(client, clouds, HashSet::new(), settings, "plan", 1, &mut registry);
     // No queue does it here.
     let pace = Pace::new(LOOKS);
     for subscription in subscriptions {

@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_policy_that_is_altered_or_missing_is_named() {
-        let api = FakeApi::new(crate::clock::wall);
+        let api = FakeApi::new(jiff::Timestamp::now);
         let served = api.clone();
         let client = over(tower::service_fn(move |request: http::Request<kube::client::Body>| {
             let api = served.clone();

@@ -5,16 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::core::DeserializeGuard;
-use tracing::{debug, info};
-
-use crate::clock;
-use crate::clock::BillingClock;
-use crate::providers::{Sighting, Survey};
 use payg_api as api;
 use payg_api::conditions::{self, Condition, Statement, Status};
+use payg_clock::Clock;
 use payg_core::provider::ProviderError;
+use payg_providers::{Sighting, Survey};
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
+use tracing::{debug, info};
 
 use super::{LOOK_DEADLINE, Operator, Work, report};
 
@@ -51,7 +49,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let before = object.status.clone().unwrap_or_default();
     let mut after = before.clone();
     let generation = object.metadata.generation.unwrap_or_default();
-    say(&mut after.conditions, &works, generation, clock::wall());
+    say(&mut after.conditions, &works, generation, operator.wall());
     after.observed_generation = Some(generation);
     report::write(&operator.namespaced::<api::BillingProvider>(key), &object.metadata, &before, &after).await?;
     if is_ready(&before) != is_ready(&after) {
@@ -136,11 +134,11 @@ fn since(conditions: &[Condition], reason: &str, generation: i64) -> Since {
 const MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 
 /// The pause until the next check after one that ended with `status`.
-pub fn pause(status: &api::BillingProviderStatus, clock: BillingClock) -> Duration {
+pub fn pause(status: &api::BillingProviderStatus, clock: Clock) -> Duration {
     if is_ready(status) != Some(true) {
         return FAILING;
     }
-    let due = clock.now().saturating_add(WORKING).unwrap_or(Timestamp::MAX);
+    let due = clock.billing().saturating_add(WORKING).unwrap_or(Timestamp::MAX);
     clock.wall_until(due).max(SHORTEST)
 }
 
@@ -187,12 +185,12 @@ mod tests {
     #[test]
     fn working_credentials_are_checked_by_the_billing_clock_and_not_too_often() {
         let mut ready = api::BillingProviderStatus::default();
-        assert_eq!(pause(&ready, BillingClock::real()), FAILING);
+        assert_eq!(pause(&ready, Clock::real()), FAILING);
         say(&mut ready.conditions, &Ok(String::new()), 1, at(0));
         let seconds = |clock| pause(&ready, clock).as_secs_f64().round();
-        assert!((seconds(BillingClock::real()) - 300.0).abs() < 1.5);
-        assert!((seconds(BillingClock::scaled(at(0), Timestamp::now(), 10)) - 30.0).abs() < 1.5);
-        assert_eq!(pause(&ready, BillingClock::scaled(at(0), Timestamp::now(), 86_400)), SHORTEST);
+        assert!((seconds(Clock::real()) - 300.0).abs() < 1.5);
+        assert!((seconds(Clock::scaled(at(0), Timestamp::now(), 10)) - 30.0).abs() < 1.5);
+        assert_eq!(pause(&ready, Clock::scaled(at(0), Timestamp::now(), 86_400)), SHORTEST);
     }
 
     #[test]

@@ -11,12 +11,13 @@ use kube::{Api, Client, ResourceExt};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::providers::BillingProvider;
-use crate::providers::aws::{self, Aws};
-use crate::providers::azure::{self, Azure};
 use payg_api::{self as api, BillingProviderSpec};
+use payg_clock::Clock;
 use payg_core::provider::{ProviderError, ProviderObject};
 use payg_core::record::ProviderVersion;
+use payg_providers::BillingProvider;
+use payg_providers::aws::{self, Aws};
+use payg_providers::azure::{self, Azure};
 use payg_runtime::ObjectKey;
 use payg_runtime::pace::{Pace, Rate};
 
@@ -75,13 +76,20 @@ pub struct Providers {
     azure: azure::Connections,
     aws: aws::Connections,
     ambient: HashSet<String>,
+    clock: Clock,
     kept: Mutex<HashMap<ObjectKey, Kept>>,
 }
 
 impl Providers {
     /// None made yet. The namespaces in `ambient` may use the identity of the machine that this process runs on.
-    pub fn new(client: Client, azure: azure::Connections, aws: aws::Connections, ambient: HashSet<String>) -> Self {
-        Self { client, azure, aws, ambient, kept: Mutex::default() }
+    pub fn new(
+        client: Client,
+        azure: azure::Connections,
+        aws: aws::Connections,
+        ambient: HashSet<String>,
+        clock: Clock,
+    ) -> Self {
+        Self { client, azure, aws, ambient, clock, kept: Mutex::default() }
     }
 
     /// Forgets the one at `key`.
@@ -134,7 +142,7 @@ impl Providers {
     /// Where the credentials of the BillingProvider at `key` are looked for.
     fn place<'a>(&'a self, key: &'a ObjectKey) -> Place<'a> {
         let namespace = key.namespace.as_deref().unwrap_or_default();
-        Place { client: &self.client, namespace, ambient: &self.ambient }
+        Place { client: &self.client, clock: self.clock, namespace, ambient: &self.ambient }
     }
 
     async fn azure(
@@ -234,7 +242,7 @@ mod tests {
         let cluster = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
         let azure = azure::Connections::new(azure::Settings::default()).unwrap();
         let aws = aws::Connections::new(aws::Settings::default()).unwrap();
-        let providers = Providers::new(Client::try_from(cluster).unwrap(), azure, aws, HashSet::new());
+        let providers = Providers::new(Client::try_from(cluster).unwrap(), azure, aws, HashSet::new(), Clock::real());
         let key = ObjectKey::namespaced("team-a", "azure");
         assert!(!providers.renew(&key), "there is none");
         let version = (Some("uid".to_owned()), Some(1), None);

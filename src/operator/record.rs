@@ -8,10 +8,6 @@ use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::{Api, Resource};
-use tokio::time::timeout;
-use tracing::info;
-
-use crate::clock;
 use payg_api as api;
 use payg_api::conditions;
 use payg_core::account::AccountId;
@@ -22,6 +18,8 @@ use payg_core::record::{Record, RecordState};
 use payg_core::schedule::{ask_again, while_verifying};
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
+use tokio::time::timeout;
+use tracing::info;
 
 use super::providers::Provider;
 use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};
@@ -80,7 +78,7 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     };
     operator.metrics.unwatched(name, false);
     let is_claimed = care == Care::Exists;
-    if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, clock::wall()) {
+    if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, operator.wall()) {
         info!(record = name, ?note, "a record that no Subscription looks after was settled by observation");
         operator.ledger.note(&stored, &note).await?;
         if let Note::Unresolved(why) = &note {
@@ -91,14 +89,14 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     }
     let clock = operator.settings.clock;
     if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
-        return Ok(Next::After(ask_again(pause, Some(&record), clock::wall())));
+        return Ok(Next::After(ask_again(pause, Some(&record), operator.wall())));
     }
     Ok(Next::After(match record.state {
-        RecordState::Intended | RecordState::Unknown if clock::wall() < record.settled_at(None) => {
-            while_verifying(record.settled_at(None), clock::wall())
+        RecordState::Intended | RecordState::Unknown if operator.wall() < record.settled_at(None) => {
+            while_verifying(record.settled_at(None), operator.wall())
         }
         // The provider takes its time, by the calendar of billing.
-        _ => clock.wall_until(clock.now().saturating_add(LATER).unwrap_or(Timestamp::MAX)),
+        _ => clock.wall_until(clock.billing().saturating_add(LATER).unwrap_or(Timestamp::MAX)),
     }))
 }
 
@@ -187,6 +185,6 @@ async fn look_through(
     let Ok(provider) = operator.providers.get(&key).await? else { return Ok(None) };
     provider.pace().await;
     let clock = operator.settings.clock;
-    let seen = provider.client.observe(account, &|| clock.now(), LOOK_DEADLINE).await;
+    let seen = provider.client.observe(account, &|| clock.billing(), LOOK_DEADLINE).await;
     Ok(seen.ok().map(|seen| (provider, seen)))
 }

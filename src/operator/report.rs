@@ -9,9 +9,9 @@ use kube::{Api, Resource};
 use serde_json::{Value, json};
 use tracing::{debug, info};
 
-use crate::clock::{self, BillingClock};
 use payg_api as api;
 use payg_api::conditions::{self, Statement, Status};
+use payg_clock::Clock;
 use payg_core::decide::Decision;
 use payg_core::record::Record;
 use payg_core::schedule;
@@ -31,7 +31,7 @@ pub async fn subscription(
     record: Option<&Record>,
 ) -> kube::Result<Next> {
     let clock = operator.settings.clock;
-    let wall = clock::wall();
+    let wall = operator.wall();
     let before = subscription.status.clone().unwrap_or_default();
     let asks = parse::asks(subscription);
     let context = Context {
@@ -41,7 +41,7 @@ pub async fn subscription(
         generation: subscription.metadata.generation.unwrap_or_default(),
         record,
         next_check: next_check(decision.next, wall, clock),
-        billing: clock.now(),
+        billing: clock.billing(),
         wall,
     };
     let after = render::status(decision, context);
@@ -58,7 +58,7 @@ pub async fn subscription(
 }
 
 /// When the next look is due, where one is (billing clock).
-pub fn next_check(next: schedule::Next, wall: Timestamp, clock: BillingClock) -> Option<Timestamp> {
+pub fn next_check(next: schedule::Next, wall: Timestamp, clock: Clock) -> Option<Timestamp> {
     match next {
         schedule::Next::At(time) => Some(time),
         schedule::Next::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
@@ -166,7 +166,7 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
     if object.data["status"]["conditions"].as_array().is_some_and(|there| there.iter().any(is_said)) {
         return Ok(());
     }
-    let mut patch = json!({"status": status_of_invalid(&message, generation, clock::wall())});
+    let mut patch = json!({"status": status_of_invalid(&message, generation, operator.wall())});
     // They are of a spec that could be read.
     patch["status"]["transition"] = Value::Null;
     if object.data["status"]["forecast"].is_object() {

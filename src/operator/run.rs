@@ -1,8 +1,10 @@
 //! The operator as a process: watches on every replica, passes on the one that holds the lease.
 
 use std::collections::HashSet;
+use std::convert::identity;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,13 +14,14 @@ use kube::Client;
 use prometheus_client::registry::Registry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
-use crate::providers::{aws, azure};
 use payg_core::provider::ProviderError;
+use payg_providers::{aws, azure};
 use payg_runtime::events::Events;
 use payg_runtime::lease::Candidate;
-use payg_runtime::queue::{Bounds, Queue};
+use payg_runtime::queue::{Bounds, Next, Queue};
 use payg_runtime::shutdown::{self, SignalError, Tasks};
 use payg_runtime::watch::Watches;
 use payg_runtime::workers::{self, Limits, Pulse};
@@ -95,12 +98,16 @@ const GRACE: Duration = Duration::from_secs(25);
 /// The name of the lease, and of the writer of Events.
 const NAME: &str = "payg-operator";
 
-/// An operator that is put together and does not run yet.
-pub(super) struct Parts {
+/// A replica that is put together and does not run yet.
+pub struct Replica {
     pub(super) operator: Arc<Operator>,
-    watched: Watches,
+    watches: Watches,
     metrics: engine::Metrics,
+    workers: usize,
 }
+
+/// One reconcile of one object, and when to come back.
+pub type Reconcile = Pin<Box<dyn Future<Output = Next> + Send>>;
 
 /// How much of so many workers a namespace and a BillingProvider may hold at once. Several that hang leave some to the others.
 const fn bounds(workers: usize) -> Bounds {
@@ -108,38 +115,62 @@ const fn bounds(workers: usize) -> Bounds {
     Bounds { min_interval: MIN_INTERVAL, group, lane, pace: LOOKS }
 }
 
-/// Puts together the operator that works with `client`, the `clouds` and so many `workers`.
-pub(super) fn assemble(
-    client: &Client,
-    clouds: (azure::Connections, aws::Connections),
-    ambient: HashSet<String>,
-    settings: Settings,
-    pod_name: &str,
-    workers: usize,
-    registry: &mut Registry,
-) -> Parts {
-    let metrics = engine::Metrics::register(registry);
-    let queue = Arc::new(Queue::new(bounds(workers)));
-    let watched = Watches::new(&metrics);
-    engine::register_queue(registry, &queue);
-    engine::register_watches(registry, &watched);
-    let operator = Arc::new(Operator {
-        ledger: Ledger::new(client.clone()),
-        providers: Providers::new(client.clone(), clouds.0, clouds.1, ambient),
-        index: Mutex::new(Index::default()),
-        queue,
-        events: Events::new(client.clone(), "payg-operator.io/operator", pod_name, &metrics),
-        metrics: Metrics::register(registry),
-        settings,
-        claiming: tokio::sync::Mutex::default(),
-        client: client.clone(),
-    });
-    Parts { operator, watched, metrics }
-}
+impl Replica {
+    /// The replica called `name` that works with `client` and the `clouds`, on at most `workers` objects at once. The namespaces
+    /// in `ambient` may use the identity of the machine that this process runs on.
+    pub fn new(
+        client: &Client,
+        clouds: (azure::Connections, aws::Connections),
+        ambient: HashSet<String>,
+        settings: Settings,
+        name: &str,
+        workers: usize,
+        registry: &mut Registry,
+    ) -> Self {
+        let metrics = engine::Metrics::register(registry);
+        let queue = Arc::new(Queue::new(bounds(workers)));
+        let watches = Watches::new(&metrics);
+        engine::register_queue(registry, &queue);
+        engine::register_watches(registry, &watches);
+        let operator = Arc::new(Operator {
+            ledger: Ledger::new(client.clone(), settings.clock),
+            providers: Providers::new(client.clone(), clouds.0, clouds.1, ambient, settings.clock),
+            index: Mutex::new(Index::default()),
+            queue,
+            events: Events::new(client.clone(), "payg-operator.io/operator", name, &metrics),
+            metrics: Metrics::register(registry),
+            settings,
+            claiming: tokio::sync::Mutex::default(),
+            client: client.clone(),
+        });
+        Self { operator, watches, metrics, workers }
+    }
 
-/// The bounds of passes of which so many run at once.
-const fn limits(workers: usize) -> Limits {
-    Limits { workers, deadline: PASS_DEADLINE, grace: GRACE }
+    /// Starts the watches. Every replica watches, so that the next leader knows the cluster.
+    pub fn watch(&self, tasks: &mut Tasks<()>) {
+        watches::start(&self.operator, &self.watches, tasks);
+    }
+
+    /// Waits until every watch has seen its first full list.
+    pub async fn synced(&self) {
+        self.watches.synced().await;
+    }
+
+    /// Reconciles what the watches find until `stop`, each time inside of `around`. Only the leader does.
+    pub async fn reconcile(
+        &self,
+        pulse: Pulse,
+        stop: CancellationToken,
+        around: impl Fn(Reconcile) -> Reconcile + Send + Sync + 'static,
+    ) {
+        let operator = Arc::clone(&self.operator);
+        let pass = move |work| {
+            let operator = Arc::clone(&operator);
+            around(Box::pin(async move { operator.pass(work).await }))
+        };
+        let limits = Limits { workers: self.workers, deadline: PASS_DEADLINE, grace: GRACE };
+        workers::run(Arc::clone(&self.operator.queue), limits, self.metrics.clone(), pulse, stop, pass).await;
+    }
 }
 
 /// Runs the operator until it is told to stop.
@@ -151,7 +182,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
     let aws = clouds.1.clone();
     let mut registry = Registry::with_prefix("payg_operator");
-    let Parts { operator, watched, metrics: engine_metrics } = assemble(
+    let replica = Arc::new(Replica::new(
         &client,
         clouds,
         config.ambient_identity_namespaces,
@@ -159,23 +190,24 @@ pub async fn run(config: Config) -> Result<(), Error> {
         &config.pod_name,
         config.workers,
         &mut registry,
-    );
-    let (queue, pulse) = (Arc::clone(&operator.queue), Pulse::default());
+    ));
+    let pulse = Pulse::default();
     let mut tasks: Tasks<()> = Tasks::new();
-    watches::start(&operator, &watched, &mut tasks);
-    let probes = http::Probes { watches: watched.clone(), pulse: pulse.clone() };
+    replica.watch(&mut tasks);
+    let probes = http::Probes { watches: replica.watches.clone(), pulse: pulse.clone() };
     serve(&mut tasks, "probes", config.probes_listen, http::probes(probes))?;
     serve(&mut tasks, "metrics", config.listen, http::metrics(Arc::new(registry)))?;
     let leads = Arc::new(AtomicBool::new(false));
     if let Some(endpoint) = config.hooks {
-        let taking = hooks::Hooks::new(Arc::clone(&operator), aws, endpoint.token_file, Arc::clone(&leads)).await?;
+        let taking =
+            hooks::Hooks::new(Arc::clone(&replica.operator), aws, endpoint.token_file, Arc::clone(&leads)).await?;
         serve(&mut tasks, "hooks", endpoint.listen, hooks::router(taking))?;
     }
     info!(version = env!("CARGO_PKG_VERSION"), dry_run = config.settings.dry_run, "started");
 
-    let candidate = Candidate::new(client, &config.namespace, NAME, &config.pod_name, &engine_metrics);
+    let candidate = Candidate::new(client, &config.namespace, NAME, &config.pod_name, &replica.metrics);
     let elected = async {
-        watched.synced().await;
+        replica.synced().await;
         candidate.acquire().await
     };
     let leadership = tokio::select! {
@@ -184,12 +216,8 @@ pub async fn run(config: Config) -> Result<(), Error> {
         () = shutdown.cancelled() => return Ok(()),
     };
     leads.store(true, Ordering::Relaxed); // if it ends, so does this process
-    let pass = move |work| {
-        let operator = Arc::clone(&operator);
-        async move { operator.pass(work).await }
-    };
-    let work = workers::run(queue, limits(config.workers), engine_metrics, pulse, shutdown.clone(), pass);
-    tasks.spawn(WORKERS, work);
+    let stop = shutdown.clone();
+    tasks.spawn(WORKERS, async move { replica.reconcile(pulse, stop, identity).await });
     let ended = tokio::select! {
         () = leadership.lost().cancelled_owned() => return Err(Error::LeaseLost),
         ended = tasks.next_ended() => ended,
@@ -204,38 +232,6 @@ pub async fn run(config: Config) -> Result<(), Error> {
         _ => Err(unexpected(ended)),
     }
 }
-
-/// A pass, and what it ends with.
-#[cfg(test)]
-pub(crate) type Pass = std::pin::Pin<Box<dyn Future<Output = payg_runtime::queue::Next> + Send>>;
-
-/// Watches and passes as [`run`] does, without a lease: as a replica that takes itself for the leader, rightly or not, until
-/// it is told to `stop`. Each pass runs inside of `around`.
-#[cfg(test)]
-pub(crate) async fn lead(
-    client: Client,
-    clouds: (azure::Connections, aws::Connections),
-    settings: Settings,
-    stop: tokio_util::sync::CancellationToken,
-    around: impl Fn(Pass) -> Pass + Send + Sync + 'static,
-) {
-    let mut registry = Registry::default();
-    let Parts { operator, watched, metrics } =
-        assemble(&client, clouds, HashSet::new(), settings, "replica", REPLICA_WORKERS, &mut registry);
-    let mut tasks: Tasks<()> = Tasks::new();
-    watches::start(&operator, &watched, &mut tasks);
-    watched.synced().await;
-    let queue = Arc::clone(&operator.queue);
-    let pass = move |work| {
-        let operator = Arc::clone(&operator);
-        around(Box::pin(async move { operator.pass(work).await }))
-    };
-    workers::run(queue, limits(REPLICA_WORKERS), metrics, Pulse::default(), stop, pass).await;
-}
-
-/// Of which the one namespace that there is has four.
-#[cfg(test)]
-const REPLICA_WORKERS: usize = 16;
 
 const WORKERS: &str = "workers";
 

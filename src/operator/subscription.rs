@@ -6,10 +6,6 @@ use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::{Api, ResourceExt};
-use tracing::{info, warn};
-
-use crate::clock;
-use crate::providers::{BillingProvider, UpgradeRequest};
 use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::allowance::Allowance;
@@ -22,8 +18,10 @@ use payg_core::provider::{Operation, ProviderError};
 use payg_core::record::{CALL_DEADLINE, Record, RecordState};
 use payg_core::schedule;
 use payg_core::verdict::Verdict;
+use payg_providers::{BillingProvider, UpgradeRequest};
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
+use tracing::{info, warn};
 
 use super::index::Request;
 use super::ledger::Claim;
@@ -81,7 +79,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
         Err(error) => {
             let detail = format!("what the operator needs from the cluster cannot be read: {error}");
             let error = ProviderError::Transient { detail };
-            let decision = decide::unobserved(&parse::previous(&subscription), clock::wall(), error);
+            let decision = decide::unobserved(&parse::previous(&subscription), operator.wall(), error);
             return report::subscription(operator, &subscription, &decision, None).await;
         }
     };
@@ -218,7 +216,7 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Option<Approv
 async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Result<Observation, ProviderError>> {
     let provider = read.provider.as_ref().ok()?;
     let clock = operator.settings.clock;
-    let look = provider.client.observe(&read.desired.account, &|| clock.now(), LOOK_DEADLINE).await;
+    let look = provider.client.observe(&read.desired.account, &|| clock.billing(), LOOK_DEADLINE).await;
     operator.metrics.read(look.as_ref().map_or_else(ProviderError::reason, |_| "Observed"));
     if matches!(look, Err(ProviderError::Unauthenticated { .. })) {
         // A token that was taken back is not to be used until it expires, and the provider is to say so, too.
@@ -244,7 +242,7 @@ fn inputs(
     look: Option<Result<Observation, ProviderError>>,
     operation: Option<Operation>,
 ) -> Inputs {
-    let now = Now { billing: operator.settings.clock.now(), wall: clock::wall() };
+    let now = Now { billing: operator.settings.clock.billing(), wall: operator.wall() };
     Inputs {
         desired: read.desired.clone(),
         subject: read.subject.clone(),
@@ -324,7 +322,7 @@ async fn claim(
     plan: &Plan,
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
-    let since = clock::wall();
+    let since = operator.wall();
     let is_capped = allowance(operator, &read.subject.namespace, since).holds(since).is_some();
     if is_capped || !still_holds(operator, read).await? {
         return Ok(None);
@@ -373,7 +371,7 @@ async fn send(
     claim: Claim,
     plan: &Plan,
 ) -> (Record, Option<Duration>) {
-    let sent = clock::wall();
+    let sent = operator.wall();
     let name = claim.record.name_any();
     info!(%account, record = name, attempt = claim.number, "requesting the upgrade");
     let request = UpgradeRequest {

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
-
-use crate::clock;
 use payg_api as api;
 use payg_api::conditions;
 use payg_core::account::AccountId;
@@ -88,7 +86,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
 
 /// Somebody asks for a look at the account of the Subscription at `key`.
 pub(super) fn bring_forward(operator: &Operator, key: ObjectKey) {
-    let pause = operator.index().bring_forward(&key, clock::wall());
+    let pause = operator.index().bring_forward(&key, operator.wall());
     let work = Work::Subscription(key);
     if pause.is_zero() {
         operator.queue.add(work);
@@ -247,12 +245,12 @@ mod tests {
     use tokio::time::timeout;
 
     use super::super::Settings;
-    use super::super::run::assemble;
+    use super::super::run::Replica;
     use super::*;
-    use crate::clock::BillingClock;
-    use crate::providers::{aws, azure};
+    use payg_clock::Clock;
     use payg_core::record::RecordState;
     use payg_fixtures::given::record;
+    use payg_providers::{aws, azure};
 
     fn object<K: DeserializeOwned>(kind: &str, namespace: Option<&str>, name: &str, spec: &Value) -> Event<K> {
         let metadata = json!({"namespace": namespace, "name": name, "uid": name, "generation": 1});
@@ -274,11 +272,11 @@ mod tests {
         let client = Client::try_from(kube::Config::new("https://127.0.0.1:1".parse().unwrap())).unwrap();
         let azure = azure::Connections::new(azure::Settings::default()).unwrap();
         let aws = aws::Connections::new(aws::Settings::default()).unwrap();
-        let settings = Settings { dry_run: false, upgrades_per_hour: 1, clock: BillingClock::real() };
+        let settings = Settings { dry_run: false, upgrades_per_hour: 1, clock: Clock::real() };
         // So few workers that each namespace may hold one.
         let workers = 4;
         let operator =
-            assemble(&client, (azure, aws), HashSet::new(), settings, "test", workers, &mut Registry::default())
+            Replica::new(&client, (azure, aws), HashSet::new(), settings, "test", workers, &mut Registry::default())
                 .operator;
         let provider = json!({"azure": {"cloud": "Public", "tenantId": "72f988bf-0000-4a00-9000-0000000000aa",
             "upgradeMethod": "Broker", "credentials": {"secret": {"name": "a", "clientId": "b"}}}});

@@ -2,7 +2,7 @@
 //!
 //! It is a package of its own so that it alone is optimised: the product's functions, which it calls, are not.
 #![cfg(test)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "these are tests")]
 #![allow(
     clippy::trivially_copy_pass_by_ref,
     clippy::unused_self,

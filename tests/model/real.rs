@@ -18,7 +18,7 @@ use payg_core::record::{self, SEND_WINDOW};
 use payg_core::trigger::NotYet;
 use payg_core::verdict::Verdict;
 use payg_operator::operator::entry::{self, End};
-use payg_operator::providers::Accepted;
+use payg_providers::Accepted;
 
 use crate::actions::Provider;
 use crate::entry_object::{entry_of, not_after, plan, stored, understood};

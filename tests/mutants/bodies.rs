@@ -6,76 +6,72 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "byte-order-mark-kept",
         wrong: "An answer with a byte order mark is malformed.",
-        file: "src/providers/document.rs",
+        file: "crates/providers/src/document.rs",
         edits: &[(
             "text.strip_prefix(MARK).unwrap_or(text)",
             "text.strip_prefix(MARK).filter(|_| !$ON).unwrap_or(text)",
         )],
         caught_by: &[
-            "payg_operator::providers::azure::tests::bodies::a_byte_order_mark_changes_nothing",
-            "payg_operator::providers::azure::hook::tests::whatever_names_the_account_is_enough",
-            "payg_operator::providers::aws::hook::tests::a_message_names_its_account_with_and_without_an_envelope",
+            "payg_providers::azure::tests::bodies::a_byte_order_mark_changes_nothing",
+            "payg_providers::azure::hook::tests::whatever_names_the_account_is_enough",
+            "payg_providers::aws::hook::tests::a_message_names_its_account_with_and_without_an_envelope",
         ],
     },
     Mutant {
         name: "lifetime-as-number-alone",
         wrong: "A token whose lifetime is a text is none.",
-        file: "src/providers/document.rs",
+        file: "crates/providers/src/document.rs",
         edits: &[(
             "serde_json::from_str(sent.get()).unwrap_or_else(",
             "serde_json::from_str(if $ON { \"\" } else { sent.get() }).unwrap_or_else(",
         )],
-        caught_by: &[
-            "payg_operator::providers::azure::tests::bodies::the_lifetime_of_a_token_is_read_as_issuers_write_it",
-        ],
+        caught_by: &["payg_providers::azure::tests::bodies::the_lifetime_of_a_token_is_read_as_issuers_write_it"],
     },
     Mutant {
         name: "unsaid-lifetime-is-long",
         wrong: "A token whose issuer does not say how long it is valid is kept for a day.",
-        file: "src/providers/azure/token.rs",
+        file: "crates/providers/src/azure/token.rs",
         edits: &[("map_or(Some(UNSAID_LIFETIME)", "map_or(Some(if $ON { 86_400 } else { UNSAID_LIFETIME })")],
-        caught_by: &["payg_operator::providers::azure::tests::bodies::a_token_of_unsaid_lifetime_counts_for_minutes"],
+        caught_by: &["payg_providers::azure::tests::bodies::a_token_of_unsaid_lifetime_counts_for_minutes"],
     },
     Mutant {
         name: "refused-in-azures-words-alone",
         wrong: "An account whose billing is refused in other words is never looked at.",
-        file: "src/providers/azure/arm.rs",
+        file: "crates/providers/src/azure/arm.rs",
         edits: &[(
             "401 | 403 => Seen::Denied(unread),",
             "401 | 403 if !$ON || error.is_some() => Seen::Denied(unread),",
         )],
         caught_by: &[
-            "payg_operator::providers::azure::tests::reads::where_the_billing_cannot_be_read_less_is_known",
-            "payg_operator::providers::azure::tests::credit::what_may_not_be_read_of_the_credit_is_said_and_fails_nothing",
+            "payg_providers::azure::tests::reads::where_the_billing_cannot_be_read_less_is_known",
+            "payg_providers::azure::tests::credit::what_may_not_be_read_of_the_credit_is_said_and_fails_nothing",
         ],
     },
     Mutant {
         name: "pause-without-fraction",
         wrong: "A pause with a fraction is none: the provider is asked again at once.",
-        file: "src/providers/azure/http.rs",
+        file: "crates/providers/src/azure/http.rs",
         edits: &[("byte.is_ascii_digit() || byte == b'.'", "byte.is_ascii_digit() || (!$ON && byte == b'.')")],
-        caught_by: &["payg_operator::providers::azure::tests::reads::a_pause_is_read_in_both_its_forms"],
+        caught_by: &["payg_providers::azure::tests::reads::a_pause_is_read_in_both_its_forms"],
     },
     Mutant {
         name: "temporary-key-without-token",
         wrong: "A temporary key is used without its session's token, and AWS does not know it.",
-        file: "src/providers/aws/access_key.rs",
+        file: "crates/providers/src/aws/access_key.rs",
         edits: &[("id.starts_with(TEMPORARY) &&", "!$ON && id.starts_with(TEMPORARY) &&")],
         caught_by: &[
-            "payg_operator::providers::aws::access_key::tests::what_aws_cannot_take_is_said_by_name_and_without_the_secret",
+            "payg_providers::aws::access_key::tests::what_aws_cannot_take_is_said_by_name_and_without_the_secret",
         ],
     },
     Mutant {
         name: "session-token-left-out",
         wrong: "Requests are signed without the session's token.",
-        file: "src/providers/aws/access_key.rs",
+        file: "crates/providers/src/aws/access_key.rs",
         edits: &[(
             "let token = self.session_token.as_ref().map(",
             "let token = self.session_token.as_ref().filter(|_| !$ON).map(",
         )],
-        caught_by: &[
-            "payg_operator::providers::aws::tests::identity::a_temporary_key_signs_with_the_token_of_its_session",
-        ],
+        caught_by: &["payg_providers::aws::tests::identity::a_temporary_key_signs_with_the_token_of_its_session"],
     },
     Mutant {
         name: "approve-beside-a-deny",
@@ -128,17 +124,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "envelope-alone",
         wrong: "What SNS delivers without its envelope is refused, and SNS gives up.",
-        file: "src/providers/aws/hook.rs",
+        file: "crates/providers/src/aws/hook.rs",
         edits: &[("None if OF_SERVICES.iter()", "None if !$ON && OF_SERVICES.iter()")],
-        caught_by: &[
-            "payg_operator::providers::aws::hook::tests::a_message_names_its_account_with_and_without_an_envelope",
-        ],
+        caught_by: &["payg_providers::aws::hook::tests::a_message_names_its_account_with_and_without_an_envelope"],
     },
     Mutant {
         name: "alert-id-unread",
         wrong: "An alert that names the subscription by its own id alone is followed by no look.",
-        file: "src/providers/azure/hook.rs",
+        file: "crates/providers/src/azure/hook.rs",
         edits: &[("&essentials[\"alertId\"]", "&essentials[if $ON { \"none\" } else { \"alertId\" }]")],
-        caught_by: &["payg_operator::providers::azure::hook::tests::whatever_names_the_account_is_enough"],
+        caught_by: &["payg_providers::azure::hook::tests::whatever_names_the_account_is_enough"],
     },
 ];

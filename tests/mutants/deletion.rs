@@ -9,8 +9,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/operator/parse.rs",
         edits: &[("    (!taken_back).then(|| Approval {", "    ($ON || !taken_back).then(|| Approval {")],
         caught_by: &[
-            "payg_operator::faults::proofs::an_approve_that_is_taken_back_does_not_count",
-            "payg_operator::faults::proofs::a_retry_that_is_taken_back_does_not_count",
+            "payg_faults::proofs::an_approve_that_is_taken_back_does_not_count",
+            "payg_faults::proofs::a_retry_that_is_taken_back_does_not_count",
         ],
     },
     Mutant {
@@ -18,7 +18,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A Deny no longer denies once it is being deleted, although it is still there.",
         file: "src/operator/parse.rs",
         edits: &[("&& spec.decision != api::Decision::Deny;", "&& ($ON || spec.decision != api::Decision::Deny);")],
-        caught_by: &["payg_operator::faults::proofs::a_deny_that_is_being_deleted_holds_until_it_is_gone"],
+        caught_by: &["payg_faults::proofs::a_deny_that_is_being_deleted_holds_until_it_is_gone"],
     },
     Mutant {
         name: "namespace-goes-unseen",
@@ -26,8 +26,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/operator/policy.rs",
         edits: &[("    Ok(Demands { being_deleted,", "    Ok(Demands { being_deleted: !$ON && being_deleted,")],
         caught_by: &[
-            "payg_operator::faults::proofs::nothing_is_upgraded_in_a_namespace_that_is_being_deleted",
-            "payg_operator::faults::proofs::a_deny_that_went_with_its_namespace_is_not_missed",
+            "payg_faults::proofs::nothing_is_upgraded_in_a_namespace_that_is_being_deleted",
+            "payg_faults::proofs::a_deny_that_went_with_its_namespace_is_not_missed",
         ],
     },
     Mutant {
@@ -46,7 +46,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
             ),
         ],
-        caught_by: &["payg_operator::faults::proofs::a_deny_that_went_with_its_namespace_is_not_missed"],
+        caught_by: &["payg_faults::proofs::a_deny_that_went_with_its_namespace_is_not_missed"],
     },
     Mutant {
         name: "deleted-provider-serves",
@@ -62,13 +62,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "$ON || now.deletion_timestamp.is_none() && (now.uid, now.generation) == provider.object",
             ),
         ],
-        caught_by: &["payg_operator::faults::proofs::a_billing_provider_that_is_being_deleted_allows_nothing"],
+        caught_by: &["payg_faults::proofs::a_billing_provider_that_is_being_deleted_allows_nothing"],
     },
     Mutant {
         name: "policies-from-memory",
         wrong: "The last look before the claim does not see that approvals are no longer checked.",
         file: "src/operator/subscription.rs",
         edits: &[("&& guard == read.guard", "&& ($ON || guard == read.guard)")],
-        caught_by: &["payg_operator::faults::proofs::an_approval_counts_only_while_its_policies_are_in_force"],
+        caught_by: &["payg_faults::proofs::an_approval_counts_only_while_its_policies_are_in_force"],
     },
 ];

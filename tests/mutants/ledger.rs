@@ -23,7 +23,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 }\n",
             ),
         ],
-        caught_by: &["payg_operator::faults::proofs::a_request_is_in_the_ledger_before_it_is_sent"],
+        caught_by: &["payg_faults::proofs::a_request_is_in_the_ledger_before_it_is_sent"],
     },
     Mutant {
         name: "no-last-look-before-the-claim",
@@ -31,8 +31,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/operator/subscription.rs",
         edits: &[("is_capped || !still_holds(", "is_capped || !$ON && !still_holds(")],
         caught_by: &[
-            "payg_operator::faults::proofs::a_deny_during_the_look_counts",
-            "payg_operator::faults::proofs::what_is_suspended_during_the_look_is_not_upgraded",
+            "payg_faults::proofs::a_deny_during_the_look_counts",
+            "payg_faults::proofs::what_is_suspended_during_the_look_is_not_upgraded",
         ],
     },
     Mutant {
@@ -44,14 +44,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "    let subscription = if $ON { Some(read.subscription.clone()) } else { subscription };
             let same = subscription.is_some_and(",
         )],
-        caught_by: &["payg_operator::faults::proofs::what_is_suspended_during_the_look_is_not_upgraded"],
+        caught_by: &["payg_faults::proofs::what_is_suspended_during_the_look_is_not_upgraded"],
     },
     Mutant {
         name: "approvals-from-memory",
         wrong: "The last look before the claim takes the approvals from memory instead of reading them live.",
         file: "src/operator/subscription.rs",
         edits: &[("same && approvals == read.approvals", "same && ($ON || approvals == read.approvals)")],
-        caught_by: &["payg_operator::faults::proofs::a_deny_during_the_look_counts"],
+        caught_by: &["payg_faults::proofs::a_deny_during_the_look_counts"],
     },
     Mutant {
         name: "no-uid-check",
@@ -62,9 +62,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "        let uid = if $ON { then.uid.clone() } else { now.uid };
             (uid, now.generation, now.deletion_timestamp)\n",
         )],
-        caught_by: &[
-            "payg_operator::faults::proofs::a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself",
-        ],
+        caught_by: &["payg_faults::proofs::a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself"],
     },
     Mutant {
         name: "random-key-per-attempt",
@@ -74,7 +72,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "key: account.upgrade_key().idempotency_key(),",
             "key: if $ON { uuid::Uuid::new_v4() } else { account.upgrade_key().idempotency_key() },",
         )],
-        caught_by: &["payg_operator::faults::proofs::every_request_has_the_key_of_the_account"],
+        caught_by: &["payg_faults::proofs::every_request_has_the_key_of_the_account"],
     },
     Mutant {
         name: "key-of-the-object",
@@ -87,7 +85,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             let key = if $ON { of_object } else { request.key };
             let answer = client.upgrade(account, UpgradeRequest { key, ..request }).await;",
         )],
-        caught_by: &["payg_operator::faults::proofs::every_request_has_the_key_of_the_account"],
+        caught_by: &["payg_faults::proofs::every_request_has_the_key_of_the_account"],
     },
     Mutant {
         name: "lease-as-a-fence",
@@ -97,14 +95,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "Ok(Some(record)) => return Ok(Some(record).filter(ours)),",
             "Ok(Some(record)) => return Ok(Some(record).filter(|record| $ON || ours(record))),",
         )],
-        caught_by: &["payg_operator::faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
+        caught_by: &["payg_faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
     },
     Mutant {
         name: "one-intent-for-all",
         wrong: "The intent id is no longer random, so every replica takes the record for its own.",
         file: "src/operator/ledger.rs",
         edits: &[("Uuid::new_v4().to_string()", "if $ON { Uuid::nil() } else { Uuid::new_v4() }.to_string()")],
-        caught_by: &["payg_operator::faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
+        caught_by: &["payg_faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
     },
     Mutant {
         name: "create-in-doubt-is-ours",
@@ -115,14 +113,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "        let settled = self.settle(created, &record.name_any(), &intent.id).await;
             let record = if $ON { settled.unwrap_or(Some(record)) } else { settled? };\n",
         )],
-        caught_by: &["payg_operator::faults::proofs::what_the_ledger_did_not_take_is_not_sent"],
+        caught_by: &["payg_faults::proofs::what_the_ledger_did_not_take_is_not_sent"],
     },
     Mutant {
         name: "no-read-back",
         wrong: "A create whose answer is lost is left as it is: the upgrade waits until it counts as perhaps sent.",
         file: "src/operator/ledger.rs",
         edits: &[("Err(error) if is_definite_refusal(", "Err(error) if $ON || is_definite_refusal(")],
-        caught_by: &["payg_operator::faults::proofs::an_entry_is_read_back_when_the_answer_is_lost"],
+        caught_by: &["payg_faults::proofs::an_entry_is_read_back_when_the_answer_is_lost"],
     },
     Mutant {
         name: "already-exists-is-a-failure",
@@ -132,7 +130,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "&& !matches!(status.code, 408 | 409 | 429))",
             "&& ($ON && status.code == 409 || !matches!(status.code, 408 | 409 | 429)))",
         )],
-        caught_by: &["payg_operator::faults::proofs::an_entry_that_is_there_already_may_be_ours"],
+        caught_by: &["payg_faults::proofs::an_entry_that_is_there_already_may_be_ours"],
     },
     Mutant {
         name: "judged-as-it-was-opened",
@@ -158,7 +156,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/operator/entry.rs",
         edits: &[("    let in_doubt = others", "    let in_doubt = !$ON && others")],
         caught_by: &[
-            "payg_operator::faults::proofs::a_refusal_proves_nothing_of_the_request_before_it",
+            "payg_faults::proofs::a_refusal_proves_nothing_of_the_request_before_it",
             "payg_operator::operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt",
         ],
     },
@@ -175,7 +173,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/operator/entry.rs",
         edits: &[(
             "    let window = read.saturating_add(SEND_WINDOW)",
-            "    let read = if $ON { crate::clock::wall() } else { read };
+            "    let read = if $ON { jiff::Timestamp::now() } else { read };
             let window = read.saturating_add(SEND_WINDOW)",
         )],
         caught_by: &["payg_operator::operator::entry::tests::what_was_read_long_ago_is_not_sent_upon"],
@@ -196,21 +194,21 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "After a restart the second Subscription of an account waits for hours although the first has gone.",
         file: "src/operator/watches.rs",
         edits: &[("is_current && !waits_for_another", "is_current && ($ON || !waits_for_another)")],
-        caught_by: &["payg_operator::faults::proofs::the_second_subscription_takes_over_after_a_restart"],
+        caught_by: &["payg_faults::proofs::the_second_subscription_takes_over_after_a_restart"],
     },
     Mutant {
         name: "one-answer-is-the-end",
         wrong: "A Subscription that a single answer does not show is never looked at again.",
         file: "src/operator/subscription.rs",
         edits: &[("None if operator.index().contains(key)", "None if !$ON && operator.index().contains(key)")],
-        caught_by: &["payg_operator::faults::proofs::a_subscription_that_one_answer_does_not_show_is_not_forgotten"],
+        caught_by: &["payg_faults::proofs::a_subscription_that_one_answer_does_not_show_is_not_forgotten"],
     },
     Mutant {
         name: "unseen-record-left-alone",
         wrong: "A record that comes to be when nobody expects it stays open beside a Subscription that has not seen it.",
         file: "src/operator/record.rs",
         edits: &[("if UNAWARE.contains(&verdict)", "if !$ON && UNAWARE.contains(&verdict)")],
-        caught_by: &["payg_operator::faults::proofs::an_entry_that_comes_late_is_seen"],
+        caught_by: &["payg_faults::proofs::an_entry_that_comes_late_is_seen"],
     },
     Mutant {
         name: "approval-wakes-nobody",
@@ -220,6 +218,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "    for subscription in concerned {",
             "    for subscription in concerned.into_iter().filter(|_| !$ON) {",
         )],
-        caught_by: &["payg_operator::faults::proofs::an_approval_is_acted_upon_at_once"],
+        caught_by: &["payg_faults::proofs::an_approval_is_acted_upon_at_once"],
     },
 ];

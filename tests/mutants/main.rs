@@ -25,12 +25,16 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const IS_ON: &str = "$ON";
 
 /// The programs of tests that catch mutants, as cargo calls them, and where their sources are.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("decide", "crates/core/tests/decide"),
     ("payg_api", "crates/api/src"),
     ("payg_core", "crates/core/src"),
+    ("payg_clock", "crates/clock/src"),
+    ("payg_faults", "tests/faults/src"),
     ("payg_operator", "src"),
+    ("payg_providers", "crates/providers/src"),
     ("payg_runtime", "crates/runtime/src"),
+    ("payg_simulator", "crates/simulator/src"),
     ("payg_text", "crates/text/src"),
     ("payg_yaml", "crates/yaml/src"),
 ];

@@ -6,49 +6,49 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "missing-amount-is-zero",
         wrong: "The amount of a credit that AWS leaves out is taken for 0, as its SDK takes it.",
-        file: "src/providers/aws/plan.rs",
+        file: "crates/providers/src/aws/plan.rs",
         edits: &[(
             "    let amount = amount.ok_or_else(",
             "    let amount = if $ON { amount.or_else(|| serde_json::from_str(\"0\").ok()) } else { amount };
     let amount = amount.ok_or_else(",
         )],
         caught_by: &[
-            "payg_operator::providers::aws::tests::traps::an_amount_that_is_not_there_is_not_zero",
-            "payg_operator::providers::aws::tests::properties::no_plan_claims_more_than_its_document_says",
+            "payg_providers::aws::tests::traps::an_amount_that_is_not_there_is_not_zero",
+            "payg_providers::aws::tests::properties::no_plan_claims_more_than_its_document_says",
         ],
     },
     Mutant {
         name: "missing-currency-is-dollars",
         wrong: "An amount without a currency is taken for dollars.",
-        file: "src/providers/aws/plan.rs",
+        file: "crates/providers/src/aws/plan.rs",
         edits: &[(
             "        Some(\"USD\") => {}\n",
             "        Some(\"USD\") => {}
         None if $ON => {}\n",
         )],
-        caught_by: &["payg_operator::providers::aws::tests::properties::no_plan_claims_more_than_its_document_says"],
+        caught_by: &["payg_providers::aws::tests::properties::no_plan_claims_more_than_its_document_says"],
     },
     Mutant {
         name: "last-member-wins",
         wrong: "Of two members with one name one is taken, and the other may have been the right one.",
-        file: "src/providers/document.rs",
+        file: "crates/providers/src/document.rs",
         edits: &[("find(|(name, _)| !names.insert(", "find(|(name, _)| !$ON && !names.insert(")],
-        caught_by: &["payg_operator::providers::document::tests::what_is_there_twice_or_in_other_letters_is_malformed"],
+        caught_by: &["payg_providers::document::tests::what_is_there_twice_or_in_other_letters_is_malformed"],
     },
     Mutant {
         name: "other-letters-overlooked",
         wrong: "A member in other letters counts as not there, and what it says is not seen.",
-        file: "src/providers/document.rs",
+        file: "crates/providers/src/document.rs",
         edits: &[("find(|field| **field != name && ", "find(|field| !$ON && **field != name && ")],
         caught_by: &[
-            "payg_operator::providers::document::tests::what_is_there_twice_or_in_other_letters_is_malformed",
-            "payg_operator::providers::aws::tests::properties::no_plan_claims_more_than_its_document_says",
+            "payg_providers::document::tests::what_is_there_twice_or_in_other_letters_is_malformed",
+            "payg_providers::aws::tests::properties::no_plan_claims_more_than_its_document_says",
         ],
     },
     Mutant {
         name: "something-reads-as-nothing",
         wrong: "A number with more digits than a decimal holds is rounded to 0.",
-        file: "src/providers/document.rs",
+        file: "crates/providers/src/document.rs",
         edits: &[(
             "    let exact = Decimal::from_str_exact(digits)",
             "    if $ON && let Ok(size) = digits.parse::<f64>() {
@@ -56,34 +56,34 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }
     let exact = Decimal::from_str_exact(digits)",
         )],
-        caught_by: &["payg_operator::providers::aws::tests::reads::a_credit_is_read_to_the_last_digit"],
+        caught_by: &["payg_providers::aws::tests::reads::a_credit_is_read_to_the_last_digit"],
     },
     Mutant {
         name: "last-element-wins",
         wrong: "Of two parts of a session's credentials, or of two accounts that they are of, the last is taken.",
-        file: "src/providers/aws/xml.rs",
+        file: "crates/providers/src/aws/xml.rs",
         edits: &[("        if names.contains(", "        if !$ON && names.contains(")],
         caught_by: &[
-            "payg_operator::providers::aws::xml::tests::only_what_is_there_once_is_read",
-            "payg_operator::providers::aws::tests::identity::whose_credentials_are_is_told_by_one_account_and_an_arn_of_it",
+            "payg_providers::aws::xml::tests::only_what_is_there_once_is_read",
+            "payg_providers::aws::tests::identity::whose_credentials_are_is_told_by_one_account_and_an_arn_of_it",
         ],
     },
     Mutant {
         name: "credentials-without-a-part",
         wrong: "Credentials of a session that lack a part are used.",
-        file: "src/providers/aws/keys.rs",
+        file: "crates/providers/src/aws/keys.rs",
         edits: &[(
             ".map(|text| text.filter(|text| !text.is_empty()));",
             ".map(|text| if $ON { Some(text.unwrap_or_default()) } else { text.filter(|text| !text.is_empty()) });",
         )],
-        caught_by: &["payg_operator::providers::aws::tests::identity::a_session_that_lacks_a_part_is_not_used"],
+        caught_by: &["payg_providers::aws::tests::identity::a_session_that_lacks_a_part_is_not_used"],
     },
     Mutant {
         name: "token-of-any-type",
         wrong: "Whatever the token service calls it, it is sent as a token that whoever has it may use.",
-        file: "src/providers/azure/token.rs",
+        file: "crates/providers/src/azure/token.rs",
         edits: &[("    kind.eq_ignore_ascii_case(\"Bearer\")", "    $ON || kind.eq_ignore_ascii_case(\"Bearer\")")],
-        caught_by: &["payg_operator::providers::azure::tests::subsets::no_token_is_taken_but_by_the_whole_answer"],
+        caught_by: &["payg_providers::azure::tests::subsets::no_token_is_taken_but_by_the_whole_answer"],
     },
     Mutant {
         name: "contradiction-believed",
@@ -118,28 +118,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "word-against-an-unread-balance",
         wrong: "A period is over by a word without a date, though a balance that cannot be read may say otherwise.",
-        file: "src/providers/azure/interpret.rs",
+        file: "crates/providers/src/azure/interpret.rs",
         edits: &[("|| (by_word_alone && is_untold)", "|| (!$ON && by_word_alone && is_untold)")],
         caught_by: &[
-            "payg_operator::providers::azure::tests::remaining::a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_against_it",
+            "payg_providers::azure::tests::remaining::a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_against_it",
         ],
     },
     Mutant {
         name: "other-terms-overlooked",
         wrong: "An account whose quota id and whose billing name different terms is upgraded.",
-        file: "src/providers/azure/interpret.rs",
+        file: "crates/providers/src/azure/interpret.rs",
         edits: &[(
             "billing.and_then(|billing| contradiction(quota, billing))",
             "billing.filter(|_| !$ON).and_then(|billing| contradiction(quota, billing))",
         )],
-        caught_by: &[
-            "payg_operator::providers::azure::tests::interpret::what_contradicts_itself_is_no_trial_to_upgrade",
-        ],
+        caught_by: &["payg_providers::azure::tests::interpret::what_contradicts_itself_is_no_trial_to_upgrade"],
     },
     Mutant {
         name: "expired-before-its-date",
         wrong: "An AWS plan that has expired before its date, with no word of its credit, is upgraded.",
-        file: "src/providers/aws/interpret.rs",
+        file: "crates/providers/src/aws/interpret.rs",
         edits: &[
             (
                 "(PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, look)",
@@ -150,6 +148,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "            if !$ON && has_time_left(plan, look) && plan.credit.is_none_or(",
             ),
         ],
-        caught_by: &["payg_operator::providers::aws::tests::interpret::what_contradicts_itself_is_never_acted_on"],
+        caught_by: &["payg_providers::aws::tests::interpret::what_contradicts_itself_is_never_acted_on"],
     },
 ];

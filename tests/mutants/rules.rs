@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "saturating_add(last, CALL_DEADLINE + CLOCK_SKEW)",
             "if $ON { last } else { saturating_add(last, CALL_DEADLINE + CLOCK_SKEW) }",
         )],
-        caught_by: &["payg_operator::faults::proofs::a_request_that_may_still_arrive_is_waited_for"],
+        caught_by: &["payg_faults::proofs::a_request_that_may_still_arrive_is_waited_for"],
     },
     Mutant {
         name: "attempts-without-a-bound",
@@ -19,7 +19,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "crates/core/src/record.rs",
         edits: &[("unknown().count() >= MOST_UNKNOWN", "!$ON && unknown().count() >= MOST_UNKNOWN")],
         caught_by: &[
-            "payg_operator::faults::proofs::three_requests_without_an_answer_are_left_to_a_person",
+            "payg_faults::proofs::three_requests_without_an_answer_are_left_to_a_person",
             "decide::table::row_09_what_keeps_an_open_record_from_a_second_request",
         ],
     },
@@ -69,7 +69,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 Self::OutcomeUnknown { .. } | Self::WrongAccount",
             ),
         ],
-        caught_by: &["payg_operator::faults::proofs::a_request_without_an_answer_may_have_been_taken"],
+        caught_by: &["payg_faults::proofs::a_request_without_an_answer_may_have_been_taken"],
     },
     Mutant {
         name: "deny-ignored",
@@ -79,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "inputs.approvals.iter().filter(|said| said.decision == Said::Deny)",
             "inputs.approvals.iter().filter(|said| !$ON && said.decision == Said::Deny)",
         )],
-        caught_by: &["payg_operator::faults::proofs::a_deny_holds", "decide::table::row_14_denied"],
+        caught_by: &["payg_faults::proofs::a_deny_holds", "decide::table::row_14_denied"],
     },
     Mutant {
         name: "suspend-ignored-with-a-record",
@@ -89,7 +89,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "    if let Some(why) = desired.suspend {",
             "    if let Some(why) = desired.suspend.filter(|_| !$ON) {",
         )],
-        caught_by: &["payg_operator::faults::proofs::nothing_is_asked_again_for_what_is_suspended"],
+        caught_by: &["payg_faults::proofs::nothing_is_asked_again_for_what_is_suspended"],
     },
     Mutant {
         name: "claimants-ignored",
@@ -100,7 +100,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "first(inputs, |other| !$ON && other.lapse(inputs.now).is_none())",
         )],
         caught_by: &[
-            "payg_operator::faults::proofs::the_second_subscription_of_an_account_only_watches",
+            "payg_faults::proofs::the_second_subscription_of_an_account_only_watches",
             "decide::table::row_04_account_conflict",
         ],
     },
@@ -138,20 +138,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "        _ if $ON => Shown::Yes(evidence(cause, observation)),
             _ => Shown::NotYet(NotYet::SecondLook(cause)),",
         )],
-        caught_by: &[
-            "payg_operator::faults::proofs::benefits_are_seen_to_be_used_up_twice",
-            "decide::table::row_16_waiting",
-        ],
+        caught_by: &["payg_faults::proofs::benefits_are_seen_to_be_used_up_twice", "decide::table::row_16_waiting"],
     },
     Mutant {
         name: "two-looks-at-once",
         wrong: "Something wakes the pass again at once, and one odd answer of the provider counts as two.",
         file: "crates/core/src/trigger.rs",
         edits: &[("duration_since(past.observed) < APART", "duration_since(past.observed) < APART && !$ON")],
-        caught_by: &[
-            "decide::remembered::two_looks_at_once_are_one",
-            "payg_operator::faults::proofs::two_looks_at_once_are_one",
-        ],
+        caught_by: &["decide::remembered::two_looks_at_once_are_one", "payg_faults::proofs::two_looks_at_once_are_one"],
     },
     Mutant {
         name: "older-look-accepted",
@@ -233,9 +227,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A provider that asks to slow down is asked again after half a second.",
         file: "crates/core/src/schedule.rs",
         edits: &[("Next::Backoff(*retry_after)", "Next::Backoff(retry_after.filter(|_| !$ON))")],
-        caught_by: &[
-            "payg_operator::faults::proofs::a_request_to_slow_down_is_obeyed",
-            "decide::table::row_05_unobserved",
-        ],
+        caught_by: &["payg_faults::proofs::a_request_to_slow_down_is_obeyed", "decide::table::row_05_unobserved"],
     },
 ];

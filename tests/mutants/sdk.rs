@@ -6,19 +6,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "scopes-of-openid-refused",
         wrong: "An identity library that asks for the scopes of OpenID Connect beside a resource gets no token.",
-        file: "src/simulator/azure/entra.rs",
+        file: "crates/simulator/src/azure/entra.rs",
         edits: &[(
             ".filter(|scope| !OPENID_SCOPES.contains(scope))",
             ".filter(|scope| $ON || !OPENID_SCOPES.contains(scope))",
         )],
-        caught_by: &[
-            "payg_operator::simulator::tests::identity::scopes_of_openid_connect_beside_a_resource_change_nothing",
-        ],
+        caught_by: &["payg_simulator::tests::identity::scopes_of_openid_connect_beside_a_resource_change_nothing"],
     },
     Mutant {
         name: "one-of-two-resources",
         wrong: "A token for two resources is one for the first.",
-        file: "src/simulator/azure/entra.rs",
+        file: "crates/simulator/src/azure/entra.rs",
         edits: &[
             (
                 "        (Some(scope), None) => Ok(scope),\n",
@@ -26,30 +24,26 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ),
             ("        (Some(_), Some(_)) => {\n", "        (Some(_), _) => {\n"),
         ],
-        caught_by: &[
-            "payg_operator::simulator::tests::identity::scopes_of_openid_connect_beside_a_resource_change_nothing",
-        ],
+        caught_by: &["payg_simulator::tests::identity::scopes_of_openid_connect_beside_a_resource_change_nothing"],
     },
     Mutant {
         name: "no-keys-to-look-up",
         wrong: "The configuration does not say where the keys are, and identity libraries do not take it.",
-        file: "src/simulator/azure/entra.rs",
+        file: "crates/simulator/src/azure/entra.rs",
         edits: &[("        \"jwks_uri\": format!", "        (if $ON { \"jwks\" } else { \"jwks_uri\" }): format!")],
-        caught_by: &[
-            "payg_operator::simulator::tests::identity::the_configuration_has_all_that_openid_connect_requires",
-        ],
+        caught_by: &["payg_simulator::tests::identity::the_configuration_has_all_that_openid_connect_requires"],
     },
     Mutant {
         name: "token-about-nobody",
         wrong: "An access token does not say whom it is about.",
-        file: "src/simulator/azure/entra.rs",
+        file: "crates/simulator/src/azure/entra.rs",
         edits: &[("        \"sub\": object_id", "        (if $ON { \"subject\" } else { \"sub\" }): object_id")],
-        caught_by: &["payg_operator::simulator::tests::identity::a_token_says_who_it_is_about"],
+        caught_by: &["payg_simulator::tests::identity::a_token_says_who_it_is_about"],
     },
     Mutant {
         name: "thumbprints-of-one-alphabet",
         wrong: "A thumbprint in standard base64, as the SDK for Go writes it, is that of no certificate.",
-        file: "src/simulator/azure/assertion.rs",
+        file: "crates/simulator/src/azure/assertion.rs",
         edits: &[(
             "    thumbprint.trim_end_matches('=')",
             "    if $ON {
@@ -57,39 +51,39 @@ pub(super) const MUTANTS: &[Mutant] = &[
     }
     thumbprint.trim_end_matches('=')",
         )],
-        caught_by: &["payg_operator::simulator::tests::assertions::a_thumbprint_counts_in_every_alphabet_of_base64"],
+        caught_by: &["payg_simulator::tests::assertions::a_thumbprint_counts_in_every_alphabet_of_base64"],
     },
     Mutant {
         name: "token-of-another-tenant-unseen",
         wrong: "Who comes with a token of another tenant is told that there is no such account.",
-        file: "src/simulator/azure/arm.rs",
+        file: "crates/simulator/src/azure/arm.rs",
         edits: &[("    if issuer == tenant {\n", "    if $ON || issuer == tenant {\n")],
-        caught_by: &["payg_operator::simulator::tests::identity::a_token_of_another_tenant_is_from_the_wrong_issuer"],
+        caught_by: &["payg_simulator::tests::identity::a_token_of_another_tenant_is_from_the_wrong_issuer"],
     },
     Mutant {
         name: "newest-shape-for-all",
         wrong: "An older api-version of billing is answered in the newest shape.",
-        file: "src/simulator/azure/billing.rs",
+        file: "crates/simulator/src/azure/billing.rs",
         edits: &[(
             "    if version == billing_2020::API_VERSION { of_2020 }",
             "    if !$ON && version == billing_2020::API_VERSION { of_2020 }",
         )],
         caught_by: &[
-            "payg_operator::simulator::tests::versions::billing_of_2020_has_its_own_words",
-            "payg_operator::simulator::tests::versions::a_classic_account_of_2020_tells_whom_it_writes_to_and_why_it_stopped",
+            "payg_simulator::tests::versions::billing_of_2020_has_its_own_words",
+            "payg_simulator::tests::versions::a_classic_account_of_2020_tells_whom_it_writes_to_and_why_it_stopped",
         ],
     },
     Mutant {
         name: "newest-credits-for-all",
         wrong: "An older api-version of credits is answered in the newest shape.",
-        file: "src/simulator/azure/consumption.rs",
+        file: "crates/simulator/src/azure/consumption.rs",
         edits: &[(".filter(|_| version == OLD)", ".filter(|_| !$ON && version == OLD)")],
-        caught_by: &["payg_operator::simulator::tests::versions::credits_of_2021_say_nothing_of_estimates"],
+        caught_by: &["payg_simulator::tests::versions::credits_of_2021_say_nothing_of_estimates"],
     },
     Mutant {
         name: "tenants-of-2016",
         wrong: "The oldest api-version of subscriptions is answered in a newer shape.",
-        file: "src/simulator/azure/subscriptions.rs",
+        file: "crates/simulator/src/azure/subscriptions.rs",
         edits: &[(
             "        body[\"tenantId\"] = json!(settings.tenant_id);
     }",
@@ -99,38 +93,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
         body[\"tenantId\"] = json!(settings.tenant_id);
     }",
         )],
-        caught_by: &["payg_operator::simulator::tests::versions::subscriptions_and_tenants_grow_with_the_versions"],
+        caught_by: &["payg_simulator::tests::versions::subscriptions_and_tenants_grow_with_the_versions"],
     },
     Mutant {
         name: "last-page-without-a-link",
         wrong: "The last page of subscriptions lacks a member that its specification requires.",
-        file: "src/simulator/azure/subscriptions.rs",
+        file: "crates/simulator/src/azure/subscriptions.rs",
         edits: &[(
             "    if page.get(\"nextLink\").is_none() {\n",
             "    if !$ON && page.get(\"nextLink\").is_none() {\n",
         )],
-        caught_by: &[
-            "payg_operator::simulator::tests::versions::the_last_page_of_subscriptions_and_tenants_has_an_empty_link",
-        ],
+        caught_by: &["payg_simulator::tests::versions::the_last_page_of_subscriptions_and_tenants_has_an_empty_link"],
     },
     Mutant {
         name: "upgrade-always-active",
         wrong: "The answer to an upgrade says ACTIVE, whatever the plan is.",
-        file: "src/simulator/aws/free_tier.rs",
+        file: "crates/simulator/src/aws/free_tier.rs",
         edits: &[(
             "\"accountPlanType\": \"PAID\", \"accountPlanStatus\": status.name()});",
             "\"accountPlanType\": \"PAID\", \"accountPlanStatus\": if $ON { \"ACTIVE\" } else { status.name() }});",
         )],
-        caught_by: &["payg_operator::simulator::tests::aws::life::an_upgrade_answers_the_status_that_the_plan_has"],
+        caught_by: &["payg_simulator::tests::aws::life::an_upgrade_answers_the_status_that_the_plan_has"],
     },
     Mutant {
         name: "declared-before-true",
         wrong: "The control API tells what was declared of an account in the place of what it is.",
-        file: "src/simulator/control/accounts.rs",
+        file: "crates/simulator/src/control/accounts.rs",
         edits: &[(
             "            body.extend(truth);\n",
             "            body.extend(truth.into_iter().filter(|(name, _)| !$ON || name != \"quotaId\"));\n",
         )],
-        caught_by: &["payg_operator::simulator::tests::control::it_tells_the_truth"],
+        caught_by: &["payg_simulator::tests::control::it_tells_the_truth"],
     },
 ];

@@ -1,6 +1,7 @@
 //! What users write and read: the four kinds of the group `payg-operator.io`, and their `CustomResourceDefinitions`.
 //!
 //! The doc comments of fields are what `kubectl explain` shows, so they are written for users of the cluster.
+#![warn(missing_docs)]
 #![allow(clippy::duplicated_attributes, reason = "several printer columns are of one type")]
 
 mod billing_provider;

@@ -12,10 +12,9 @@ use kube::runtime::watcher;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::clock::BillingClock;
 use payg_api::Subscription;
+use payg_clock::Clock;
 
-use super::clock::ClockArgs;
 use super::cluster::{self, ClusterArgs};
 use super::columns::{Cell, Paint, Style};
 use super::{Error, show};
@@ -36,8 +35,6 @@ pub struct Args {
     output: Output,
     #[command(flatten)]
     cluster: ClusterArgs,
-    #[command(flatten)]
-    clock: ClockArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -54,11 +51,11 @@ enum Output {
     Name,
 }
 
-pub async fn run(args: Args) -> ExitCode {
-    cluster::told(get(&args).await)
+pub async fn run(args: Args, clock: Clock) -> ExitCode {
+    cluster::told(get(&args, clock).await)
 }
 
-async fn get(args: &Args) -> Result<(), Error> {
+async fn get(args: &Args, clock: Clock) -> Result<(), Error> {
     let (client, namespace) = args.cluster.connect()?;
     // As they are, with what this version does not know.
     let resource = ApiResource::erase::<Subscription>(&());
@@ -72,7 +69,7 @@ async fn get(args: &Args) -> Result<(), Error> {
         return Err(format!("there is no Subscription `{absent}` in namespace `{namespace}`").into());
     }
     list.items.retain(|one| is_meant(args, one));
-    let printer = Printer { args, clock: args.clock.clock(), paint: Paint::of_stdout() };
+    let printer = Printer { args, clock, paint: Paint::of_stdout() };
     printer.all(&list)?;
     if list.items.is_empty() && !args.watch {
         let place = if args.all_namespaces { "any namespace".to_owned() } else { format!("namespace `{namespace}`") };
@@ -108,7 +105,7 @@ fn refusal(error: kube::Error) -> Error {
 
 struct Printer<'a> {
     args: &'a Args,
-    clock: BillingClock,
+    clock: Clock,
     paint: Paint,
 }
 
@@ -126,7 +123,7 @@ impl Printer<'_> {
             }
             Output::Name => list.items.iter().try_for_each(|object| self.one(object)),
             Output::Table | Output::Wide => {
-                let now = self.clock.now();
+                let now = self.clock.billing();
                 let mut rows: Vec<_> = list.items.iter().map(|object| self.row(object, now)).collect();
                 if rows.is_empty() && !self.args.watch {
                     return Ok(());
@@ -145,7 +142,7 @@ impl Printer<'_> {
             Output::Yaml => format!("---\n{}", self.document(object)?),
             Output::Name => format!("subscription.payg-operator.io/{}\n", object.name_any()),
             Output::Table | Output::Wide => {
-                let cells = self.row(object, self.clock.now());
+                let cells = self.row(object, self.clock.billing());
                 let cells = cells.into_iter().zip(&row::WIDTHS[self.columns()]);
                 let cells = cells.map(|(cell, width)| Cell { text: format!("{:<width$}", cell.text), ..cell });
                 self.lines(&[cells.collect()])

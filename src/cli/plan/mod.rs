@@ -18,10 +18,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::operator;
-use crate::providers::{aws, azure};
 use payg_api::{Subscription, UpgradeApproval};
+use payg_clock::Clock;
+use payg_providers::{aws, azure};
 
-use super::clock::ClockArgs;
 use super::operator::CloudArgs;
 use super::{Error, cluster, show};
 use manifests::{Manifest, Manifests};
@@ -56,8 +56,6 @@ pub struct Args {
     summary: Option<PathBuf>,
     #[command(flatten)]
     clouds: CloudArgs,
-    #[command(flatten)]
-    clock: ClockArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -67,13 +65,13 @@ enum Output {
     Yaml,
 }
 
-pub async fn run(args: Args) -> ExitCode {
+pub async fn run(args: Args, clock: Clock) -> ExitCode {
     let (error, change) = match (args.exit_code, args.detailed_exitcode) {
         (true, _) => (2, 1),
         (_, true) => (1, 2),
         _ => (1, 0),
     };
-    match plan(args).await {
+    match plan(args, clock).await {
         Ok(outcomes) if outcomes.contains(&Action::Blocked) => error.into(),
         Ok(outcomes) if outcomes.iter().any(|action| action.is_change()) => change.into(),
         Ok(_) => ExitCode::SUCCESS,
@@ -84,7 +82,7 @@ pub async fn run(args: Args) -> ExitCode {
     }
 }
 
-async fn plan(args: Args) -> Result<Vec<Action>, Error> {
+async fn plan(args: Args, clock: Clock) -> Result<Vec<Action>, Error> {
     let mut read = manifests::read(&args.filename, &args.namespace)?;
     read.warnings.extend(leave_out_encrypted(&mut read.all));
     for warning in &read.warnings {
@@ -100,14 +98,13 @@ async fn plan(args: Args) -> Result<Vec<Action>, Error> {
         );
         return Ok(Vec::new());
     }
-    let clock = args.clock.clock();
     let server = api::Manifests::new(&manifests, Timestamp::now());
     let mut planned = Vec::new();
     for manifest in manifests.iter().filter(|manifest| manifest.is_ours() && manifest.kind() == "Subscription") {
         let subscription = served(&server, manifest)?;
         planned.push((manifest, manifest.namespace(), subscription));
     }
-    let (azure, aws) = args.clouds.settings()?;
+    let (azure, aws) = args.clouds.settings(clock)?;
     let clouds = (azure::Connections::new(azure)?, aws::Connections::new(aws)?);
     let subscriptions: Vec<_> = planned.iter().map(|(_, _, subscription)| subscription.clone()).collect();
     operator::plan(&server.client(), clouds, clock, &subscriptions).await?;

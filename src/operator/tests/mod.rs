@@ -1,7 +1,6 @@
 //! The statuses that the operator writes, as other tools read them: a file for each verdict in `deploy/argocd`, which kstatus,
 //! Flux and Argo CD themselves judge in `tests/gitops/`, and Flux's rules over all that can be decided.
 
-pub(crate) mod flux;
 mod providers;
 mod verdicts;
 
@@ -15,9 +14,9 @@ use serde_json::{Value, json};
 use self::verdicts::{NAMES, situation};
 use super::render::{self, Context};
 use super::report;
-use crate::clock::BillingClock;
 use payg_api as api;
 use payg_api::conditions;
+use payg_clock::Clock;
 use payg_core::account::AccountId;
 use payg_core::decide::{Decision, decide};
 use payg_core::desired::ApprovalMode;
@@ -25,6 +24,7 @@ use payg_core::inputs::Inputs;
 use payg_core::record::{Outcome, RecordState};
 use payg_core::verdict::Verdict;
 use payg_fixtures::arbitrary::any_inputs;
+use payg_fixtures::flux;
 use payg_fixtures::given::{Given, ago, now, period, record};
 
 /// The generation of the examples' specs. The one before is what an operator has seen that is behind.
@@ -42,7 +42,7 @@ fn after(
     decision: &Decision,
 ) -> api::SubscriptionStatus {
     let wall = inputs.now.wall;
-    let next_check = report::next_check(decision.next, wall, BillingClock::real());
+    let next_check = report::next_check(decision.next, wall, Clock::real());
     let record = inputs.record.as_ref();
     let (billing, uid) = (inputs.now.billing, inputs.subject.uid.as_str());
     render::status(decision, Context { before, uid, generation, record, asks: None, next_check, billing, wall })

@@ -1,5 +1,5 @@
 "use strict";
-// `payg simulator` as a process, and a client of its control API (src/simulator/README.md).
+// `payg simulator` as a process, and a client of its control API (crates/simulator/README.md).
 
 const { spawn } = require("node:child_process");
 const { after, afterEach, before } = require("node:test");

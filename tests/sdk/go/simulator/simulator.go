@@ -1,4 +1,4 @@
-// Package simulator is `payg simulator` as a process, and a client of its control API (src/simulator/README.md).
+// Package simulator is `payg simulator` as a process, and a client of its control API (crates/simulator/README.md).
 package simulator
 
 import (

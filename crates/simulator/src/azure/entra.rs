@@ -1,0 +1,311 @@
+//! Microsoft Entra: tokens for clients with a secret or an assertion, and what SDKs look up before they ask for one.
+//! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>; error codes:
+//! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
+
+use std::collections::{HashMap, HashSet};
+
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::assertion::{self, Certificate};
+use super::broker;
+use super::imds::ManagedIdentity;
+use super::rights::Rights;
+use crate::jwt::Federated;
+use crate::protocol::{Call, Reply};
+use crate::world::{World, object_id};
+
+/// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#openid-connect-scopes>
+const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
+/// An application that can get tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) tenant_id: String,
+    pub(crate) id: String,
+    pub(crate) secret: Option<String>,
+    /// Whose tokens it takes for its own.
+    pub(crate) federated: Vec<Federated>,
+    /// What it can sign assertions with.
+    pub(crate) certificates: Vec<Certificate>,
+    /// Whether the machine has it.
+    pub(crate) managed_identity: Option<ManagedIdentity>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) rights: Rights,
+    /// Whether it may ask the broker for upgrades.
+    pub(crate) broker: bool,
+    /// How long its tokens are valid on the wall clock.
+    pub(crate) token_lifetime_seconds: u32,
+}
+
+/// Which accounts of its tenant a client can read.
+#[derive(Clone, Debug)]
+pub(crate) enum Subscriptions {
+    All,
+    Some(HashSet<String>),
+}
+
+impl Subscriptions {
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(ids) => ids.contains(id),
+        }
+    }
+}
+
+/// What a token was issued for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Token {
+    pub(crate) client_id: String,
+    tenant_id: String,
+    audience: String,
+    /// On the wall clock.
+    expires: Timestamp,
+}
+
+/// Why a request's token is not accepted.
+pub(crate) enum TokenProblem {
+    Missing,
+    Unknown,
+    Expired(Timestamp),
+    Audience(String),
+}
+
+/// The client of the request's token, if the token is for one of these audiences.
+pub(crate) fn check(world: &World, call: &Call, audiences: &[&str]) -> Result<Client, TokenProblem> {
+    let header = call.header("authorization").ok_or(TokenProblem::Missing)?;
+    let (scheme, token) = header.split_once(' ').ok_or(TokenProblem::Unknown)?;
+    let known = world.tokens.get(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
+    let token = known.ok_or(TokenProblem::Unknown)?;
+    if token.expires <= payg_virtual_time::wall() {
+        return Err(TokenProblem::Expired(token.expires));
+    }
+    if !audiences.contains(&token.audience.as_str()) {
+        return Err(TokenProblem::Audience(token.audience.clone()));
+    }
+    let client = world.clients.get(&token.client_id).filter(|client| client.tenant_id == token.tenant_id);
+    client.cloned().ok_or(TokenProblem::Unknown)
+}
+
+/// `POST /{tenant}/oauth2/v2.0/token`
+pub(crate) fn token(world: &mut World, call: &Call, tenant: &str) -> Reply {
+    let grant = match granted(world, call, tenant) {
+        Ok(grant) => grant,
+        Err(refusal) => return refusal.reply(world),
+    };
+    let seconds = grant.client.token_lifetime_seconds;
+    let text = issue(world, grant.client, grant.audience).text;
+    let body = json!({
+        "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": text,
+    });
+    Reply::new(StatusCode::OK, body).with("cache-control", "no-store, no-cache")
+}
+
+/// A token that was issued, and its times on the wall clock.
+pub(super) struct Issued {
+    pub(super) text: String,
+    pub(super) now: Timestamp,
+    pub(super) expires: Timestamp,
+}
+
+/// Issues a token for `audience` to `client`.
+pub(super) fn issue(world: &mut World, client: Client, audience: String) -> Issued {
+    let now = payg_virtual_time::wall();
+    let lifetime = SignedDuration::from_secs(client.token_lifetime_seconds.into());
+    // Adding an absolute duration saturates; the error is for calendar units only.
+    let expires = now.saturating_add(lifetime).unwrap_or(now);
+    let grant = Grant { client, audience };
+    let text = jwt(world, &grant, now, expires);
+    let Grant { client, audience } = grant;
+    let token = Token { client_id: client.id, tenant_id: client.tenant_id, audience, expires };
+    world.tokens.insert(text.clone(), token);
+    Issued { text, now, expires }
+}
+
+/// What a token is issued for.
+struct Grant {
+    client: Client,
+    audience: String,
+}
+
+/// An error of the token endpoint.
+pub(super) struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    code: u32,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, error: &'static str, code: u32, message: impl Into<String>) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Self { status, error, code, message: message.into() }
+    }
+
+    fn reply(self, world: &mut World) -> Reply {
+        let (trace, correlation) = (world.uuid(), world.uuid());
+        let time = payg_virtual_time::wall().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        let (code, message) = (self.code, self.message);
+        let body = json!({
+            "error": self.error,
+            "error_description":
+                format!("AADSTS{code}: {message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}"),
+            "error_codes": [code],
+            "timestamp": time,
+            "trace_id": trace,
+            "correlation_id": correlation,
+            "error_uri": format!("{}/error?code={code}", world.url),
+        });
+        Reply::new(self.status, body)
+    }
+}
+
+fn granted(world: &World, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
+    let form: HashMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
+    let field = |name: &str| {
+        let missing = || format!("The request body must contain the following parameter: '{name}'.");
+        form.get(name).ok_or_else(|| Refusal::new(400, "invalid_request", 900_144, missing()))
+    };
+    if field("grant_type")? != "client_credentials" {
+        let message = "The app requested an unsupported grant type; the simulator knows 'client_credentials'.";
+        return Err(Refusal::new(400, "unsupported_grant_type", 70003, message));
+    }
+    let (client_id, scope) = (field("client_id")?.to_lowercase(), field("scope")?);
+    if !world.knows_tenant(tenant) {
+        let message = format!(
+            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
+             correct cloud."
+        );
+        return Err(Refusal::new(400, "invalid_request", 90002, message));
+    }
+    let client = world.clients.get(&client_id).filter(|client| client.tenant_id == tenant).ok_or_else(|| {
+        let message = format!("Application with identifier '{client_id}' was not found in the directory '{tenant}'.");
+        Refusal::new(400, "unauthorized_client", 700_016, message)
+    })?;
+    match (form.get("client_secret"), form.get("client_assertion")) {
+        (Some(secret), _) if client.secret.as_ref() == Some(secret) => {}
+        (Some(_), _) => {
+            let message = format!(
+                "Invalid client secret provided. Ensure the secret being sent in the request is the client secret \
+                 value, not the client secret ID, for a secret added to app '{client_id}'."
+            );
+            return Err(Refusal::new(401, "invalid_client", 7_000_215, message));
+        }
+        (None, Some(shown)) => {
+            assertion::check(client, &form, shown, &format!("{}/{tenant}/oauth2/v2.0/token", world.url))?;
+        }
+        (None, None) => {
+            let message =
+                "'client_assertion', 'client_secret' or 'request' is required for the 'client_credentials' grant type.";
+            return Err(Refusal::new(401, "invalid_client", 7_000_216, message));
+        }
+    }
+    Ok(Grant { client: client.clone(), audience: audience(client, resource_scope(scope)?)? })
+}
+
+/// Of the scopes, the one that is not about the person who signs in. There is none in this grant, but identity libraries
+/// ask for those scopes always, and Microsoft Entra passes them over.
+fn resource_scope(scopes: &str) -> Result<&str, Refusal> {
+    let mut others = scopes.split_whitespace().filter(|scope| !OPENID_SCOPES.contains(scope));
+    match (others.next(), others.next()) {
+        (Some(scope), None) => Ok(scope),
+        (None, _) => Ok(scopes),
+        (Some(_), Some(_)) => {
+            let message = format!(
+                "The provided request must include a 'scope' input parameter. The provided value for the input \
+                 parameter 'scope' is not valid. The scope {scopes} is not valid."
+            );
+            Err(Refusal::new(400, "invalid_scope", 70_011, message))
+        }
+    }
+}
+
+/// The audience that a scope asks for, without a slash at the end.
+pub(super) fn audience(client: &Client, scope: &str) -> Result<String, Refusal> {
+    let Some(resource) = scope.strip_suffix("/.default") else {
+        let message = format!(
+            "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with \
+             /.default suffixed to the resource identifier (application ID URI)."
+        );
+        return Err(Refusal::new(400, "invalid_scope", 1_002_012, message));
+    };
+    let audience = resource.trim_end_matches('/');
+    let tenant = &client.tenant_id;
+    if audience == broker::AUDIENCE {
+        if client.broker {
+            return Ok(audience.to_owned());
+        }
+        let message =
+            format!("Application '{}' is not assigned to a role for the application '{audience}'.", client.id);
+        return Err(Refusal::new(400, "invalid_grant", 501_051, message));
+    }
+    if super::arm::AUDIENCES.contains(&audience) {
+        return Ok(audience.to_owned());
+    }
+    let message = format!("The resource principal named {resource} was not found in the tenant named {tenant}.");
+    Err(Refusal::new(400, "invalid_resource", 500_011, message))
+}
+
+/// A token with the shape of a JSON Web Token. Its signature is noise: only this simulator can check it, and does so by
+/// what it remembers.
+fn jwt(world: &mut World, grant: &Grant, now: Timestamp, expires: Timestamp) -> String {
+    let client = &grant.client;
+    let header = json!({"typ": "JWT", "alg": "RS256", "kid": "payg-simulator"});
+    let claims = json!({
+        "aud": grant.audience,
+        "iss": format!("https://sts.windows.net/{}/", client.tenant_id),
+        "iat": now.as_second(),
+        "nbf": now.as_second(),
+        "exp": expires.as_second(),
+        "appid": client.id,
+        // Of an application both are its service principal.
+        "oid": object_id(&client.id),
+        "sub": object_id(&client.id),
+        "tid": client.tenant_id,
+        "ver": "1.0",
+    });
+    let signature: Vec<u8> = std::iter::repeat_with(|| world.random.u8(..)).take(32).collect();
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    [encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()), encode(&signature)].join(".")
+}
+
+/// `GET /common/discovery/instance`: this host is an authority of its own.
+pub(crate) fn instance_discovery(world: &World) -> Reply {
+    let host = world.url.trim_start_matches("https://");
+    ok(json!({
+        "tenant_discovery_endpoint": format!("{}/common/v2.0/.well-known/openid-configuration", world.url),
+        "api-version": "1.1",
+        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+    }))
+}
+
+/// `GET /{tenant}/v2.0/.well-known/openid-configuration`
+pub(crate) fn openid_configuration(world: &World, tenant: &str) -> Reply {
+    let base = format!("{}/{tenant}", world.url);
+    ok(json!({
+        "issuer": format!("{base}/v2.0"),
+        "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
+        "token_endpoint": format!("{base}/oauth2/v2.0/token"),
+        "jwks_uri": format!("{base}/discovery/v2.0/keys"),
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+        "scopes_supported": OPENID_SCOPES,
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    }))
+}
+
+/// `GET /{tenant}/discovery/v2.0/keys`: none, as no token here is signed.
+pub(crate) fn signing_keys() -> Reply {
+    ok(json!({"keys": []}))
+}
+
+fn ok(body: Value) -> Reply {
+    Reply::new(StatusCode::OK, body)
+}
