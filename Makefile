@@ -15,7 +15,7 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 .PHONY: test
 test: control-plane ## run all tests, those against a real API server too
 	@$(MAKE) -j 2 programs-of-tests cargo-test
-	@$(MAKE) -j 2 kills-of-tests process-of-tests
+	@$(MAKE) -j 2 chaos-of-tests process-of-tests
 	@$(MAKE) sdk-azure
 	@$(MAKE) sdk-aws
 
@@ -29,9 +29,9 @@ cargo-test:
 	MAKEFLAGS= cargo test --locked --workspace
 
 # These two mostly wait for processes that they have killed, so they do it together (`test = false` in Cargo.toml).
-.PHONY: kills-of-tests process-of-tests
-kills-of-tests:
-	MAKEFLAGS= cargo test --locked --workspace --test kills
+.PHONY: chaos-of-tests process-of-tests
+chaos-of-tests:
+	MAKEFLAGS= cargo test --locked --workspace --test chaos
 process-of-tests:
 	MAKEFLAGS= cargo test --locked --workspace --test process
 
@@ -39,9 +39,9 @@ process-of-tests:
 gitops: control-plane gitops-programs ## have Flux's controller work on a real API server with the operator, and kstatus judge every status
 	cargo test --locked --test gitops
 
-.PHONY: kills
-kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
-	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
+.PHONY: chaos
+chaos: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
+	KILLS=$(N) SEED=$(SEED) cargo test --locked --test chaos campaign -- --exact --nocapture
 
 .PHONY: attacks
 attacks: control-plane ## attack the operator as real users on a real API server (docs/operate/threat-model.md), the long races too
