@@ -9,13 +9,13 @@ help: ## list the targets
 
 .PHONY: demo
 demo: control-plane ## watch the operator upgrade simulated accounts on a real API server; KEEP=1 leaves it running
-	@echo 'Building payg (the first time takes a few minutes) …'
-	@cargo run --locked -- demo $(if $(KEEP),--keep)
+	@echo 'Building payg-dev (the first time takes a few minutes) …'
+	@cargo run --locked --package payg-dev -- demo $(if $(KEEP),--keep)
 
 .PHONY: test
 test: control-plane ## run all tests, those against a real API server too
 	@$(MAKE) -j 2 programs-of-tests cargo-test
-	@$(MAKE) -j 2 kills-of-tests process-of-tests
+	@$(MAKE) -j 2 chaos-of-tests process-of-tests
 	@$(MAKE) sdk-azure
 	@$(MAKE) sdk-aws
 
@@ -29,9 +29,9 @@ cargo-test:
 	MAKEFLAGS= cargo test --locked --workspace
 
 # These two mostly wait for processes that they have killed, so they do it together (`test = false` in Cargo.toml).
-.PHONY: kills-of-tests process-of-tests
-kills-of-tests:
-	MAKEFLAGS= cargo test --locked --workspace --test kills
+.PHONY: chaos-of-tests process-of-tests
+chaos-of-tests:
+	MAKEFLAGS= cargo test --locked --workspace --test chaos
 process-of-tests:
 	MAKEFLAGS= cargo test --locked --workspace --test process
 
@@ -39,9 +39,9 @@ process-of-tests:
 gitops: control-plane gitops-programs ## have Flux's controller work on a real API server with the operator, and kstatus judge every status
 	cargo test --locked --test gitops
 
-.PHONY: kills
-kills: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
-	KILLS=$(N) SEED=$(SEED) cargo test --locked --test kills campaign -- --exact --nocapture
+.PHONY: chaos
+chaos: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
+	KILLS=$(N) SEED=$(SEED) cargo test --locked --test chaos campaign -- --exact --nocapture
 
 .PHONY: attacks
 attacks: control-plane ## attack the operator as real users on a real API server (docs/operate/threat-model.md), the long races too
@@ -50,7 +50,7 @@ attacks: control-plane ## attack the operator as real users on a real API server
 
 .PHONY: faults
 faults: ## run the operator with every fault at every effect, alone and in pairs; WORKLOAD=…, SHARE=… and SEED=… choose
-	cargo test --locked --profile campaign --lib faults::all -- --ignored --nocapture
+	cargo test --locked --profile campaign --package payg-faults all -- --ignored --nocapture
 
 .PHONY: model
 model: ## explore the model of an upgrade in all its worlds, the large ones too, and print counts
@@ -62,19 +62,23 @@ mutants: ## take rules out of the code one by one, and see the tests catch each;
 
 .PHONY: sdk-azure
 sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, JavaScript and Go, which must take it for Azure
-	@cargo build --locked
+	@$(MAKE) payg-dev-of-tests
 	@tests/sdk/run.sh azure
 
 .PHONY: sdk-aws
 sdk-aws: ## drive the simulator with the AWS SDKs for Python, JavaScript and Go, which must take it for AWS
-	@cargo build --locked
+	@$(MAKE) payg-dev-of-tests
 	@tests/sdk/run.sh aws
 
+# As cargo builds it for the tests, with the same features of all dependencies.
+.PHONY: payg-dev-of-tests
+payg-dev-of-tests:
+	@cargo test --locked --workspace --no-run --test payg-dev
+
 .PHONY: lint
-lint: ## check format, lints with and without the simulator, licences and sources of dependencies
+lint: ## check format, lints, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --no-default-features -- -D warnings
 	cargo deny --locked check bans licenses sources
 
 .PHONY: audit
@@ -103,7 +107,7 @@ reference: ## write docs/reference/fields.md anew, from the kinds
 	BLESS=1 cargo test --locked --test docs the_reference
 
 .PHONY: crds
-crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, from src/api/
+crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, from crates/api/
 	cargo run --locked -- crds --dir crds
 	cargo run --locked -- crds --dir deploy/chart/files/crds
 

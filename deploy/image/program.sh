@@ -61,8 +61,10 @@ copy=target/image-source
 rm -rf "$copy"
 mkdir -p "$copy" "$out"
 tar --create --exclude ./target --exclude ./.git . | tar --extract --directory "$copy"
-sed -e '/^\[dev-dependencies\]/,/^$/d' -e 's/^members = .*/members = ["."]/' Cargo.toml >"$copy/Cargo.toml"
-program=(--offline --no-default-features --target "$target")
+for manifest in Cargo.toml crates/*/Cargo.toml; do
+    sed -e '/^\[dev-dependencies\]/,/^$/d' -e 's/^members = .*/members = ["."]/' "$manifest" >"$copy/$manifest"
+done
+program=(--offline --target "$target")
 
 say "building the program for $arch; the first time takes some minutes"
 (cd "$copy" && cargo auditable build "${program[@]}" --release --target-dir "$target_dir") >&2

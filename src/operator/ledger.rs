@@ -221,7 +221,7 @@ fn intent(plan: &Plan, read: Timestamp) -> api::Intent {
 #[cfg(test)]
 mod tests {
     use http::Request as HttpRequest;
-    use payg_test_support::fake_api::FakeApi;
+    use payg_test_kit::fake_api::FakeApi;
 
     use super::*;
     use payg_core::trigger::{Cause, Evidence};

@@ -137,7 +137,7 @@ fn shipped<K: Resource<DynamicType = ()> + DeserializeOwned>(name: &str) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use payg_test_support::fake_api::FakeApi;
+    use payg_test_kit::fake_api::FakeApi;
 
     use super::*;
     use payg_runtime::client::over;

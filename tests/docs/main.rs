@@ -1,6 +1,9 @@
-//! The documentation: every link in it leads somewhere, and the reference of the fields is what the kinds say.
+//! The documentation: its links lead somewhere, the tests that it names exist, and what it and `crds/` say of the kinds is
+//! what their types say.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod crds;
+mod facts;
 mod links;
 mod reference;
 

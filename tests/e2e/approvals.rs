@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use payg_test_kit::world::{World, automatic, condition, message, subscription};
 use serde_json::{Value, json};
 
 use crate::stories::approver;
-use crate::world::{World, automatic, condition, message, subscription};
 
 /// What `jane` says about the transition with `hash` of the Subscription called `subscription`, for the next `lasts`.
 pub(crate) fn word(name: &str, decision: &str, subscription: &str, hash: &Value, lasts: Duration) -> Value {
@@ -111,7 +111,7 @@ async fn terms_that_change_after_the_approval_take_another_one() {
     assert_ne!(hash(&asking), hash(&waiting));
     still_asks(&world, "flipped", &account).await;
     // What the operator asks for is not what was approved either after a change of the way of upgrading.
-    world.apply(&crate::world::provider("azure", "PortalHandoff"));
+    world.apply(&payg_test_kit::world::provider("azure", "PortalHandoff"));
     let by_portal = async || Some(world.subscription("flipped")).filter(|told| hash(told) != hash(&asking));
     world.eventually(60, by_portal).await.expect("another transition");
     still_asks(&world, "flipped", &account).await;

@@ -1,8 +1,7 @@
 //! The main job on AWS, where the operator itself upgrades the account.
 
+use payg_test_kit::world::{World, automatic, benefit, condition, holding, message};
 use serde_json::{Value, json};
-
-use crate::world::{World, automatic, benefit, condition, holding, message};
 
 /// What the policy that is shipped for looking on allows.
 pub(crate) const OBSERVE: [&str; 3] =

@@ -1,11 +1,11 @@
 //! How the operator signs in to AWS: by a ServiceAccount's own token, which the simulated STS checks with the real cluster's
 //! real keys; by its pod's identity; by a key. What is left in its environment is never used.
 
-use payg_test_support::REPOSITORY;
+use payg_test_kit::REPOSITORY;
+use payg_test_kit::world::{AMBIENT_ON_AWS, POD_TOKEN, World, condition, message};
 use serde_json::{Value, json};
 
 use crate::aws::OBSERVE;
-use crate::world::{AMBIENT_ON_AWS, POD_TOKEN, World, condition, message};
 
 fn role_arn(account: &str) -> String {
     format!("arn:aws:iam::{account}:role/payg-operator")

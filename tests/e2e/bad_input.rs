@@ -1,8 +1,7 @@
 //! What users and clouds get wrong: each ends in a condition that says what to do, with nothing lost and nobody else hurt.
 
+use payg_test_kit::world::{World, automatic, condition, holding, message, provider, subscription};
 use serde_json::{Value, json};
-
-use crate::world::{World, automatic, condition, holding, message, provider, subscription};
 
 /// Another Subscription of the same namespace, which must not be hurt.
 async fn bystander(world: &World) -> String {

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use payg_test_kit::world::{World, automatic, benefit, condition, message};
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::aws::Account;
-use crate::world::{World, automatic, benefit, condition, message};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_are_upgraded_though_each_answer_about_them_has_a_byte_order_mark() {

@@ -2,10 +2,10 @@
 
 use std::process::Output;
 
+use payg_test_kit::world::{World, automatic, condition, message, provider};
 use serde_json::{Value, json};
 
 use crate::people::{APPROVER, EDITOR, VIEWER, stderr, stdout, user};
-use crate::world::{World, automatic, condition, message, provider};
 
 /// What a refused command told.
 fn refused(output: &Output) -> String {
@@ -100,7 +100,7 @@ async fn at_a_terminal_an_approve_takes_the_beginning_of_the_hash() {
 async fn a_deny_takes_no_transition_and_says_how_to_lift_it() {
     let world = World::new().await;
     let account = world.account(json!({})).await;
-    let mut early = crate::world::subscription("early", &account, automatic("Immediately"));
+    let mut early = payg_test_kit::world::subscription("early", &account, automatic("Immediately"));
     early["spec"]["providerName"] = json!("later");
     world.apply(&early);
     world.until("early", "ProviderNotReady").await;

@@ -1,10 +1,10 @@
 //! What is in Git and what is in the cluster do not drift apart: the operator writes status and nothing else, whoever applies and
 //! however; and deleting a Subscription asks nothing of the cloud.
 
+use payg_test_kit::world::{World, condition, provider, subscription};
 use serde_json::{Value, json};
 
 use crate::hooks::hooked;
-use crate::world::{World, condition, provider, subscription};
 
 const NAME: &str = "sandbox";
 const RESOURCE: &str = "subscriptions.payg-operator.io";

@@ -2,18 +2,16 @@
 //! clock that runs like everybody's, so that no look comes by itself for minutes.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::time::Duration;
 
-use payg_test_support::{Process, Stack};
+use payg_test_kit::world::{World, automatic};
+use payg_test_kit::{Process, Stack, payg_dev};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use crate::aws::{Account, OBSERVE};
-use crate::people::PAYG;
-use crate::world::{World, automatic};
 
 pub(crate) const TOKEN: &str = "a-token-that-nobody-guesses";
 
@@ -38,7 +36,7 @@ pub(crate) async fn hooked() -> &'static Hooked {
 }
 
 async fn start() -> Hooked {
-    let stack = Stack::start(Path::new(PAYG), 1).await.unwrap();
+    let stack = Stack::start(payg_dev(), 1).await.unwrap();
     let token = stack.control_plane.dir().join("hooks-token");
     std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
     let operator = async |name: &str, answer: StatusCode| {
@@ -50,7 +48,7 @@ async fn start() -> Hooked {
             let told = try_deliver(&address, "azure", TOKEN, &budget_alert("")).await;
             told.is_ok_and(|told| told == answer).then_some(())
         };
-        payg_test_support::eventually("the operator's webhooks", answers).await;
+        payg_test_kit::eventually("the operator's webhooks", answers).await;
         (operator, address)
     };
     let (first, at_first) = operator("first", StatusCode::ACCEPTED).await;

@@ -3,10 +3,9 @@
 
 use std::sync::LazyLock;
 
-use payg_test_support::{REPOSITORY, RsaCertificate};
+use payg_test_kit::world::{AMBIENT, TENANT, World, automatic, condition, message};
+use payg_test_kit::{REPOSITORY, RsaCertificate};
 use serde_json::{Value, json};
-
-use crate::world::{AMBIENT, TENANT, World, automatic, condition, message};
 
 const AUDIENCE: &str = "api://AzureADTokenExchange";
 /// The name that the operator's ClusterRole has.

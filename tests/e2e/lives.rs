@@ -1,8 +1,7 @@
 //! What may become of an account on Azure, and what the operator makes of it.
 
+use payg_test_kit::world::{World, automatic, benefit, condition, message, provider, subscription};
 use serde_json::{Value, json};
-
-use crate::world::{World, automatic, benefit, condition, message, provider, subscription};
 
 /// The requests for an upgrade of `account` that reached the broker.
 async fn asked(world: &World, account: &str) -> usize {

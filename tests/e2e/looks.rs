@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use payg_test_kit::world::{World, automatic};
 use serde_json::{Value, json};
 
 use crate::people::{PAYG, User, VIEWER, stderr, stdout, user};
-use crate::world::{World, automatic};
 
 /// One that waits for its credit to be spent, and one that a person must approve.
 async fn two(world: &World) -> (String, String) {

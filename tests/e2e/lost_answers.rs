@@ -1,8 +1,7 @@
 //! Upgrades whose answer does not tell what happened: settled by observation, never made twice.
 
+use payg_test_kit::world::{World, automatic};
 use serde_json::{Value, json};
-
-use crate::world::{World, automatic};
 
 /// An account whose upgrade meets `fault` once, upgraded; with its applied upgrades and its record.
 async fn upgraded_despite(fault: Value) -> (Vec<Value>, Value) {

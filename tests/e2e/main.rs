@@ -23,4 +23,3 @@ mod plans;
 mod reads;
 mod shells;
 mod stories;
-mod world;

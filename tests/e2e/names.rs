@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use payg_test_kit::world::{World, automatic, provider, subscription};
 use serde_json::{Value, json};
 
 use crate::approvals::word;
 use crate::people::{APPROVER, VIEWER, stderr, stdout, user};
-use crate::world::{World, automatic, provider, subscription};
 
 /// A name of `length` characters with a dot in it, which begins with `start`.
 fn name(start: &str, length: usize) -> String {

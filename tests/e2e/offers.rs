@@ -1,9 +1,8 @@
 //! What Azure tells of each agreement and offer, and what the operator makes of it.
 
 use jiff::SignedDuration;
+use payg_test_kit::world::{World, automatic, benefit, condition, message, provider, subscription};
 use serde_json::{Value, json};
-
-use crate::world::{World, automatic, benefit, condition, message, provider, subscription};
 
 fn before(credit_below: &str) -> Value {
     let limits = json!({"creditBelow": {"amount": credit_below, "currency": "USD"}});

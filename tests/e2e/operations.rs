@@ -1,10 +1,10 @@
 //! Upgrades that the broker takes and does not finish at once: they take long, fail, or get lost on the way.
 
 use jiff::{SignedDuration, Timestamp};
+use payg_test_kit::world::{World, automatic, condition, message, provider};
 use serde_json::{Value, json};
 
 use crate::stories::approver;
-use crate::world::{World, automatic, condition, message, provider};
 
 /// An account whose trial is over after a day, and whose broker works as `broker` says. The provider waits longer before it
 /// deletes the account than anybody here.

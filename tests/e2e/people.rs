@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use payg_test_kit::world::World;
 use serde_json::{Value, json};
-
-use crate::world::World;
 
 pub(crate) const PAYG: &str = env!("CARGO_BIN_EXE_payg");
 

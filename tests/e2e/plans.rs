@@ -7,8 +7,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 
 use crate::aws_identities::temporary_key;
-use crate::people::{PAYG, stderr, stdout};
-use crate::world::{TENANT, World, automatic, provider, subscription};
+use crate::people::{stderr, stdout};
+use payg_test_kit::payg_dev;
+use payg_test_kit::world::{TENANT, World, automatic, provider, subscription};
 
 /// A repository of manifests, and a pipeline over it.
 struct Pipeline<'a> {
@@ -28,7 +29,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PAYG);
+        let mut command = Command::new(payg_dev());
         command.args(["plan", "-n", "team-a"]).args(self.world.stack.cloud_arguments()).args(arguments);
         // Nothing else is there, least of all a cluster.
         command.env_clear().env("AZURE_CLIENT_SECRET", "s3cr3t-value");

@@ -1,8 +1,7 @@
 //! What the credentials see, and what they may not.
 
+use payg_test_kit::world::{World, benefit, condition, message, subscription};
 use serde_json::{Value, json};
-
-use crate::world::{World, benefit, condition, message, subscription};
 
 /// A BillingProvider called `other` through an application of its own that sees `subscriptions`, with this role on billing.
 async fn other_provider(world: &World, subscriptions: Value, billing: &str) {

@@ -1,9 +1,8 @@
 //! The stories that the operator is for.
 
 use jiff::SignedDuration;
+use payg_test_kit::world::{World, automatic, condition, holding, message, provider, subscription};
 use serde_json::{Value, json};
-
-use crate::world::{World, automatic, condition, holding, message, provider, subscription};
 
 /// The one upgrade of `account`: applied under our key, with one record that is confirmed.
 async fn assert_upgraded_once(world: &World, account: &str) -> Value {

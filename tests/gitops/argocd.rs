@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
+use payg_test_kit::world::World;
 use serde_json::{Value, json};
 
 use crate::examples::{argocd, examples, expected};
 use crate::programs;
-use crate::world::World;
 
 const SERVICE_ACCOUNT: &str = "argocd-server";
 

@@ -1,10 +1,10 @@
 //! Flux's kustomize-controller applies the example repository of `deploy/flux`, with `wait` and `prune`.
 
 use jiff::{SignedDuration, Timestamp};
+use payg_test_kit::world::{World, condition, message};
 use serde_json::{Value, json};
 
 use crate::repository::Repository;
-use crate::world::{World, condition, message};
 
 const SANDBOX: &str = "team-a/sandbox.yaml";
 

@@ -11,6 +11,3 @@ mod programs;
 mod repository;
 mod statuses;
 mod tenants;
-#[path = "../e2e/world.rs"]
-#[allow(dead_code, reason = "the end-to-end tests need more of it")]
-mod world;

@@ -12,14 +12,14 @@ use axum::extract::{Path as UrlPath, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use jiff::Timestamp;
-use payg_test_support::Process;
+use payg_test_kit::Process;
+use payg_test_kit::world::{World, condition, provider};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 
 use crate::programs;
-use crate::world::{World, condition, provider};
 
 /// Held by a test that has Flux take the policies over, which counts as a change of them, and by those that approve.
 pub(crate) static POLICIES: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use payg_test_kit::world::World;
 use serde_json::{Value, json};
 
 use crate::repository::Repository;
-use crate::world::World;
 
 /// A role of one rule, for Flux's account.
 fn give(world: &World, name: &str, resource: &str, verbs: &[&str]) {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
+use payg_test_kit::tools::{file, run};
 use serde_json::{Value, json};
 
-use crate::tools::{file, run};
 use crate::{IMAGE, podman};
 
 /// Bytes.
@@ -96,7 +96,7 @@ fn the_bill_of_materials_is_that_of_the_program() {
     let mut linked = linked();
     assert!(linked.remove(&name_and_version(program)));
     assert!(linked.iter().any(|(name, _)| name == "kube-client"), "{linked:?}");
-    assert!(!linked.iter().any(|(name, _)| name == "rcgen" || name == "payg-test-support"), "{linked:?}");
+    assert!(!linked.iter().any(|(name, _)| name == "rcgen" || name == "payg-test-kit"), "{linked:?}");
     let missing: Vec<_> = linked.difference(&listed).collect();
     assert!(missing.is_empty(), "in the program and not in the bill of materials: {missing:?}");
 }

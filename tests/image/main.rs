@@ -2,13 +2,6 @@
 //! `make image-test` builds the image and runs these tests, which need podman.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
-#[path = "../install/tools.rs"]
-#[allow(dead_code, reason = "the tests of what is installed use the rest")]
-mod tools;
-#[path = "../e2e/world.rs"]
-#[allow(dead_code, reason = "the end-to-end tests use the rest")]
-mod world;
-
 mod contents;
 mod pod;
 mod upgrade;
@@ -19,5 +12,5 @@ const IMAGE: &str = "localhost/payg-operator:test";
 
 /// What podman prints, or complains about.
 fn podman(arguments: &[&str]) -> Result<String, String> {
-    tools::run(std::process::Command::new("podman").args(arguments))
+    payg_test_kit::tools::run(std::process::Command::new("podman").args(arguments))
 }

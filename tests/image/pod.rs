@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use payg_test_support::{Process, Stack};
+use payg_test_kit::tools::{objects, only, template};
+use payg_test_kit::{Process, Stack};
 use serde_json::Value;
 
-use crate::tools::{objects, only, template};
 use crate::{IMAGE, podman};
 
 const NAME: &str = "payg-operator-image-test";

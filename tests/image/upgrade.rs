@@ -1,14 +1,13 @@
 //! The container does what it is for.
 
 use std::net::TcpListener;
-use std::path::Path;
 
-use payg_test_support::Stack;
+use payg_test_kit::world::{World, automatic};
+use payg_test_kit::{Stack, payg_dev};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use crate::pod::Pod;
-use crate::world::{World, automatic};
 
 static STACK: OnceCell<Stack> = OnceCell::const_new();
 
@@ -16,7 +15,7 @@ static STACK: OnceCell<Stack> = OnceCell::const_new();
 #[ignore = "needs the image: make image-test"]
 async fn it_upgrades_an_account_as_the_chart_runs_it() {
     // The image knows no clock but the real one.
-    let start = async || Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), 1).await.unwrap();
+    let start = async || Stack::start(payg_dev(), 1).await.unwrap();
     let stack = STACK.get_or_init(start).await;
     let world = World::on(stack).await;
     let account = world.account(json!({"credit": {"amount": "200", "currency": "USD"}, "periodDays": 30})).await;

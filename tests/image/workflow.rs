@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use payg_test_kit::tools::{file, objects, only, run, tool};
 use serde_json::Value;
 
 use crate::podman;
-use crate::tools::{file, objects, only, run, tool};
 
 const DIGEST: &str = "steps.push.outputs.digest";
 

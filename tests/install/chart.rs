@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use payg_test_kit::tools::{IMAGE, file, objects, only, run, template, tool};
 use serde_json::{Value, json};
-
-use crate::tools::{IMAGE, file, objects, only, run, template, tool};
 
 /// Every value of `operator`, and what it must become.
 const FLAGS: [(&str, &str); 12] = [

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use payg_test_support::ControlPlane;
+use payg_test_kit::ControlPlane;
+use payg_test_kit::tools::{run, tool};
 use serde_json::Value;
-
-use crate::tools::{run, tool};
 
 pub(crate) struct Cluster {
     pub(crate) control_plane: ControlPlane,

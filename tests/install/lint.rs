@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use payg_test_support::eventually;
+use payg_test_kit::eventually;
+use payg_test_kit::tools::{IMAGE, file, run, service_monitor, template, tool};
 
 use crate::cluster::Cluster;
 use crate::schemas;
-use crate::tools::{IMAGE, file, run, service_monitor, template, tool};
 
 /// With every part of the chart in it.
 const ALL: [&str; 6] = [

@@ -2,10 +2,6 @@
 //! Helm, kustomize and linters; and that the operator has the rights that it uses and no others.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
-#[path = "../e2e/world.rs"]
-#[allow(dead_code, reason = "the end-to-end tests use the rest")]
-mod world;
-
 mod chart;
 mod cluster;
 mod lint;
@@ -13,4 +9,3 @@ mod manifests;
 mod releases;
 mod rights;
 mod schemas;
-mod tools;

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
 
+use payg_test_kit::tools::{file, objects, run, tool};
 use serde_json::Value;
-
-use crate::tools::{file, objects, run, tool};
 
 /// All files below `dir`, by their paths in it.
 fn files(dir: &Path) -> io::Result<BTreeMap<String, String>> {

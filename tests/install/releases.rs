@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use payg_test_support::eventually;
+use payg_test_kit::eventually;
+use payg_test_kit::tools::{IMAGE, file, service_monitor};
 
 use crate::cluster::Cluster;
-use crate::tools::{IMAGE, file, service_monitor};
 
 const NAMESPACE: &str = "billing";
 const RECORDS: &str = "upgraderecords.payg-operator.io";

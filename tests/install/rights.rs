@@ -2,18 +2,17 @@
 //! ServiceAccount, and the role that allowed it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use payg_test_support::{Process, REPOSITORY, Stack};
+use payg_test_kit::tools::{IMAGE, file, run};
+use payg_test_kit::world::{RATE, TENANT, World, automatic, condition};
+use payg_test_kit::{Process, REPOSITORY, Stack, payg_dev};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::cluster::helm;
-use crate::tools::{IMAGE, file, run};
-use crate::world::{RATE, TENANT, World, automatic, condition};
 
 const USER: &str = "system:serviceaccount:payg-operator:payg-operator";
 /// The roles that are shipped for the operator, and where.
@@ -27,7 +26,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
     let guard = ALONE.lock().await;
     let start = async || {
-        let stack = Stack::launch(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+        let stack = Stack::launch(payg_dev(), RATE).await.unwrap();
         let install = ["install", "payg-operator", &file("deploy/chart"), "--namespace=payg-operator"];
         let values = ["--create-namespace", "--set", IMAGE];
         helm(stack.control_plane.admin_kubeconfig(), &[install.as_slice(), &values].concat()).unwrap();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use payg_test_support::ControlPlane;
+use payg_test_kit::ControlPlane;
 use serde_json::{Value, json};
 
 use crate::{PAYG, admin, control_plane, stderr};

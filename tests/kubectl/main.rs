@@ -8,7 +8,7 @@ mod scalars;
 
 use std::process::{Command, Output};
 
-use payg_test_support::ControlPlane;
+use payg_test_kit::ControlPlane;
 use serde_json::json;
 use tokio::sync::OnceCell;
 

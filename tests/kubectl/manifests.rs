@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::Instant;
 
-use payg_test_support::ControlPlane;
+use payg_test_kit::ControlPlane;
 use serde_json::{Value, json};
 
 use crate::{PAYG, control_plane, stderr};

@@ -1,20 +1,15 @@
 //! The operator as a process: it dies, it is stopped, it is restarted, it is held back; and what it costs to run.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 
-#[path = "../e2e/world.rs"]
-#[allow(dead_code, reason = "the end-to-end tests use the rest")]
-mod world;
-
 mod policies;
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use payg_test_support::{Process, Stack};
+use payg_test_kit::world::{RATE, World, automatic, condition};
+use payg_test_kit::{Process, Stack, payg_dev};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
-use world::{RATE, World, automatic, condition};
 
 static STACK: OnceCell<Stack> = OnceCell::const_new();
 /// There is one lease, so one test at a time.
@@ -22,7 +17,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
     let guard = ALONE.lock().await;
-    let start = async || Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+    let start = async || Stack::start(payg_dev(), RATE).await.unwrap();
     (guard, STACK.get_or_init(start).await)
 }
 

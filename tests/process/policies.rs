@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use payg_test_support::{REPOSITORY, Stack};
+use payg_test_kit::{REPOSITORY, Stack};
 use serde_json::{Value, json};
 
-use crate::world::{World, automatic, condition, message, provider};
 use crate::{alone, stop, upgrade_requests};
+use payg_test_kit::world::{World, automatic, condition, message, provider};
 
 /// A little longer than it takes until a policy is surely in force.
 const SETTLED: Duration = Duration::from_secs(62);

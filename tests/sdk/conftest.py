@@ -16,7 +16,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     for name in list(os.environ):
         if name.upper().startswith(("AZURE_", "MSI_", "IDENTITY_", "AWS_", "BOTO_")) or name.upper().endswith("_PROXY"):
             del os.environ[name]
-    running = Simulator(os.environ["PAYG"], tmp_path_factory.mktemp("simulator"))
+    running = Simulator(os.environ["PAYG_DEV"], tmp_path_factory.mktemp("simulator"))
     yield running
     running.stop()
 

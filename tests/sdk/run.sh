@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Drives `payg simulator` with the SDKs of a cloud. Installs them, once, under target/; starts nothing that outlives it.
+# Drives `payg-dev simulator` with the SDKs of a cloud. Installs them, once, under target/; starts nothing that outlives it.
 #
 #   run.sh azure|aws                                         Python, JavaScript and Go
 #   run.sh azure|aws python|javascript|go [its arguments]    one of them; the arguments are for pytest, node or the Go test
@@ -14,8 +14,8 @@ case $cloud in azure | aws) shift ;; *) cloud=''; fail "Name the cloud: $0 azure
 case $language in python | javascript | go) shift ;; '') ;; *) fail "There are checks in python, javascript and go, and none in $language." ;; esac
 
 target=$(realpath -m "${CARGO_TARGET_DIR:-../../target}")
-export PAYG=${PAYG:-$target/debug/payg}
-[ -x "$PAYG" ] || fail "there is no $PAYG. Build it: cargo build"
+export PAYG_DEV=${PAYG_DEV:-$target/debug/payg-dev}
+[ -x "$PAYG_DEV" ] || fail "there is no $PAYG_DEV. Build it: cargo build --package payg-dev"
 
 # Another program or another list of packages is another environment. The stamp says that all of it was installed.
 is_stamped() { [ "$(cat "$1/stamp" 2>/dev/null)" = "$2" ]; }

@@ -1,4 +1,4 @@
-"""`payg simulator` as a process, and a client of its control API (crates/simulator/README.md)."""
+"""`payg-dev simulator` as a process, and a client of its control API (crates/simulator/README.md)."""
 
 import json
 import subprocess

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use payg_test_kit::world::{World, automatic, condition, message, subscription};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::people::{EDITOR, stdout, user};
-use crate::world::{World, automatic, condition, message, subscription};
 
 const SUBSCRIPTIONS: &str = "subscriptions.payg-operator.io";
 

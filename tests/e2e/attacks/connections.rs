@@ -2,22 +2,19 @@
 //! 1024 files, as container runtimes give it, and its memory is counted.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use payg_test_support::{Process, Stack, eventually};
+use payg_test_kit::world::{RATE, World, automatic};
+use payg_test_kit::{Process, Stack, eventually, payg_dev};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::people::PAYG;
-use crate::world::{RATE, World, automatic};
 
 /// How many connections an attack has open at once on a port: more than the operator may have files.
 const CONNECTIONS: usize = 1100;
@@ -47,7 +44,7 @@ async fn target() -> (MutexGuard<'static, ()>, &'static Target) {
 }
 
 async fn start() -> Target {
-    let stack = Stack::start(Path::new(PAYG), RATE).await.unwrap();
+    let stack = Stack::start(payg_dev(), RATE).await.unwrap();
     let token = stack.control_plane.dir().join("hooks-token");
     std::fs::write(&token, "a-token-that-nobody-guesses\n").unwrap();
     let [metrics, hooks, probes] = [0; 3].map(|_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());

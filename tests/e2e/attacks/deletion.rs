@@ -6,13 +6,13 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::PostParams;
+use payg_test_kit::world::{World, automatic, message, subscription};
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::{APPROVALS, Asking, HOUR, SUBSCRIPTIONS, assert_untouched};
 use crate::approvals::word;
 use crate::people::{APPROVER, EDITOR, user};
-use crate::world::{World, automatic, message, subscription};
 
 const PROVIDERS: &str = "billingproviders.payg-operator.io";
 

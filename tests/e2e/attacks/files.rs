@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use payg_test_kit::world::{automatic, provider, subscription};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
 use crate::people::{PAYG, stderr, stdout};
-use crate::world::{automatic, provider, subscription};
 
 /// So much memory for data is enough for a check of manifests. What takes more is ended by the system.
 const MEMORY: &str = "--data=268435456";

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use payg_test_kit::world::{World, automatic, subscription};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{APPROVALS, Asking, HOUR, SUBSCRIPTIONS, assert_refused, assert_untouched, still_is};
 use crate::approvals::word;
 use crate::people::{ADMIN, APPROVER, EDIT, EDITOR, User, limited, user};
-use crate::world::{World, automatic, subscription};
 
 const RECORDS: &str = "upgraderecords.payg-operator.io";
 const OPERATOR: &str = "system:serviceaccount:payg-operator:payg-operator";

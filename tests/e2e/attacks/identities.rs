@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use payg_test_kit::world::{World, provider};
 use serde_json::{Value, json};
 
 use crate::approvals::word;
 use crate::people::{APPROVER, EDITOR, Role, user};
-use crate::world::{World, provider};
 
 const HOUR: Duration = Duration::from_hours(1);
 const EDIT: Role = ("edit", &["create", "configmaps"]);

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use payg_test_kit::world::{World, automatic, condition, message, provider, subscription};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -13,7 +14,6 @@ use crate::approvals::word;
 use crate::aws::{Account, OBSERVE};
 use crate::hooks::{TOKEN, hooked};
 use crate::people::{APPROVER, EDITOR, user};
-use crate::world::{World, automatic, condition, message, provider, subscription};
 
 const UPGRADE: &str = "freetier:UpgradeAccountPlan";
 

@@ -1,16 +1,15 @@
 //! What one tenant's attempts do to another's.
 
-use std::path::Path;
 use std::time::Duration;
 
-use payg_test_support::{Process, Stack};
+use payg_test_kit::world::{RATE, World, automatic, condition, message, subscription};
+use payg_test_kit::{Process, Stack, payg_dev};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use crate::aws::OBSERVE;
 use crate::people::{EDITOR, stdout, user};
-use crate::world::{RATE, World, automatic, condition, message, subscription};
 
 const SUBSCRIPTIONS: &str = "subscriptions.payg-operator.io";
 
@@ -182,7 +181,7 @@ async fn whoever_pretends_to_be_new_does_not_hammer() {
 async fn capped() -> &'static Stack {
     static STACK: OnceCell<(Stack, Process)> = OnceCell::const_new();
     let start = async || {
-        let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+        let stack = Stack::start(payg_dev(), RATE).await.unwrap();
         let operator = stack.operator("capped", &["--max-upgrades-per-hour", "4"]).await.unwrap();
         (stack, operator)
     };
@@ -226,7 +225,7 @@ async fn no_namespace_uses_up_the_cap() {
     mallorys.kubectl(&["delete", SUBSCRIPTIONS, "--all"]).unwrap();
 
     // More good ones than her share.
-    mallorys.apply(&crate::world::provider("azure", "Broker"));
+    mallorys.apply(&payg_test_kit::world::provider("azure", "Broker"));
     let mut accounts = Vec::new();
     for number in 0..5 {
         let account = mallorys.account(json!({"graceDays": 1000, "periodDays": 3000})).await;

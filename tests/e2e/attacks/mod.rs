@@ -19,10 +19,10 @@ mod workers;
 
 use std::time::Duration;
 
+use payg_test_kit::world::{World, condition};
 use serde_json::{Value, json};
 
 use crate::approvals::word;
-use crate::world::{World, condition};
 
 const SUBSCRIPTIONS: &str = "subscriptions.payg-operator.io";
 const APPROVALS: &str = "upgradeapprovals.payg-operator.io";

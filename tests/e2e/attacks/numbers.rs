@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use payg_test_kit::world::{World, automatic, condition, holding, message, subscription};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::aws::{Account, OBSERVE};
 use crate::people::{EDITOR, user};
-use crate::world::{World, automatic, condition, holding, message, subscription};
 
 fn before(limits: Value) -> Value {
     json!({"when": "BeforeExhaustion", "approval": "Automatic", "beforeExhaustion": limits})

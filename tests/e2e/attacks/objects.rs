@@ -1,18 +1,17 @@
 //! Objects that are made to be too large to hold in memory.
 
-use std::path::Path;
 use std::time::Duration;
 
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, Resource};
 use payg_api::{Subscription, UpgradeApproval};
-use payg_test_support::{Process, Stack};
+use payg_test_kit::world::{World, automatic, provider, subscription};
+use payg_test_kit::{Process, Stack, payg_dev};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep};
 
 use crate::people::{APPROVER, EDITOR, user};
-use crate::world::{World, automatic, provider, subscription};
 
 /// What the operator may use by its chart, in kB: 256 MiB.
 const MEMORY_LIMIT: u64 = 256 << 10;
@@ -249,7 +248,7 @@ async fn before() -> (&'static Stack, &'static str) {
 }
 
 async fn store_before() -> (Stack, String) {
-    let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), 3600).await.unwrap();
+    let stack = Stack::start(payg_dev(), 3600).await.unwrap();
     let namespace = "mallorys".to_owned();
     stack.kubectl(&["create", "namespace", &namespace]).unwrap();
     let binding = "validatingadmissionpolicybindings.admissionregistration.k8s.io";
@@ -261,7 +260,7 @@ async fn store_before() -> (Stack, String) {
         stack.kubectl(&["create", "rolebinding", name, &role, "--user=mallory", "-n", &namespace]).unwrap();
     }
     let kubeconfig = stack.control_plane.user_kubeconfig("mallory", &[]).unwrap();
-    let mallory = payg_test_support::client(&kubeconfig).await.unwrap();
+    let mallory = payg_test_kit::client(&kubeconfig).await.unwrap();
     let subscriptions = objects::<Subscription>(&mallory, &namespace);
     let upgrade = json!({"when": "BenefitsExhausted", "approval": "Manual"});
     let heap = subscription("heap", &account(9999), upgrade.clone());
@@ -356,7 +355,7 @@ async fn the_operator_works_within_its_memory_beside_large_objects() {
 async fn a_large_object_from_before_can_be_changed_made_smaller_and_deleted() {
     let (stack, namespace) = before().await;
     let kubeconfig = stack.control_plane.user_kubeconfig("mallory", &[]).unwrap();
-    let api = objects::<Subscription>(&payg_test_support::client(&kubeconfig).await.unwrap(), namespace);
+    let api = objects::<Subscription>(&payg_test_kit::client(&kubeconfig).await.unwrap(), namespace);
     let name = format!("large-{}", LARGE_SUBSCRIPTIONS - 1);
     let patch = async |patch: Value| api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await;
     patch(json!({"spec": {"suspend": true}})).await.unwrap();

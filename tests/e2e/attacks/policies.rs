@@ -1,17 +1,16 @@
 //! Approvals from when nobody checked them. The policies are altered here, so there is a control plane for these tests alone,
 //! and they go one after the other.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use payg_test_support::{Process, REPOSITORY, Stack};
+use payg_test_kit::world::{RATE, World, message};
+use payg_test_kit::{Process, REPOSITORY, Stack, payg_dev};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::approvals::word;
-use crate::people::PAYG;
-use crate::world::{RATE, World, message};
 
 const HOUR: Duration = Duration::from_hours(1);
 const POLICY: &str = "validatingadmissionpolicies";
@@ -22,7 +21,7 @@ static STACK: OnceCell<(Stack, Process)> = OnceCell::const_new();
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 async fn start() -> (Stack, Process) {
-    let stack = Stack::start(Path::new(PAYG), RATE).await.unwrap();
+    let stack = Stack::start(payg_dev(), RATE).await.unwrap();
     let operator = stack.operator("operator", &["--max-upgrades-per-hour", "1000"]).await.unwrap();
     (stack, operator)
 }

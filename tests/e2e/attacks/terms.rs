@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use payg_test_kit::world::{World, automatic, message, provider, subscription};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::approvals::word;
 use crate::people::{APPROVER, EDITOR, User, user};
-use crate::world::{World, automatic, message, provider, subscription};
 
 const HOUR: Duration = Duration::from_hours(1);
 const AUTOMATIC: &str = "payg-operator.io/automatic=needs-approve";

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::people::{APPROVER, EDITOR, PAYG, User, VIEWER, stderr, stdout, user};
-use crate::world::{World, automatic, condition, message, provider, subscription};
+use payg_test_kit::payg_dev;
+use payg_test_kit::world::{World, automatic, condition, message, provider, subscription};
 
 /// Moves the cursor, ends the line and forges one, hides, turns around, and says the same by tags that nobody sees.
 const FORGED: &str = "x\u{1b}[2J\u{9b}1A\r\n2026-01-01T00:00:00.000000Z  INFO forged\u{202e}\u{61c}\u{2028}\u{ad}\u{feff}\u{200b}\u{e0041}";
@@ -224,7 +225,7 @@ async fn a_summary_has_no_marks_of_others() {
     for (number, manifest) in manifests.iter().enumerate() {
         std::fs::write(dir.join(format!("{number}.yaml")), manifest.to_string()).unwrap();
     }
-    let mut command = Command::new(PAYG);
+    let mut command = Command::new(payg_dev());
     command.args(["plan", "-n", "team-a"]).args(world.stack.cloud_arguments()).arg("-f").arg(&dir);
     command.arg("--summary").arg(dir.join("summary.md")).env_clear().env("AZURE_CLIENT_SECRET", "s3cr3t-value");
     let output = command.output().unwrap();

@@ -1,7 +1,6 @@
 //! One tenant that keeps the operator busy. What another tenant waits is measured, from a change of a Subscription until its
 //! status is about that change, after a new look.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,13 +8,13 @@ use futures::{StreamExt, stream};
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use payg_api as api;
-use payg_test_support::{Process, Stack};
+use payg_test_kit::world::{World, condition, subscription};
+use payg_test_kit::{Process, Stack, payg_dev};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio::time::{Instant, sleep};
 
 use crate::people::{EDITOR, user};
-use crate::world::{World, condition, subscription};
 
 static STACK: OnceCell<(Stack, Process)> = OnceCell::const_new();
 static ALONE: Mutex<()> = Mutex::const_new(());
@@ -24,7 +23,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
     let guard = ALONE.lock().await;
     let start = async || {
-        let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), 1).await.unwrap();
+        let stack = Stack::start(payg_dev(), 1).await.unwrap();
         let operator = stack.operator("operator-0", &[]).await.unwrap();
         (stack, operator)
     };
@@ -102,7 +101,7 @@ async fn mallory(stack: &'static Stack) -> (World, Api<DynamicObject>) {
     let world = World::on(stack).await;
     let name = format!("mallory-{}", world.number);
     let kubeconfig = user(&world, &name, &[EDITOR]).await.kubeconfig;
-    let api = subscriptions(payg_test_support::client(&kubeconfig).await.unwrap(), &world.namespace);
+    let api = subscriptions(payg_test_kit::client(&kubeconfig).await.unwrap(), &world.namespace);
     (world, api)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use kube::Client;
-use payg_test_support::fake_api::{Body as FakeBody, FakeApi};
+use payg_test_kit::fake_api::{Body as FakeBody, FakeApi};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower::BoxError;

@@ -9,7 +9,7 @@ mod stale;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use payg_test_support::fake_api::FakeApi;
+use payg_test_kit::fake_api::FakeApi;
 use serde_json::Value;
 
 use super::effect::{Effect, Side};

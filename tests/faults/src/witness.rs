@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use jiff::Timestamp;
-use payg_test_support::fake_api::Body as FakeBody;
+use payg_test_kit::fake_api::Body as FakeBody;
 use serde_json::Value;
 
 use super::cloud::Lost;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use payg_test_support::fake_api::FakeApi;
+use payg_test_kit::fake_api::FakeApi;
 use serde_json::{Value, json};
 
 use payg_core::account::AccountId;

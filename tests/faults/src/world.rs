@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use payg_test_support::fake_api::FakeApi;
+use payg_test_kit::fake_api::FakeApi;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};

@@ -1,5 +1,5 @@
 "use strict";
-// `payg simulator` as a process, and a client of its control API (crates/simulator/README.md).
+// `payg-dev simulator` as a process, and a client of its control API (crates/simulator/README.md).
 
 const { spawn } = require("node:child_process");
 const { after, afterEach, before } = require("node:test");
@@ -71,7 +71,7 @@ function run(start) {
     const clock = ["--billing-start", start, "--billing-origin", new Date().toISOString(), "--billing-rate", "1"];
     const output = fs.openSync(log, "w");
     // setpriv: it ends with this process, however that ends.
-    const command = ["--pdeathsig", "KILL", process.env.PAYG, "simulator", "--ca-file", caFile, "--url-file", urlFile, ...clock];
+    const command = ["--pdeathsig", "KILL", process.env.PAYG_DEV, "simulator", "--ca-file", caFile, "--url-file", urlFile, ...clock];
     running = spawn("setpriv", command, { stdio: ["ignore", output, output] });
     const deadline = Date.now() + 30_000;
     while (!fs.existsSync(urlFile)) {

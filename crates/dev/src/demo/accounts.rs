@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use payg_test_support::{REPOSITORY, Stack};
+use payg_test_kit::{REPOSITORY, Stack};
 use serde_json::{Value, json};
 
 use super::stories::{STORIES, filled_in};

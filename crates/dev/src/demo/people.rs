@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use payg_test_support::REPOSITORY;
+use payg_test_kit::REPOSITORY;
 use serde_json::Value;
 
 use super::live::{Progress, day};

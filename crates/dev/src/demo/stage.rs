@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use payg_test_support::{Process, REPOSITORY, Stack};
+use payg_test_kit::{Process, REPOSITORY, Stack};
 use tokio::time::sleep;
 
 use super::accounts;

@@ -134,7 +134,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
-    use payg_test_support::REPOSITORY;
+    use payg_test_kit::REPOSITORY;
 
     use super::*;
     use payg_api as api;

@@ -1,4 +1,4 @@
-// Package simulator is `payg simulator` as a process, and a client of its control API (crates/simulator/README.md).
+// Package simulator is `payg-dev simulator` as a process, and a client of its control API (crates/simulator/README.md).
 package simulator
 
 import (
@@ -55,7 +55,7 @@ func Run(tests *testing.M, running **Simulator, start time.Time) {
 
 func run(tests *testing.M, running **Simulator, folder string, start time.Time) (int, error) {
 	caFile, urlFile := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "url")
-	command := exec.Command(os.Getenv("PAYG"), "simulator", "--ca-file", caFile, "--url-file", urlFile,
+	command := exec.Command(os.Getenv("PAYG_DEV"), "simulator", "--ca-file", caFile, "--url-file", urlFile,
 		"--billing-start", start.Format(time.RFC3339), "--billing-origin", time.Now().UTC().Format(time.RFC3339), "--billing-rate", "1")
 	var log bytes.Buffer
 	command.Stderr = &log

@@ -7,7 +7,7 @@ use azure_core::http::{HttpClient, Method, Request as Asked};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use payg_test_support::RsaCertificate;
+use payg_test_kit::RsaCertificate;
 use ring::signature::{RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use payg_test_support::{Process, Stack};
+use payg_test_kit::{Process, Stack};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 

@@ -17,7 +17,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts `payg simulator` with its files in `dir`.
+    /// Starts `payg-dev simulator` with its files in `dir`.
     pub async fn start(payg: &Path, dir: &Path, clock: &Clock) -> Result<Self, Error> {
         let (ca_file, url_file) = (dir.join("simulator-ca.crt"), dir.join("simulator-url"));
         let mut command = Command::new(payg);

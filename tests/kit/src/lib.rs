@@ -4,8 +4,8 @@
 //! There is no kubelet: Pods are created and stay Pending.
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), payg_test_support::Error> {
-//! let control_plane = payg_test_support::ControlPlane::start().await?;
+//! # async fn example() -> Result<(), payg_test_kit::Error> {
+//! let control_plane = payg_test_kit::ControlPlane::start().await?;
 //! let client = control_plane.admin_client()?;
 //! # Ok(()) }
 //! ```
@@ -24,17 +24,21 @@ pub mod fake_api;
 mod kubeconfig;
 mod launch;
 mod process;
+mod programs;
 #[cfg(feature = "rsa")]
 mod rsa_certificate;
 mod simulator;
 mod stack;
+pub mod tools;
 mod work_dir;
+pub mod world;
 
 pub use control_plane::ControlPlane;
 pub use error::Error;
 pub use eventually::eventually;
 pub use kubeconfig::client;
 pub use process::Process;
+pub use programs::payg_dev;
 #[cfg(feature = "rsa")]
 pub use rsa_certificate::RsaCertificate;
 pub use simulator::Simulator;

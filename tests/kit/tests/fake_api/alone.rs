@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, Request};
-use payg_test_support::fake_api::FakeApi;
+use payg_test_kit::fake_api::FakeApi;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

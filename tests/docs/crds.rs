@@ -1,16 +1,17 @@
 //! What is in `crds/` and in the chart is what the types in `src/api` say.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::{fs, path::Path};
+use std::fs;
 
 use payg_api::{crd_files, crds, crds_yaml};
 use serde_json::Value;
+
+use crate::root;
 
 #[test]
 fn the_files_are_what_the_types_generate() {
     // A copy and no link: what packs a repository for GitOps, such as Flux's source-controller, leaves links out.
     for (folder, others) in [("crds", 1), ("deploy/chart/files/crds", 0)] {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let dir = root().join(folder);
         for (name, generated) in crd_files() {
             let stored = fs::read_to_string(dir.join(&name)).unwrap_or_default();
             assert!(stored == generated, "{folder}/{name} is not what src/api generates: run `make crds`");

@@ -1,12 +1,11 @@
 //! The world of the workload: a control plane, a simulator, two namespaces, an approver, and tenants for the accounts.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use payg_test_support::{Stack, client};
+use payg_test_kit::{Stack, client, payg_dev};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -36,7 +35,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let stack = Stack::start(Path::new(env!("CARGO_BIN_EXE_payg")), RATE).await.unwrap();
+        let stack = Stack::start(payg_dev(), RATE).await.unwrap();
         let admin = Cluster::new(stack.control_plane.admin_client().unwrap());
         let approver = stack.control_plane.user_kubeconfig(APPROVER, &[]).unwrap();
         let approver = Cluster::new(client(&approver).await.unwrap());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, header};
 use http_body_util::BodyExt;
 use kube::Client;
-use payg_test_support::fake_api::FakeApi;
+use payg_test_kit::fake_api::FakeApi;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -131,7 +131,7 @@ impl Real {
     pub(crate) async fn new(client: Client) -> Self {
         let real = Self { client, known: Known::default() };
         for yaml in crate::crds() {
-            let definition: Value = payg_test_support::fake_api::parse_yaml(&yaml).remove(0);
+            let definition: Value = payg_test_kit::fake_api::parse_yaml(&yaml).remove(0);
             let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
             let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
             let (code, body) = real.exchange(request.body(definition.to_string().into_bytes()).unwrap()).await;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use payg_test_support::{ControlPlane, Error};
+use payg_test_kit::{ControlPlane, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]

@@ -13,7 +13,7 @@ mod server;
 
 use std::time::Instant;
 
-use payg_test_support::{ControlPlane, REPOSITORY, fake_api::FakeApi};
+use payg_test_kit::{ControlPlane, REPOSITORY, fake_api::FakeApi};
 
 use crate::{
     answers::Masks,

@@ -1,6 +1,5 @@
 //! `docs/reference/azure-protocol.md` and `docs/reference/aws-protocol.md` name the tests of each thing that is relied on, and
 //! `docs/develop/published-bugs.md` those of each bug: they must exist. So must those of `docs/operate/threat-model.md`, which has every attack. What `docs/use/aws.md` shows of `deploy/aws/` must be what is there.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is a test")]
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,10 +8,10 @@ use std::path::{Path, PathBuf};
 use payg_core::transition::TERMS;
 use serde_json::Value;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use crate::root;
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+    fs::read_to_string(root().join(path)).unwrap()
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
@@ -22,9 +21,8 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 
 /// The names of all tests in Rust and Python.
 fn tests() -> HashSet<String> {
-    let root = Path::new(ROOT);
     let mut found = HashSet::new();
-    for path in ["src", "crates", "tests"].into_iter().flat_map(|dir| files(&root.join(dir))) {
+    for path in ["src", "crates", "tests"].into_iter().flat_map(|dir| files(&root().join(dir))) {
         let (keyword, is_python) = match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => ("fn ", false),
             Some("py") => ("def ", true),
@@ -105,7 +103,7 @@ fn every_field_of_a_subscription_is_a_term_and_every_term_is_documented() {
 /// The tests in `tests/e2e/attacks/` as the threat model names them, each with its doc comment.
 fn attacks() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for path in files(&Path::new(ROOT).join("tests/e2e/attacks")) {
+    for path in files(&root().join("tests/e2e/attacks")) {
         let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let (mut comment, mut is_test) = (String::new(), false);
         for line in fs::read_to_string(&path).unwrap().lines().map(str::trim) {

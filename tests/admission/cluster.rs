@@ -12,7 +12,7 @@ use kube::{
     core::GroupVersionKind,
 };
 use payg_api::{GROUP, VERSION};
-use payg_test_support::ControlPlane;
+use payg_test_kit::ControlPlane;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -47,7 +47,7 @@ impl Cluster {
     /// Another user in the same namespace.
     pub(crate) async fn user(&self, name: &str) -> Self {
         let kubeconfig = self.control_plane.user_kubeconfig(name, &[]).unwrap();
-        Self { client: payg_test_support::client(&kubeconfig).await.unwrap(), ..self.clone() }
+        Self { client: payg_test_kit::client(&kubeconfig).await.unwrap(), ..self.clone() }
     }
 
     /// The same user in another's namespace.

@@ -13,7 +13,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, PostParams},
 };
-use payg_test_support::{ControlPlane, Error, client};
+use payg_test_kit::{ControlPlane, Error, client};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::{

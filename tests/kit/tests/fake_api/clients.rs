@@ -14,7 +14,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams, PostParams},
     core::PartialObjectMeta,
 };
-use payg_test_support::fake_api::FakeApi;
+use payg_test_kit::fake_api::FakeApi;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@
 
 use std::{fs, os::unix::process::ExitStatusExt, path::PathBuf, process::Command, time::Duration};
 
-use payg_test_support::Process;
+use payg_test_kit::Process;
 use tempfile::TempDir;
 use tokio::time::sleep;
 

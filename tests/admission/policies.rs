@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use payg_test_support::eventually;
+use payg_test_kit::eventually;
 use serde_json::{Value, json};
 
 use crate::{
