@@ -75,8 +75,14 @@ sdk-aws: ## drive the simulator with the AWS SDKs for Python, JavaScript and Go,
 payg-dev-of-tests:
 	@cargo test --locked --workspace --no-run --test payg-dev
 
+# Whatever people read in Markdown, but for what only the simulator's and the tests' developers do.
+PROSE := README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs deploy
+.PHONY: prose
+prose: ## check the English of the documentation with vale, built once; the rules are in .vale/styles/Payg
+	@"$$(tests/prose/build.sh)/vale" $(PROSE)
+
 .PHONY: lint
-lint: ## check format, lints, licences and sources of dependencies
+lint: prose ## check prose, format, lints, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo deny --locked check bans licenses sources
