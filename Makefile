@@ -75,7 +75,7 @@ sdk-aws: ## drive the simulator with the AWS SDKs for Python, JavaScript and Go,
 payg-dev-of-tests:
 	@cargo test --locked --workspace --no-run --test payg-dev
 
-# Whatever people read in Markdown, but for what only the simulator's and the tests' developers do.
+# `make prose PROSE=src` checks comments in Rust.
 PROSE := README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs deploy
 .PHONY: prose
 prose: ## check the English of the documentation with vale, built once; the rules are in .vale/styles/Payg

@@ -2,10 +2,9 @@
 
     python3 -m venv target/picture
     target/picture/bin/pip install rich==14.2.0 pyte==0.8.2
-    make control-plane && cargo build --locked
-    target/picture/bin/python docs/images/demo.py cargo run --locked -- demo
+    target/picture/bin/python docs/images/demo.py
 
-The arguments are the command that runs the demo. It takes about a minute.
+It takes about a minute once everything is built.
 """
 
 import codecs
@@ -25,7 +24,7 @@ from rich.text import Text
 
 COLUMNS, ROWS = 120, 25
 MOMENT = "day 26 of the trials"  # what the terminal shows when the picture is taken
-PICTURE = pathlib.Path(__file__).with_suffix(".svg")
+PICTURE = pathlib.Path(__file__).resolve().with_suffix(".svg")
 
 # Rich's window without its web font, which GitHub does not load.
 FORMAT = """\
@@ -51,14 +50,15 @@ FORMAT = """\
 """
 
 
-def show(command):
-    """Runs `command` at a terminal, and gives back the screen as it is at MOMENT."""
+def show():
+    """Runs the demo at a terminal, and gives back the screen as it is at MOMENT."""
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.Stream(screen)
     process, terminal = pty.fork()
     if process == 0:
         os.environ["TERM"] = "xterm-256color"
-        os.execvp(command[0], command)
+        os.chdir(PICTURE.parent / "../..")
+        os.execvp("make", ["make", "demo"])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     decode = codecs.getincrementaldecoder("utf-8")().decode
     picture = None
@@ -93,7 +93,7 @@ def paint(row):
 
 
 def main():
-    lines = show(sys.argv[1:])
+    lines = show()
     while lines and not lines[-1].plain:
         lines.pop()
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"), force_terminal=True, color_system="256")
