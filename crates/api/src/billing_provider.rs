@@ -1,7 +1,7 @@
-//! `BillingProvider`: how to read, and where it is possible to upgrade, the accounts of one cloud.
+//! `BillingProvider`: how to read, and where possible upgrade, the accounts of one cloud.
 //!
-//! No URL, host or certificate to trust is in it: whoever may write one must not be able to send the operator's credentials
-//! elsewhere.
+//! It contains no URL, no host and no certificate to trust: whoever may write one must not be able to send the operator's
+//! credentials elsewhere.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
@@ -37,7 +37,7 @@ pub const AZURE_SECRET_KEY: &str = "clientSecret";
     category = "payg",
     shortname = "pprov",
     derive = "PartialEq",
-    doc = "The credentials by which the operator reads, and where the cloud allows it upgrades, the accounts of \
+    doc = "The credentials that the operator uses to read, and where the cloud allows it upgrade, the accounts of \
         Subscriptions in this namespace.",
     printcolumn(
         name = "Azure-Tenant",
@@ -61,13 +61,13 @@ pub const AZURE_SECRET_KEY: &str = "clientSecret";
         name = "Reason",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
-        description = "Why it is ready, or is not."
+        description = "Why it is ready or not."
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
-        description = "Time since the BillingProvider was made."
+        description = "Time since the BillingProvider was created."
     )
 )]
 pub enum BillingProviderSpec {
@@ -81,20 +81,20 @@ pub enum BillingProviderSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AzureProvider {
-    /// Which Azure: Public (almost everybody's), USGovernment or China.
+    /// The Azure cloud: Public (the usual one), USGovernment or China.
     pub cloud: AzureCloud,
     /// The Microsoft Entra tenant that the accounts and the credentials belong to, a GUID in lower case.
     #[schemars(length(max = 36), transform = rule(GUID, "must be the tenant id, a GUID in lower case"))]
     pub tenant_id: String,
-    /// How accounts are upgraded, since Azure has no public API for it. PortalHandoff: the operator says when it is
-    /// time, and a person upgrades the account in the Azure portal. Broker: the operator asks the endpoint that its
-    /// administrator has configured for it.
+    /// How accounts are upgraded, because Azure has no public API for it. PortalHandoff: the operator says when the upgrade
+    /// is due, and a person upgrades the account in the Azure portal. Broker: the operator requests the upgrade from the
+    /// endpoint that its administrator has configured.
     pub upgrade_method: UpgradeMethod,
-    /// Who the operator is to Azure: exactly one of workloadIdentity, managedIdentity, certificate and secret.
+    /// How the operator signs in to Azure: exactly one of workloadIdentity, managedIdentity, certificate and secret.
     pub credentials: AzureCredentials,
 }
 
-/// One of the separate Azures.
+/// One of the separate Azure clouds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AzureCloud {
     /// The worldwide one.
@@ -109,26 +109,26 @@ pub enum AzureCloud {
 /// How an account on Azure is upgraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum UpgradeMethod {
-    /// By a person, in the portal.
+    /// A person upgrades it in the portal.
     PortalHandoff,
-    /// By an endpoint that the operator's administrator has configured.
+    /// An endpoint that the operator's administrator has configured upgrades it.
     Broker,
 }
 
-/// Who the operator is to Azure.
+/// How the operator signs in to Azure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = one_member)]
 pub enum AzureCredentials {
-    /// Workload identity: a ServiceAccount of this namespace that the application in Microsoft Entra trusts. No secret
+    /// Workload identity: a ServiceAccount in this namespace that the application in Microsoft Entra trusts. No secret
     /// is stored. Recommended.
     WorkloadIdentity(AzureWorkloadIdentity),
-    /// The managed identity of the machine that the operator runs on. Only in namespaces for which the operator's
+    /// The managed identity of the machine that the operator runs on. Works only in namespaces for which the operator's
     /// administrator allows it.
     ManagedIdentity(AzureManagedIdentity),
-    /// A client certificate in a Secret of this namespace, of the type kubernetes.io/tls, as cert-manager makes them.
+    /// A client certificate in a Secret in this namespace, of type kubernetes.io/tls, as cert-manager creates them.
     Certificate(AzureCertificate),
-    /// A client secret in a Secret of this namespace.
+    /// A client secret in a Secret in this namespace.
     Secret(AzureSecret),
 }
 
@@ -159,8 +159,7 @@ pub struct AzureManagedIdentity {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AzureCertificate {
-    /// The name of the Secret, in this namespace. Its data has the certificate under tls.crt, and its RSA key under
-    /// tls.key.
+    /// The name of the Secret, in this namespace. It has the certificate under tls.crt and its RSA key under tls.key.
     #[schemars(length(min = 1, max = 253), transform = rule(NAME, SECRET))]
     pub name: String,
     /// The id of the application (client) that the certificate is registered with, a GUID in lower case.
@@ -175,7 +174,7 @@ pub struct AzureSecret {
     /// The name of the Secret, in this namespace.
     #[schemars(length(min = 1, max = 253), transform = rule(NAME, SECRET))]
     pub name: String,
-    /// The key of the client secret in the Secret's data; clientSecret if left out.
+    /// The key of the client secret in the Secret's data. If left out: clientSecret.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub key: Option<String>,
@@ -205,31 +204,31 @@ pub struct AwsProvider {
         )
     )]
     pub role_arn: Option<String>,
-    /// The external id that the role's trust policy asks for. With podIdentity it is not used: there the operator
-    /// presents one that it derives from the namespace.
+    /// The external id that the role's trust policy requires. It is not used with podIdentity: there the operator sends one
+    /// that it derives from the namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 2, max = 1224),
         transform = rule(r"self.matches('^[\\w+=,.@:/-]*$')", "must be letters, digits and any of _+=,.@:/- only")
     )]
     pub external_id: Option<String>,
-    /// Who the operator is to AWS: exactly one of workloadIdentity, podIdentity and secret.
+    /// How the operator signs in to AWS: exactly one of workloadIdentity, podIdentity and secret.
     pub credentials: AwsCredentials,
 }
 
-/// Who the operator is to AWS.
+/// How the operator signs in to AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = one_member)]
 pub enum AwsCredentials {
-    /// Workload identity: a ServiceAccount of this namespace that the IAM role trusts. No secret is stored.
+    /// Workload identity: a ServiceAccount in this namespace that the IAM role trusts. No secret is stored.
     /// Recommended.
     WorkloadIdentity(AwsWorkloadIdentity),
-    /// The identity of the operator's own pod, by which it assumes the role. Only in namespaces for which the
+    /// The identity of the operator's own pod, with which it assumes the role. Works only in namespaces for which the
     /// operator's administrator allows it. Write {}.
     PodIdentity(AwsPodIdentity),
-    /// An access key in a Secret of this namespace, under the keys accessKeyId and secretAccessKey; of a temporary key also
-    /// sessionToken.
+    /// An access key in a Secret in this namespace, under the keys accessKeyId and secretAccessKey. A temporary key also
+    /// needs sessionToken.
     Secret(AwsSecret),
 }
 
@@ -242,7 +241,7 @@ pub struct AwsWorkloadIdentity {
     pub service_account_name: String,
 }
 
-/// The identity of the operator's own pod. Nothing is to be said about it.
+/// The identity of the operator's own pod. It has no settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AwsPodIdentity {}
 
@@ -255,7 +254,7 @@ pub struct AwsSecret {
     pub name: String,
 }
 
-/// What the operator says about the credentials.
+/// What the operator reports about the credentials.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("default" = {"observedGeneration": -1}))]

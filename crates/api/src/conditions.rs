@@ -1,4 +1,4 @@
-//! The conditions of an object: what holds and what does not, in the form that `kubectl wait`, Flux and Argo CD read.
+//! The conditions of an object, in the form that `kubectl wait`, Flux and Argo CD read.
 
 use jiff::Timestamp;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -9,7 +9,7 @@ use super::time::PATTERN;
 
 /// What the schema allows, as Kubernetes' own type does.
 const MESSAGE_MAX: usize = 32_768;
-/// What is said, in characters. Several conditions say the same, and an object has a megabyte for everything.
+/// What the operator writes, in characters. Several conditions repeat a message, and an object has a megabyte for everything.
 const LONGEST_MESSAGE: usize = 4096;
 
 /// Whether a condition holds.
@@ -40,7 +40,7 @@ impl From<bool> for Status {
     }
 }
 
-/// What is to be said by a condition.
+/// What a condition should say.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
     /// The condition's type, such as `Ready`.
@@ -49,13 +49,13 @@ pub struct Statement<'a> {
     pub status: Status,
     /// Why, in one word for programs.
     pub reason: &'a str,
-    /// Why, in a sentence for people. Its excerpt is kept, of 4096 characters.
+    /// Why, in a sentence for people. The condition keeps an excerpt of 4096 characters.
     pub message: &'a str,
 }
 
 /// Adds or changes a condition. Its transition time changes only with its status, as in Kubernetes' own
-/// `SetStatusCondition`. `generation`, the one of the spec that is being reported on, is stamped on *every* condition:
-/// whoever writes one has looked at all, and `kubectl wait` ignores those that look stale.
+/// `SetStatusCondition`. `generation`, that of the reported spec, is stamped on *every* condition: whoever writes one has
+/// checked all, and `kubectl wait` ignores those that look stale.
 pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation: i64, now: Timestamp) {
     let Statement { type_, status, reason, message } = statement;
     let status = status.as_str();
@@ -80,7 +80,7 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation
     }
 }
 
-/// Removes a condition, if it is there.
+/// Removes a condition, if it is present.
 pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
     conditions.retain(|condition| condition.type_ != type_);
 }

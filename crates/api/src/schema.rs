@@ -4,8 +4,8 @@
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
-/// The rule for a field that holds the name of another object. It takes whatever the API server takes for a name, up to 253
-/// characters long: what can be made can be referred to.
+/// The rule for a field that holds the name of another object. It accepts whatever the API server accepts as a name, up to 253
+/// characters: every object that can be created can be referred to.
 pub(super) const NAME: &str = "self.matches('^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$')";
 
 /// Adds a CEL rule. The API server puts the path of the field before the message, so that it reads as a sentence.

@@ -1,4 +1,4 @@
-//! `Subscription`: a cloud account, the offer that it should be on, and when and by whose leave it gets there.
+//! `Subscription`: a cloud account, the offer that it should be on, and when and with whose approval it is upgraded.
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -23,9 +23,9 @@ use super::{
     category = "payg",
     shortname = "psub",
     derive = "PartialEq",
-    doc = "A cloud account and the offer that it should be on. The operator lets the benefits of the account's trial \
-        be used up, then sees to it that the account is upgraded to pay-as-you-go, once. Deleting a Subscription never \
-        touches the account.",
+    doc = "A cloud account and the offer that it should be on. The operator waits until the benefits of the account's \
+        trial are used up, then gets the account upgraded to pay-as-you-go, once. Deleting a Subscription never touches \
+        the account.",
     validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name must be at most 63 characters"),
     selectable = ".spec.providerName",
     printcolumn(
@@ -44,25 +44,25 @@ use super::{
         name = "Ends",
         type_ = "string",
         json_path = ".status.forecast.exhaustionTime",
-        description = "When the benefits end or are expected to be used up."
+        description = "When the benefits end or are expected to be used up, whichever comes first."
     ),
     printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
-        description = "Whether all is as it should be; waiting for the trial's benefits to be used up is."
+        description = "Whether all is as it should be. True while the trial's benefits last."
     ),
     printcolumn(
         name = "Reason",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#,
-        description = "Why it is ready, or is not."
+        description = "Why it is ready or not."
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
-        description = "Time since the Subscription was made."
+        description = "Time since the Subscription was created."
     ),
     printcolumn(
         name = "Account",
@@ -82,7 +82,7 @@ use super::{
         name = "When",
         type_ = "string",
         json_path = ".spec.upgrade.when",
-        description = "When the account is to be upgraded.",
+        description = "When the account should be upgraded.",
         priority = 1
     ),
     printcolumn(
@@ -110,19 +110,19 @@ use super::{
         name = "Observed",
         type_ = "date",
         json_path = ".status.lastObservedTime",
-        description = "Time since the account was last looked at.",
+        description = "Time since the account was last observed.",
         priority = 1
     ),
     printcolumn(
         name = "Message",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].message"#,
-        description = "Why it is ready, or is not, in a sentence.",
+        description = "Why it is ready or not, in a sentence.",
         priority = 1
     )
 )]
 pub struct SubscriptionSpec {
-    /// The name of the BillingProvider, in this namespace, by which the operator reads and upgrades the account.
+    /// The name of the BillingProvider, in this namespace, that the operator uses to read and upgrade the account.
     #[schemars(
         length(min = 1, max = 253),
         transform = rule(
@@ -133,17 +133,17 @@ pub struct SubscriptionSpec {
     pub provider_name: String,
     /// The account: exactly one of azure and aws. It cannot be changed.
     pub account: Account,
-    /// The offer that the account should be on. PayAsYouGo is the only one there is.
+    /// The offer that the account should be on. PayAsYouGo is the only one.
     pub offer: DesiredOffer,
-    /// When the account is to be upgraded, and by whose leave. An upgrade cannot be undone, and usage is charged from
+    /// When the account should be upgraded, and who approves it. An upgrade cannot be undone, and usage is charged from
     /// then on.
     pub upgrade: Upgrade,
-    /// Facts about the trial, for accounts whose provider does not report them. What the provider reports goes before
-    /// what is declared here.
+    /// Facts about the trial, for accounts whose provider does not report them. What the provider reports overrides what
+    /// is declared here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trial: Option<Trial>,
-    /// If true, the operator neither looks at the account nor upgrades it. An upgrade that has already been requested
-    /// is still followed to its end.
+    /// If true, the operator neither reads the account nor upgrades it. It still follows an upgrade that has already been
+    /// requested to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
 }
@@ -201,7 +201,7 @@ pub enum DesiredOffer {
     PayAsYouGo,
 }
 
-/// When an account is to be upgraded, and by whose leave.
+/// When an account should be upgraded, and who approves it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = rule(
@@ -209,14 +209,14 @@ pub enum DesiredOffer {
     "`beforeExhaustion` must be given with `when: BeforeExhaustion`, and only with it"
 ))]
 pub struct Upgrade {
-    /// BenefitsExhausted: once the benefits of the trial are used up or have ended. BeforeExhaustion: a little earlier,
-    /// as beforeExhaustion says; recommended for AWS, which closes an account whose benefits are exhausted.
-    /// Immediately: without waiting, which gives away what is left on some offers. Never: only watch.
+    /// BenefitsExhausted: once the trial's benefits are used up or have ended. BeforeExhaustion: a little earlier, as set
+    /// in beforeExhaustion; recommended for AWS, which closes an account whose benefits are exhausted. Immediately:
+    /// without waiting, which loses the remaining benefits on some offers. Never: only observe the account.
     pub when: When,
-    /// Automatic: whoever writes this manifest approves the upgrade by it. Manual: the operator waits for an
-    /// UpgradeApproval. There is no default, so that whoever reviews the manifest sees it.
+    /// Automatic: whoever writes this manifest approves the upgrade by writing it. Manual: the operator waits for an
+    /// UpgradeApproval. There is no default, so that reviewers of the manifest see it.
     pub approval: ApprovalMode,
-    /// How early to upgrade, with `when: BeforeExhaustion`. If both are given, whichever comes first.
+    /// How early to upgrade, with `when: BeforeExhaustion`. If both limits are given, whichever is reached first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_exhaustion: Option<BeforeExhaustion>,
 }
@@ -228,18 +228,18 @@ pub enum When {
     BenefitsExhausted,
     /// The benefits are nearly used up or about to end.
     BeforeExhaustion,
-    /// Nothing more is waited for.
+    /// Without waiting.
     Immediately,
-    /// The account is only watched.
+    /// The account is only observed.
     Never,
 }
 
 /// Who approves an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ApprovalMode {
-    /// The manifest does.
+    /// The author of the manifest, by writing it.
     Automatic,
-    /// An `UpgradeApproval` does.
+    /// A person, with an `UpgradeApproval`.
     Manual,
 }
 
@@ -248,7 +248,7 @@ pub enum ApprovalMode {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1))]
 pub struct BeforeExhaustion {
-    /// Upgrade as soon as less than this is left of the credit.
+    /// Upgrade as soon as less credit than this is left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_below: Option<Money>,
     /// Upgrade this many seconds before the benefits end: from 60 (a minute) to 31536000 (365 days).
@@ -257,7 +257,7 @@ pub struct BeforeExhaustion {
     pub time_left_seconds: Option<i64>,
 }
 
-/// What the user knows about the trial.
+/// What the user declares about the trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
@@ -268,11 +268,11 @@ pub struct BeforeExhaustion {
     )
 )]
 pub struct Trial {
-    /// When the trial began, such as 2026-11-01T00:00:00Z. Without endTime, the trial ends after the days that its
-    /// offer lasts.
+    /// When the trial began, such as 2026-11-01T00:00:00Z. Without endTime, the trial ends after the usual length of its
+    /// offer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
-    /// When the trial ends, such as 2026-12-01T00:00:00Z. Once it is past, the benefits are taken to be exhausted.
+    /// When the trial ends, such as 2026-12-01T00:00:00Z. Once it has passed, the benefits count as exhausted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Time>,
     /// The credit that was granted with the trial.

@@ -1,4 +1,4 @@
-//! The status of a `Subscription`: what the operator saw, expects and did.
+//! The status of a `Subscription`: what the operator observed, expects and did.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
@@ -13,7 +13,7 @@ use super::{
     time::Time,
 };
 
-/// What the operator says about an account.
+/// What the operator reports about an account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("default" = {"observedGeneration": -1}))]
@@ -22,53 +22,53 @@ pub struct SubscriptionStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -1))]
     pub observed_generation: Option<i64>,
-    /// What holds and what does not. Ready is the summary; a trial that waits for its benefits to be used up is ready.
+    /// The conditions. Ready is the summary: it is True while a trial waits for its benefits to be used up.
     #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,
-    /// What the provider says about the account itself.
+    /// What the provider reports about the account itself.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountStatus>,
     /// The offer in force.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub offer: Option<OfferInForce>,
-    /// What comes with the trial and what is left of it, one item per kind; several credits are summed up.
+    /// The trial's benefits and what is left of them, one item per kind. Several credits are added up.
     #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), transform = map_list("kind"))]
     pub benefits: Vec<Benefit>,
-    /// When the benefits are expected to be exhausted. An estimate: no upgrade is ever made because of it.
+    /// When the benefits are expected to be exhausted. This is an estimate: it never causes an upgrade.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
-    /// What an upgrade would do. It is written as soon as it is known, so that it can be approved ahead.
+    /// What an upgrade would do. It is written as soon as it is known, so that it can be approved in advance.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub transition: Option<Transition>,
-    /// How far the upgrade has come.
+    /// The progress of the upgrade.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeProgress>,
-    /// When the account was last looked at successfully.
+    /// When the account was last observed successfully.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub last_observed_time: Option<Time>,
-    /// When the account will be looked at next, unless something changes before.
+    /// When the account will be observed next, unless something changes before.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub next_check_time: Option<Time>,
-    /// The value of the annotation payg-operator.io/requested-at that was last acted upon.
+    /// The last value of the annotation payg-operator.io/requested-at that the operator acted on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<Text<128>>,
 }
 
-/// What a provider says about an account itself.
+/// What a provider reports about an account itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// Whether the account works. Active: it does. Warned: it does for now. Restricted: machines are off or changes
-    /// refused, and it can come back. Closed: it is deleted, or closed for good. Unknown: the provider named a state
-    /// that is not known.
+    /// Whether the account works. Active: it does. Warned: it does for now. Restricted: machines are off or changes are
+    /// refused, and it can come back. Closed: it is deleted, or closed for good. Unknown: the provider reported a state
+    /// that the operator does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Text<32>>,
     /// The Microsoft Entra tenant that the account belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_tenant_id: Option<Text<64>>,
-    /// Where this is known from: the provider's APIs that reported it.
+    /// The provider's APIs that reported this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Text<64>>,
     /// When the account was read.
@@ -80,10 +80,10 @@ pub struct AccountStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OfferInForce {
-    /// Its terms.
+    /// The terms.
     #[serde(flatten)]
     pub offer: Offer,
-    /// Where this is known from: the provider's APIs that reported it.
+    /// The provider's APIs that reported this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<Text<64>>,
     /// When the account was read.
@@ -91,7 +91,7 @@ pub struct OfferInForce {
     pub as_of_time: Option<Time>,
 }
 
-/// Something that comes with a trial and runs out.
+/// Something that a trial includes and that runs out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Benefit {
@@ -99,37 +99,37 @@ pub struct Benefit {
     pub kind: Text<32>,
     /// Whether anything is left: Active, Exhausted or Unknown.
     pub state: Text<32>,
-    /// How much credit was granted, in whole units of the currency.
+    /// The credit that was granted, in whole units of the currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub granted: Option<Amount>,
-    /// How much credit is left, in whole units of the currency.
+    /// The credit that is left, in whole units of the currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub remaining: Option<Amount>,
     /// The currency of the credit, as its ISO 4217 code.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 3), regex(pattern = CURRENCY))]
     pub currency: Option<String>,
-    /// When the benefit ends, used up or not.
+    /// When the benefit ends, whether it is used up or not.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Time>,
     /// The point in time that the provider's answer is about. Billing data is often hours old.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub as_of_time: Option<Time>,
-    /// Where this is known from: the provider's API that reported it, or spec.trial for what the manifest declares.
+    /// The provider's API that reported this, or spec.trial for what the manifest declares.
     pub source: Text<64>,
 }
 
-/// An estimate of what is to come.
+/// An estimate of the future.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Forecast {
-    /// When the benefits end, or are expected to be used up at the present rate, whichever comes first.
+    /// When the benefits end, or are expected to be used up at the current rate, whichever comes first.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub exhaustion_time: Option<Time>,
-    /// How much credit is used per day at present, in whole units of the credit's currency.
+    /// The credit used per day at the current rate, in whole units of the credit's currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub burn_per_day: Option<Amount>,
-    /// When `when` is expected to ask for the upgrade.
+    /// When the trigger in spec.upgrade.when is expected to be met.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub due_time: Option<Time>,
 }
@@ -138,8 +138,9 @@ pub struct Forecast {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Transition {
-    /// The hash that an UpgradeApproval must name. It changes with the account, the two offers, the way of upgrading
-    /// and the trigger with its limits; not with the credit left, dates or prices.
+    /// The hash that an UpgradeApproval must name. It changes with every term of the upgrade: all fields of the spec, the
+    /// spec of the BillingProvider, the offer in force and the way of upgrading. It does not change with the credit left,
+    /// observed dates or prices.
     #[schemars(length(max = 64), regex(pattern = TRANSITION_HASH))]
     pub hash: String,
     /// The offer before the upgrade.
@@ -149,13 +150,13 @@ pub struct Transition {
     /// Whether the upgrade could be undone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversible: Option<bool>,
-    /// What becomes of the credit that is left: Kept, Lost or Unknown.
+    /// What happens to the remaining credit: Kept, Lost or Unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_after: Option<Text<32>>,
     /// What the upgrade costs, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_note: Option<Text<1024>>,
-    /// When it will be too late to upgrade, as far as the provider says so.
+    /// When it will be too late to upgrade, if the provider reports it.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub deadline_time: Option<Time>,
 }
@@ -163,7 +164,7 @@ pub struct Transition {
 /// The pattern of [`Transition::hash`], which an approval names.
 pub(super) const TRANSITION_HASH: &str = "^[0-9a-f]{16,64}$";
 
-/// How far an upgrade has come.
+/// The progress of an upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpgradeProgress {
@@ -177,13 +178,13 @@ pub struct UpgradeProgress {
     /// When the provider accepted the request.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub accept_time: Option<Time>,
-    /// When the account was first seen to be on the new offer.
+    /// When the account was first observed on the new offer.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub convert_time: Option<Time>,
-    /// What the provider said about the upgrade.
+    /// What the provider answered about the upgrade.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Text<1024>>,
-    /// The page on which a person can make the upgrade, where only a person can.
+    /// The page on which a person can make the upgrade, if only a person can.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048), regex(pattern = "^https://"))]
     pub action_url: Option<String>,

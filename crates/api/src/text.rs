@@ -1,12 +1,12 @@
-//! Text that fits.
+//! Text of a bounded length.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: one word too many from a provider must not
-/// make the API server refuse all that the operator has to say. What is hidden in it is written out. Not for identifiers, which must be whole or not at all.
+/// Text of at most `MAX` characters. Longer text is cut, with an ellipsis: a provider's long answer must not make the API
+/// server refuse the whole status. Invisible characters are written out. Not for identifiers, which must be complete or absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String")]
 pub struct Text<const MAX: usize>(String);

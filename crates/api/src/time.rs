@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// What the API server lets through. Its own `format: date-time` admits offsets, years and fractions of a second that
+/// What the API server accepts. Its own `format: date-time` admits offsets, years and fractions of a second that
 /// [`jiff`] cannot hold.
 pub(super) const PATTERN: &str = "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?\
     (Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$";
@@ -26,8 +26,8 @@ impl Time {
 }
 
 impl From<Timestamp> for Time {
-    /// Times before 2000 and after 2099 become the nearest that can be written: providers say 9999 where they mean
-    /// never, and an API server that refuses the status would hide all the rest of it.
+    /// Times before 2000 and after 2099 become the nearest that can be written: providers write 9999 for never, and an API
+    /// server that refuses the status would hide the rest of it.
     fn from(timestamp: Timestamp) -> Self {
         Self(timestamp.clamp(FIRST, LAST))
     }

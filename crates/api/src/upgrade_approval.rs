@@ -1,5 +1,5 @@
-//! `UpgradeApproval`: what a person says to an upgrade. An admission policy sees to it that the person is who it says,
-//! and may say so.
+//! `UpgradeApproval`: a person's decision about an upgrade. An admission policy ensures that the approver is the user who
+//! creates the object, and that this user may approve.
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -10,7 +10,7 @@ use super::{
     time::Time,
 };
 
-/// What a person says to an upgrade.
+/// A person's decision about an upgrade.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
@@ -32,8 +32,8 @@ use super::{
     category = "payg",
     shortname = "pappr",
     derive = "PartialEq",
-    doc = "A person's decision about the upgrade of a Subscription's account. It takes the verb `approve` on that \
-        Subscription to make one. It cannot be changed, only deleted.",
+    doc = "A person's decision about the upgrade of a Subscription's account. Creating one takes the verb `approve` on \
+        that Subscription. It cannot be changed, only deleted.",
     selectable = ".spec.subscriptionName",
     printcolumn(
         name = "Subscription",
@@ -52,7 +52,7 @@ use super::{
         name = "Expires",
         type_ = "string",
         json_path = ".spec.expireTime",
-        description = "When it ceases to count. A Deny never does."
+        description = "When it stops counting. A Deny never does."
     ),
     printcolumn(name = "Reason", type_ = "string", json_path = ".spec.reason", description = "Why.", priority = 1),
     printcolumn(
@@ -72,7 +72,7 @@ pub struct UpgradeApprovalSpec {
         )
     )]
     pub subscription_name: String,
-    /// The status.transition.hash of the Subscription: exactly what is being decided about. Another transition needs
+    /// The status.transition.hash of the Subscription: exactly the upgrade that is decided on. Another transition needs
     /// another approval.
     #[schemars(
         length(max = 64),
@@ -82,17 +82,17 @@ pub struct UpgradeApprovalSpec {
         )
     )]
     pub transition_hash: String,
-    /// Approve: the upgrade may be made. Deny: it must not be, whatever the Subscription or another approval says,
-    /// until this object is deleted. Retry: an upgrade whose outcome could not be found out may be requested once more.
+    /// Approve: the upgrade may be made. Deny: it must not be made, whatever the Subscription or another approval says,
+    /// until this object is deleted. Retry: an upgrade whose outcome could not be determined may be requested once more.
     pub decision: Decision,
     /// The name of the user who decides. It must be your own user name, as `kubectl auth whoami` shows it.
     #[schemars(length(min = 1, max = 512))]
     pub approver: String,
-    /// Why, for those who read it later.
+    /// Why, for people who read it later.
     #[schemars(length(min = 1, max = 1024))]
     pub reason: String,
-    /// When the decision ceases to count, such as 2026-12-01T00:00:00Z. Required, except with `decision: Deny`, which
-    /// never expires.
+    /// When the decision stops counting, such as 2026-12-01T00:00:00Z. Required, except with `decision: Deny`, which never
+    /// expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire_time: Option<Time>,
     /// With `decision: Retry`: the number of the last attempt in the UpgradeRecord, after which another one may follow.

@@ -1,5 +1,5 @@
 //! `UpgradeRecord`: the ledger. One object per account and target offer, created before the provider is called and
-//! never deleted: it is what keeps an account from being upgraded twice.
+//! never deleted. It prevents a second upgrade of an account.
 //!
 //! Unlike the status of other kinds, this one is read strictly: a record that cannot be read must stop an upgrade, and
 //! must not look like one in which nothing has happened yet.
@@ -15,7 +15,7 @@ use super::{
     time::Time,
 };
 
-/// What is being upgraded, for whom and why.
+/// Which account is upgraded, for which Subscription and why.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = immutable("is immutable"))]
@@ -27,8 +27,8 @@ use super::{
     category = "payg",
     shortname = "prec",
     derive = "PartialEq",
-    doc = "The operator's record of the upgrade of an account, written before the provider is asked. It keeps the \
-        account from being upgraded twice, so it must not be deleted.",
+    doc = "The operator's record of the upgrade of an account, written before the provider is called. It prevents a \
+        second upgrade of the account, so it must not be deleted.",
     validation = Rule::new("self.metadata.name == 'up-' + self.spec.key").message(
         "metadata.name must be `up-` and `spec.key`"
     ),
@@ -53,38 +53,38 @@ use super::{
         name = "State",
         type_ = "string",
         json_path = ".status.state",
-        description = "How far the upgrade has come. While empty, the request may have been sent."
+        description = "The state of the upgrade. While empty, the request may have been sent."
     ),
     printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
-        description = "Time since the upgrade was begun."
+        description = "Time since the upgrade began."
     ),
     printcolumn(
         name = "For-Namespace",
         type_ = "string",
         json_path = ".spec.requester.namespace",
-        description = "The namespace of the Subscription that asked for the upgrade.",
+        description = "The namespace of the Subscription that requested the upgrade.",
         priority = 1
     ),
     printcolumn(
         name = "For",
         type_ = "string",
         json_path = ".spec.requester.name",
-        description = "The Subscription that asked for the upgrade.",
+        description = "The Subscription that requested the upgrade.",
         priority = 1
     ),
     printcolumn(
         name = "Outcome",
         type_ = "string",
         json_path = ".status.outcome",
-        description = "How it ended, in a sentence.",
+        description = "How the upgrade ended, in a sentence.",
         priority = 1
     )
 )]
 pub struct UpgradeRecordSpec {
-    /// A hash of the cloud, the id of the account and the class of the target offer. The record is named after it.
+    /// A hash of the cloud, the id of the account and the class of the target offer. The record's name contains it.
     #[schemars(length(max = 64), regex(pattern = "^[0-9a-f]{40,64}$"))]
     pub key: String,
     /// The account that is being upgraded.
@@ -93,11 +93,11 @@ pub struct UpgradeRecordSpec {
     pub from: Offer,
     /// The offer after the upgrade.
     pub to: Offer,
-    /// The Subscription that asked for the upgrade.
+    /// The Subscription that requested the upgrade.
     pub requester: Requester,
-    /// What the first attempt was made upon.
+    /// The basis of the first attempt.
     pub intent: Intent,
-    /// The endpoint that the first request goes to. While its outcome is not known, none is sent to another one.
+    /// The endpoint of the first request. While its outcome is not known, no request goes to another endpoint.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub endpoint: Option<String>,
@@ -114,25 +114,25 @@ pub struct RecordAccount {
     pub id: String,
 }
 
-/// The Subscription that asked for an upgrade.
+/// The Subscription that requested an upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requester {
-    /// Its namespace.
+    /// The namespace of the Subscription.
     #[schemars(length(max = 63))]
     pub namespace: String,
-    /// Its name.
+    /// The name of the Subscription.
     #[schemars(length(max = 253))]
     pub name: String,
-    /// Its metadata.uid, which tells it from another one of the same name.
+    /// The metadata.uid of the Subscription, which distinguishes it from another one of the same name.
     #[schemars(length(max = 36))]
     pub uid: String,
 }
 
-/// What an attempt to upgrade was made upon.
+/// The basis of an attempt to upgrade.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// A random id. Only who made it, and still knows it, may send the request.
+    /// A random id. Only the process that made it, and still knows it, may send the request.
     #[schemars(length(max = 36))]
     pub id: String,
     /// The request is not sent after this time.
@@ -140,18 +140,18 @@ pub struct Intent {
     /// The UpgradeApproval that allowed it, if one was needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<RecordApproval>,
-    /// What showed that it was time to upgrade.
+    /// The evidence that the upgrade was due.
     pub evidence: Evidence,
 }
 
-/// The approval that an attempt was made upon. It outlives the object.
+/// The approval of an attempt. It outlives the UpgradeApproval.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordApproval {
     /// The name of the UpgradeApproval.
     #[schemars(length(max = 253))]
     pub name: String,
-    /// Its metadata.uid, by which it is known to have been used up.
+    /// The metadata.uid of the UpgradeApproval, which shows that this one is used up.
     #[schemars(length(max = 36))]
     pub uid: String,
     /// The user who approved.
@@ -163,7 +163,7 @@ pub struct RecordApproval {
     /// When the user approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_time: Option<Time>,
-    /// Until when the approval counted.
+    /// When the approval stopped counting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expire_time: Option<Time>,
 }
@@ -172,13 +172,13 @@ pub struct RecordApproval {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// When the account was looked at.
+    /// When the account was observed.
     pub observed_time: Time,
-    /// What was seen, in sentences.
+    /// What the observation showed, in sentences.
     pub summary: Text<4096>,
 }
 
-/// How far an upgrade has come.
+/// The progress of an upgrade.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(
@@ -193,7 +193,7 @@ pub struct Evidence {
     )
 )]
 pub struct UpgradeRecordStatus {
-    /// Accepted: the provider took the request. Unknown: it may have. Rejected: it refused, or it could not be asked.
+    /// Accepted: the provider accepted the request. Unknown: it may have. Rejected: it refused, or could not be reached.
     /// Unresolved: a person must find out. Confirmed: the account is on the new offer. While there is no state, the
     /// request may have been sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,7 +202,7 @@ pub struct UpgradeRecordStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), transform = map_list("number"))]
     pub attempts: Vec<Attempt>,
-    /// How it ended, in a sentence.
+    /// How the upgrade ended, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Text<1024>>,
     /// What happened, in order.
@@ -230,45 +230,45 @@ pub struct UpgradeRecordStatus {
     )
 )]
 pub struct Attempt {
-    /// Its number, from 1.
+    /// The number of the attempt, from 1.
     #[schemars(range(min = 1, max = 64))]
     pub number: i32,
-    /// What it was made upon. The first attempt's is in the spec.
+    /// The basis of the attempt. That of the first attempt is in the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// The endpoint that the request went to; the first attempt's is in the spec.
+    /// The endpoint of the request. That of the first attempt is in the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub endpoint: Option<String>,
-    /// Where the provider tells how far the upgrade has come, if it took the request and said where.
+    /// The address where the provider reports the upgrade's progress, if it accepted the request and named one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub operation: Option<String>,
     /// When the request was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub send_time: Option<Time>,
-    /// What came of it: Accepted, Rejected, NotSent or Unknown.
+    /// The outcome of the attempt: Accepted, Rejected, NotSent or Unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Text<32>>,
-    /// Why it was refused or not sent, in one word, such as Forbidden. What is about the requester's own credentials, rights or
-    /// configuration holds back the requester's namespace alone.
+    /// Why it was refused or not sent, in one word, such as Forbidden. A reason about the requester's own credentials, rights
+    /// or configuration holds back only the requester's namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text<64>>,
-    /// What the provider said.
+    /// What the provider answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Text<1024>>,
-    /// The Subscription that made it. The first attempt's is in the spec, too.
+    /// The Subscription that requested it. That of the first attempt is also in the spec.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requester: Option<Requester>,
-    /// The BillingProvider that it was made through.
+    /// The BillingProvider that was used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<AttemptProvider>,
 }
 
-/// The BillingProvider of an attempt, as it was then.
+/// The BillingProvider of an attempt, as it was at that time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptProvider {
-    /// Its metadata.uid.
+    /// The metadata.uid of the BillingProvider.
     #[schemars(length(max = 36))]
     pub uid: String,
     /// The metadata.generation of its spec.

@@ -1,4 +1,4 @@
-{{/* What selects the pods. It can never change: a Deployment's selector is immutable. */}}
+{{/* The labels that select the pods. They can never change: a Deployment's selector is immutable. */}}
 {{- define "payg.selector" -}}
 app.kubernetes.io/name: payg-operator
 {{- end }}
@@ -12,7 +12,7 @@ app.kubernetes.io/name: payg-operator
 {{- end -}}
 {{- end }}
 
-{{/* Each of the values in `operator` is a flag. The schema says which there are. */}}
+{{/* Each value in `operator` is a flag. The schema lists them. */}}
 {{- define "payg.args" -}}
 - operator
 {{- range $name, $value := .Values.operator }}

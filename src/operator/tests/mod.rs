@@ -145,13 +145,13 @@ fn check_all(kind: &str, examples: &BTreeMap<String, Value>) {
 fn health_message(kind: &str, example: &Value) -> String {
     let status = &example["status"];
     if kind == "BillingProvider" && status["observedGeneration"] != GENERATION {
-        return "Waiting for payg-operator to try the credentials".to_owned();
+        return "Waiting for payg-operator to check the credentials".to_owned();
     }
     if !status["conditions"].is_array() {
-        return "Waiting for payg-operator to look at the Subscription".to_owned();
+        return "Waiting for payg-operator to reconcile the Subscription".to_owned();
     }
     if status["observedGeneration"] != GENERATION {
-        return "Waiting for payg-operator to look at the Subscription as it is now".to_owned();
+        return "Waiting for payg-operator to reconcile the changed Subscription".to_owned();
     }
     let ready = status["conditions"].as_array().unwrap().iter().find(|condition| condition["type"] == "Ready");
     ready.unwrap()["message"].as_str().unwrap().to_owned()

@@ -1,4 +1,4 @@
-local health = {status = "Progressing", message = "Waiting for payg-operator to try the credentials"}
+local health = {status = "Progressing", message = "Waiting for payg-operator to check the credentials"}
 
 local status = obj.status
 if status == nil or status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then

@@ -1,13 +1,13 @@
--- A trial that waits for its benefits to be used up is Healthy: that may take weeks. What waits for a person, or is stopped by
--- one, is Suspended.
-local health = {status = "Progressing", message = "Waiting for payg-operator to look at the Subscription"}
+-- A trial that waits for its benefits to be used up is Healthy: that may take weeks. A Subscription that waits for a person, or
+-- that a person stopped, is Suspended.
+local health = {status = "Progressing", message = "Waiting for payg-operator to reconcile the Subscription"}
 
 local status = obj.status
 if status == nil or status.conditions == nil then
     return health
 end
 if status.observedGeneration ~= obj.metadata.generation then
-    health.message = "Waiting for payg-operator to look at the Subscription as it is now"
+    health.message = "Waiting for payg-operator to reconcile the changed Subscription"
     return health
 end
 

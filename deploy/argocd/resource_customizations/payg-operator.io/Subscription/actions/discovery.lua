@@ -16,7 +16,7 @@ actions["deny"] = {
     ["params"] = {{["name"] = "reason"}},
 }
 actions["reconcile"] = {
-    ["displayName"] = "Look at the account now",
+    ["displayName"] = "Read the account now",
     ["iconClass"] = "fa fa-fw fa-sync",
     ["disabled"] = obj.spec.suspend == true,
 }

@@ -1,9 +1,9 @@
--- Creates an UpgradeApproval of the transition that is in status.
+-- Creates an UpgradeApproval of the transition in status.
 local os = require("os")
 
--- As whom Argo CD creates it. The API server refuses any other name, and tells the right one.
+-- The user as whom Argo CD creates it. The API server refuses any other name and reports the right one.
 local approver = "system:serviceaccount:argocd:argocd-server"
--- For how many days it counts.
+-- How many days it counts for.
 local days = 1
 
 local function given(name, otherwise)
@@ -16,17 +16,17 @@ end
 
 local status = obj.status or {}
 if status.observedGeneration ~= obj.metadata.generation then
-    error("payg-operator has not yet looked at the Subscription as it is now; try again in a minute", 0)
+    error("payg-operator has not yet reconciled the changed Subscription; try again in a minute", 0)
 end
 if status.transition == nil or status.transition.hash == nil then
     error("there is no transition to approve", 0)
 end
 local hash = status.transition.hash
 if given("transitionHash", hash) ~= hash then
-    error("the transition is another one by now: " .. hash, 0)
+    error("the transition has changed; it is now " .. hash, 0)
 end
 
--- os.date knows UTC only for the time that is now. So the date in UTC is taken for a local one, there and back.
+-- os.date can show UTC only for the current time. So the UTC date is treated as a local one in both directions.
 local function expiry()
     local date = os.date("!*t")
     date.day = date.day + days

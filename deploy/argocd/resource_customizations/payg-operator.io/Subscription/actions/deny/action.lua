@@ -1,6 +1,6 @@
 -- Creates an UpgradeApproval that denies every upgrade, until it is deleted.
 
--- As whom Argo CD creates it. The API server refuses any other name, and tells the right one.
+-- The user as whom Argo CD creates it. The API server refuses any other name and reports the right one.
 local approver = "system:serviceaccount:argocd:argocd-server"
 
 local function given(name, otherwise)
@@ -11,7 +11,7 @@ local function given(name, otherwise)
     return value
 end
 
--- A Deny counts whatever the transition is, and also where there is none yet.
+-- A Deny counts whatever the transition is, even if there is none yet.
 local hash = "0000000000000000"
 if obj.status ~= nil and obj.status.transition ~= nil and obj.status.transition.hash ~= nil then
     hash = obj.status.transition.hash
