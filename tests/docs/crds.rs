@@ -1,4 +1,4 @@
-//! What is in `crds/` and in the chart is what the types in `src/api` say.
+//! What is in `crds/` and in the chart is what the types in `crates/api` say.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn the_files_are_what_the_types_generate() {
         let dir = root().join(folder);
         for (name, generated) in crd_files() {
             let stored = fs::read_to_string(dir.join(&name)).unwrap_or_default();
-            assert!(stored == generated, "{folder}/{name} is not what src/api generates: run `make crds`");
+            assert!(stored == generated, "{folder}/{name} is not what crates/api generates: run `make crds`");
         }
         let files = fs::read_dir(&dir).unwrap().count();
         assert_eq!(files, crd_files().len() + others, "{folder}: a file per kind, and kustomization.yaml in crds/");
