@@ -14,6 +14,7 @@ pub mod money;
 pub mod observation;
 pub mod offer;
 pub mod provider;
+pub mod reason;
 pub mod record;
 pub mod schedule;
 pub mod transition;

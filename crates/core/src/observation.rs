@@ -6,7 +6,7 @@ use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source
 use super::trigger::PastLook;
 
 /// Whether the account works.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Lifecycle {
     /// It works.
     Active,
@@ -23,14 +23,8 @@ pub enum Lifecycle {
 
 impl Lifecycle {
     /// The name in status.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Active => "Active",
-            Self::Warned => "Warned",
-            Self::Restricted => "Restricted",
-            Self::Closed => "Closed",
-            Self::Unknown(_) => "Unknown",
-        }
+    pub fn name(&self) -> &'static str {
+        self.into()
     }
 }
 

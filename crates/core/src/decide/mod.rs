@@ -2,14 +2,16 @@
 //! the rows of a table ([`ROWS`]), described in `docs/reference/decisions.md`; the first row that rules decides.
 
 mod account;
+mod after;
+pub mod billing_provider;
 mod case;
 mod ledger;
-mod orphan;
+pub mod orphan;
 mod rows;
 mod sight;
 mod upgrade;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::approval::Approval;
 use super::desired::{Claimant, Desired, Lapse};
@@ -26,8 +28,12 @@ use super::verdict::{Standing, Verdict};
 
 use self::case::{Case, Seen};
 
-pub use self::orphan::orphan;
+pub use self::after::Acted;
 pub use self::rows::{ROWS, Row};
+
+/// How long a BillingProvider or its credentials may be missing before nobody is expected to bring them: one commit may
+/// bring a Subscription and its BillingProvider in either order.
+const PROVIDER_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]

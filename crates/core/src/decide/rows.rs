@@ -23,7 +23,7 @@ const fn row(number: u8, name: &'static str, rule: fn(&Case<'_>) -> Option<Rulin
 }
 
 /// The rows. The first one that rules decides.
-pub static ROWS: [Row; 21] = [
+pub const ROWS: [Row; 21] = [
     row(1, "Neither suspended nor being deleted", sight::suspended),
     row(2, "BillingProvider is ready", sight::provider_not_ready),
     row(3, "Credentials are for this account", sight::wrong_account),
@@ -43,7 +43,7 @@ pub static ROWS: [Row; 21] = [
     row(17, "Approved", upgrade::awaiting_approval),
     row(18, "Operator can request the upgrade itself", upgrade::awaiting_portal),
     row(19, "Not paused after a refusal", upgrade::rejected),
-    row(20, "Allowed by the operator's dry run and cap", upgrade::held),
+    row(20, "Allowed by the operator's own settings", upgrade::held),
     row(21, "All clear", upgrade::all_clear),
 ];
 

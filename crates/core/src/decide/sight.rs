@@ -8,11 +8,8 @@ use crate::provider::ProviderError;
 use crate::verdict::{Unobserved, Verdict};
 
 use super::case::{Case, Ruling};
-use super::wants_look;
+use super::{PROVIDER_GRACE_PERIOD, wants_look};
 
-/// How long a BillingProvider or its credentials may be missing before nobody is expected to bring them: one commit may
-/// bring a Subscription and its BillingProvider in either order.
-const PROVIDER_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(5);
 /// For how long a status may be believed while no observation succeeds.
 const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 

@@ -31,7 +31,7 @@ fn decided(when: &When, change: impl Fn(&mut Inputs)) -> (Option<payg_core::deci
     inputs.desired.when = when.clone();
     change(&mut inputs);
     let decision = decide(&inputs);
-    (decision.effect, decision.verdict.to_string(), decision.verdict.reason())
+    (decision.effect, decision.verdict.to_string(), decision.verdict.facts().reason.name())
 }
 
 fn triggers() -> [When; 3] {
@@ -244,7 +244,7 @@ fn a_limit_that_nothing_contradicts_is_met() {
     assert!(decide(&inputs).effect.is_some());
     inputs.seen().benefits[0] = credit("70");
     let decision = decide(&inputs);
-    assert_eq!((decision.effect, decision.verdict.reason()), (None, WAITS));
+    assert_eq!((decision.effect, decision.verdict.facts().reason.name()), (None, WAITS));
     assert_eq!(
         decision.seen.unwrap().benefit(BenefitKind::Period).unwrap().end,
         Some(now() - SignedDuration::from_hours(48))

@@ -1,7 +1,7 @@
 //! What AWS's answers mean. What it does not publish, and what contradicts itself, is never acted on.
 
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 
 use super::plan::{Plan, PlanStatus, PlanType};
 use payg_core::money::Money;
@@ -16,7 +16,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(184 * 24);
 /// How much later than the time of a look the end of an expired plan may be: clocks differ.
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// The least credit that counts as some, in its currency: a cent.
-const SOME: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+const SOME: Decimal = dec!(0.01);
 
 /// What Account Management calls the state of an account:
 /// <https://docs.aws.amazon.com/accounts/latest/reference/API_GetAccountInformation.html>
