@@ -10,8 +10,9 @@ use payg_api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
     UpgradeApproval, When,
 };
-use payg_core::offer::{BenefitKind, Source};
+use payg_core::offer::BenefitKind;
 use payg_core::reason::ConditionType;
+use payg_core::source::Source;
 
 use super::Error;
 
@@ -206,7 +207,7 @@ pub fn benefit(benefit: &Benefit) -> String {
     if let Some(end) = benefit.end_time {
         let _ = write!(text, ", ends {end}");
     }
-    if Source::parse(&benefit.source) == Source::Declared {
+    if Source::parse(&benefit.source).is_declared() {
         text += " (DECLARED in spec.trial by whoever wrote the Subscription; the provider does not report it)";
     }
     text

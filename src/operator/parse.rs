@@ -12,10 +12,11 @@ use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, 
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
 use payg_core::observation::{DeclaredTrial, Lifecycle};
-use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass, Source};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
 use payg_core::provider::ProviderError;
 use payg_core::reason::{ConditionType, Reason};
 use payg_core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState, Requester};
+use payg_core::source::Source;
 use payg_core::trigger::PastLook;
 
 /// Why an object cannot be worked with. Admission refuses such objects; one can still be there from before a rule was.

@@ -242,6 +242,7 @@ mod tests {
     use payg_core::offer::{Offer, OfferClass};
     use payg_core::provider::ProviderError;
     use payg_core::schedule::Next;
+    use payg_core::source::{Origin, Source};
     use payg_core::trigger::NotYet;
     use payg_core::verdict::{NotEligible, Unobserved};
 
@@ -257,7 +258,7 @@ mod tests {
             acceptance: payg_core::observation::Acceptance::NotAccepted,
             benefits: Vec::new(),
             trial_length: None,
-            source: payg_core::offer::Source::Provider("subscription".to_owned()),
+            source: Source::from([Origin::Subscription]),
             owner: None,
             observed: Timestamp::now(),
             provider_time: None,
@@ -394,6 +395,18 @@ mod tests {
         let status = after_decision(&api::SubscriptionStatus::default(), &decision);
         let observed = conditions::find(&status.conditions, ConditionType::Observed).unwrap();
         assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));
+    }
+
+    #[test]
+    fn a_source_longer_than_64_characters_is_remembered_whole() {
+        let all = "subscription, billingProperty, billingProfile, spendingLimits, balanceSummary, lots";
+        let mut decision = decided(waiting());
+        decision.seen.as_mut().unwrap().source = Source::parse(all);
+        let status = after_decision(&api::SubscriptionStatus::default(), &decision);
+        let remembered = Source::parse(status.offer.unwrap().source.as_deref().unwrap());
+        assert_eq!(remembered.name(), all);
+        let lost = Source::parse(all.strip_suffix(", lots").unwrap());
+        assert!(remembered.goes_beyond(&lost), "a part that is lost at its end is noticed");
     }
 
     #[test]

@@ -223,7 +223,7 @@ async fn columns_tell_what_it_is_on_what_is_left_when_it_ends_and_whether_it_is_
     );
     assert_eq!(
         table(&["pprov"]),
-        ["NAME AZURE-TENANT AWS-ROLE READY REASON AGE", &format!("cloud {GUID} True CredentialsWork <age>")]
+        ["NAME AZURE-TENANT AWS-ROLE READY REASON AGE", &format!("cloud {GUID} True CredentialsAccepted <age>")]
     );
     assert_eq!(
         table(&["pappr", "-o", "wide"]),

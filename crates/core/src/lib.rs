@@ -17,6 +17,7 @@ pub mod provider;
 pub mod reason;
 pub mod record;
 pub mod schedule;
+pub mod source;
 pub mod transition;
 pub mod trigger;
 pub mod verdict;

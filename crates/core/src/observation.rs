@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
+use super::source::{Origin, Source};
 use super::trigger::PastLook;
 
 /// Whether the account works.
@@ -166,7 +167,7 @@ impl Observation {
             _ => BenefitState::Active,
         };
         self.benefits.retain(|benefit| benefit.kind != BenefitKind::Period);
-        let unknown = Benefit::unknown(BenefitKind::Period, self.observed, Source::Declared);
+        let unknown = Benefit::unknown(BenefitKind::Period, self.observed, Source::from([Origin::Declared]));
         self.benefits.push(Benefit { state, end: Some(end), ..unknown });
     }
 

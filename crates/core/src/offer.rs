@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::money::Money;
+use super::source::Source;
 
 /// What kind of terms an account is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::IntoStaticStr)]
@@ -79,37 +80,6 @@ impl BenefitState {
     /// The state that status calls `name`; a name of another version is `Unknown`.
     pub fn parse(name: &str) -> Self {
         name.parse().unwrap_or(Self::Unknown)
-    }
-}
-
-/// Who told about a benefit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The provider's interface of this name, such as `billingProperty`.
-    Provider(String),
-    /// `spec.trial` of the Subscription.
-    Declared,
-}
-
-impl Source {
-    const DECLARED: &'static str = "spec.trial";
-
-    /// The name in status.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Provider(name) => name,
-            Self::Declared => Self::DECLARED,
-        }
-    }
-
-    /// Whether this is `other` and more: a look names what it read in the order in which it read it.
-    pub fn goes_beyond(&self, other: &Self) -> bool {
-        self.name().len() > other.name().len() && self.name().starts_with(other.name())
-    }
-
-    /// The source that status calls `name`.
-    pub fn parse(name: &str) -> Self {
-        if name == Self::DECLARED { Self::Declared } else { Self::Provider(name.to_owned()) }
     }
 }
 

@@ -5,14 +5,15 @@ use payg_core::decide::{Decision, decide};
 use payg_core::desired::When;
 use payg_core::inputs::Inputs;
 use payg_core::observation::{Lifecycle, Unread};
-use payg_core::offer::{Offer, OfferClass, Source};
+use payg_core::offer::{Offer, OfferClass};
 use payg_core::record::{Outcome, RecordState};
+use payg_core::source::Source;
 use payg_fixtures::given::*;
 
 /// The decision where billing was read before, and may not be read any more.
 fn lost(change: impl FnOnce(&mut Inputs)) -> Decision {
     let mut on = due();
-    on.previous.look.as_mut().unwrap().source = Some(Source::Provider("subscription, billing".to_owned()));
+    on.previous.look.as_mut().unwrap().source = Some(Source::parse("subscription, billing"));
     on.seen().unread = vec![Unread { what: "the billing".to_owned(), permission: "billing/read".to_owned() }];
     change(&mut on);
     decide(&on)
@@ -73,7 +74,7 @@ fn what_cannot_be_upgraded_needs_no_care() {
 fn a_permission_that_was_never_there_is_not_missed() {
     let never = lost(|on| on.previous.look.as_mut().unwrap().source = Some(spent().source));
     assert_eq!(never.verdict.facts().reason.name(), "Upgrading");
-    let more = lost(|on| on.seen().source = Source::Provider("subscription, billing, profile".to_owned()));
+    let more = lost(|on| on.seen().source = Source::parse("subscription, billing, profile"));
     assert_eq!(more.verdict.facts().reason.name(), "Upgrading", "more is read than before");
     let done = lost(|on| on.seen().offer = pay_as_you_go());
     assert_eq!(done.verdict.facts().reason.name(), "OfferInPlace", "there is nothing left to be careful about");
