@@ -109,8 +109,9 @@ testdata: ## write the statuses that deploy/argocd is tested with, and its argoc
 	BLESS=1 cargo test --locked --test gitops the_config_map
 
 .PHONY: reference
-reference: ## write docs/reference/fields.md anew, from the kinds
+reference: ## write docs/reference/fields.md anew, from the kinds, and the rows in decisions.md, from the decision table
 	BLESS=1 cargo test --locked --test docs the_reference
+	BLESS=1 cargo test --locked -p payg-core --test decide the_document_lists
 
 .PHONY: crds
 crds: ## write the CustomResourceDefinitions in crds/ and in the chart anew, from crates/api/

@@ -10,7 +10,9 @@ use payg_api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
     UpgradeApproval, When,
 };
-use payg_core::offer::{BenefitKind, Source};
+use payg_core::offer::BenefitKind;
+use payg_core::reason::ConditionType;
+use payg_core::source::Source;
 
 use super::Error;
 
@@ -55,13 +57,13 @@ pub fn document(value: &impl Serialize, is_yaml: bool) -> Result<String, Error> 
 }
 
 /// The condition of this type.
-pub fn condition<'a>(subscription: &'a Subscription, type_: &str) -> Option<&'a Condition> {
+pub fn condition<'a>(subscription: &'a Subscription, type_: ConditionType) -> Option<&'a Condition> {
     conditions::find(&subscription.status.as_ref()?.conditions, type_)
 }
 
 /// What the Ready condition says.
 pub fn ready(subscription: &Subscription) -> String {
-    condition(subscription, "Ready").map_or_else(
+    condition(subscription, ConditionType::Ready).map_or_else(
         || "the operator has not looked at the Subscription yet".to_owned(),
         |ready| format!("{}: {}", ready.reason, ready.message),
     )
@@ -69,7 +71,7 @@ pub fn ready(subscription: &Subscription) -> String {
 
 /// What the last look at the account could not read, or found odd.
 pub fn remarks(subscription: &Subscription) -> Option<&str> {
-    let observed = condition(subscription, "Observed")?;
+    let observed = condition(subscription, ConditionType::Observed)?;
     observed.message.strip_prefix(LOOKED).map(str::trim).filter(|remarks| !remarks.is_empty())
 }
 
@@ -205,7 +207,7 @@ pub fn benefit(benefit: &Benefit) -> String {
     if let Some(end) = benefit.end_time {
         let _ = write!(text, ", ends {end}");
     }
-    if Source::parse(&benefit.source) == Source::Declared {
+    if Source::parse(&benefit.source).is_declared() {
         text += " (DECLARED in spec.trial by whoever wrote the Subscription; the provider does not report it)";
     }
     text

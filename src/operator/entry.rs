@@ -7,6 +7,7 @@ use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, Plan};
 use payg_core::provider::ProviderError;
+use payg_core::reason::Reason;
 use payg_core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
 use payg_providers::Accepted;
 
@@ -126,7 +127,7 @@ pub struct Of {
     /// Who made it.
     pub requester: Requester,
     /// The reason of the error, where there was one.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Reason>,
 }
 
 impl End {
@@ -160,7 +161,7 @@ pub fn closed(
         attempt.message = Some(end.message.as_str().into());
         attempt.operation.clone_from(&end.operation);
         if let Some(of) = &end.of {
-            attempt.reason = of.reason.map(Into::into);
+            attempt.reason = of.reason.map(|reason| reason.name().into());
             attempt.requester = Some(requester(&of.requester));
             attempt.provider = provider(&of.requester);
         }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use payg_core::reason::Reason;
+use payg_core::record::Outcome;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -35,8 +37,8 @@ impl Metrics {
     /// Adds the families to `registry`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
-        for outcome in ["Accepted", "Rejected", "NotSent", "Unknown"] {
-            metrics.attempts.get_or_create(&ByOutcome { outcome }).inc_by(0);
+        for outcome in [Outcome::Accepted, Outcome::Rejected, Outcome::NotSent, Outcome::Unknown] {
+            metrics.attempts.get_or_create(&ByOutcome { outcome: outcome.name() }).inc_by(0);
         }
         registry.register(
             "verdict_changes",
@@ -60,23 +62,23 @@ impl Metrics {
     }
 
     /// Counts a change to the verdict with `reason`.
-    pub fn verdict(&self, reason: &'static str) {
-        self.verdicts.get_or_create(&ByReason { reason }).inc();
+    pub fn verdict(&self, reason: Reason) {
+        self.verdicts.get_or_create(&ByReason { reason: reason.name() }).inc();
     }
 
     /// Counts a look at an account.
-    pub fn read(&self, reason: &'static str) {
-        self.reads.get_or_create(&ByReason { reason }).inc();
+    pub fn read(&self, reason: Reason) {
+        self.reads.get_or_create(&ByReason { reason: reason.name() }).inc();
     }
 
     /// Counts a check of credentials.
-    pub fn survey(&self, reason: &'static str) {
-        self.surveys.get_or_create(&ByReason { reason }).inc();
+    pub fn survey(&self, reason: Reason) {
+        self.surveys.get_or_create(&ByReason { reason: reason.name() }).inc();
     }
 
     /// Counts a request for an upgrade.
-    pub fn attempt(&self, outcome: &'static str) {
-        self.attempts.get_or_create(&ByOutcome { outcome }).inc();
+    pub fn attempt(&self, outcome: Outcome) {
+        self.attempts.get_or_create(&ByOutcome { outcome: outcome.name() }).inc();
     }
 
     /// Counts what was sent to a webhook.

@@ -12,9 +12,11 @@ use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, 
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
 use payg_core::observation::{DeclaredTrial, Lifecycle};
-use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass, Source};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
 use payg_core::provider::ProviderError;
+use payg_core::reason::{ConditionType, Reason};
 use payg_core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState, Requester};
+use payg_core::source::Source;
 use payg_core::trigger::PastLook;
 
 /// Why an object cannot be worked with. Admission refuses such objects; one can still be there from before a rule was.
@@ -124,7 +126,7 @@ fn yields(subscription: &api::Subscription) -> Option<Lapse> {
 
 fn sight(status: &api::SubscriptionStatus) -> Sight {
     let last = status.last_observed_time.map(Timestamp::from);
-    match conditions::find(&status.conditions, "Observed") {
+    match conditions::find(&status.conditions, ConditionType::Observed) {
         Some(observed) if observed.status == "True" => Sight::Clear { last },
         Some(observed) if last.is_some() => Sight::Lost { since: observed.last_transition_time.0 },
         None if last.is_some() => Sight::Clear { last },
@@ -135,14 +137,14 @@ fn sight(status: &api::SubscriptionStatus) -> Sight {
 /// What a Subscription's status remembers of former passes.
 pub fn previous(subscription: &api::Subscription) -> Previous {
     let Some(status) = &subscription.status else { return Previous::default() };
-    let since = |type_: &str, status_is: &str, reason: Option<&str>| {
+    let since = |type_, status_is: &str, reason: Option<Reason>| {
         conditions::find(&status.conditions, type_)
             .filter(|condition| condition.status == status_is && reason.is_none_or(|reason| condition.reason == reason))
             .map(|condition| condition.last_transition_time.0)
     };
     // A new spec may name another provider: its wait begins anew.
     let is_current = status.observed_generation == subscription.metadata.generation;
-    let not_ready = Some("ProviderNotReady");
+    let not_ready = Some(Reason::ProviderNotReady);
     Previous {
         look: status.last_observed_time.map(|observed| PastLook {
             benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed.timestamp())).collect(),
@@ -154,11 +156,11 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
         burn_per_day: status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day).map(api::Amount::decimal),
         accepted_since: status.upgrade.as_ref().and_then(|upgrade| upgrade.accept_time).map(Timestamp::from),
         // What is stalled by it has been so for long: the wait is over.
-        not_ready_since: since("Reconciling", "True", not_ready)
-            .or_else(|| since("Stalled", "True", not_ready).map(|_| Timestamp::MIN))
+        not_ready_since: since(ConditionType::Reconciling, "True", not_ready)
+            .or_else(|| since(ConditionType::Stalled, "True", not_ready).map(|_| Timestamp::MIN))
             .filter(|_| is_current),
-        verifying_since: since("Reconciling", "True", Some("VerifyingUpgrade")),
-        unobserved_since: since("Observed", "False", None),
+        verifying_since: since(ConditionType::Reconciling, "True", Some(Reason::VerifyingUpgrade)),
+        unobserved_since: since(ConditionType::Observed, "False", None),
     }
 }
 
@@ -290,7 +292,12 @@ mod tests {
                 api::SubscriptionStatus { last_observed_time: has_seen.then(|| then.into()), ..Default::default() };
             if let Some(holds) = observed {
                 let status_is = if holds == "True" { conditions::Status::True } else { conditions::Status::False };
-                let said = conditions::Statement { type_: "Observed", status: status_is, reason: "Any", message: "" };
+                let said = conditions::Statement {
+                    type_: ConditionType::Observed,
+                    status: status_is,
+                    reason: Reason::Observed,
+                    message: "",
+                };
                 conditions::set(&mut status.conditions, said, 1, then);
             }
             sight(&status)

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use payg_api as api;
 use payg_api::conditions;
 use payg_clock::Clock;
+use payg_core::reason::{ConditionType, Reason};
 use payg_core::trigger::APART;
 use payg_providers::{aws, azure};
 use payg_runtime::ObjectKey;
@@ -47,8 +48,8 @@ pub async fn plan(
             continue;
         };
         let status = subscription.status.unwrap_or_default();
-        let ready = conditions::find(&status.conditions, "Ready");
-        if ready.is_some_and(|ready| ready.reason == "WaitingForExhaustion") {
+        let ready = conditions::find(&status.conditions, ConditionType::Ready);
+        if ready.is_some_and(|ready| ready.reason == Reason::WaitingForExhaustion) {
             waiting.push(key);
         }
     }

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kube::Api;
 use kube::core::DeserializeGuard;
 use payg_api as api;
 use payg_api::conditions::{self, Condition, Statement, Status};
 use payg_clock::Clock;
+use payg_core::decide::billing_provider::{Failing, Wait, next_check, wait};
 use payg_core::provider::ProviderError;
+use payg_core::reason::{ConditionType, Reason};
+use payg_core::schedule;
 use payg_providers::{Sighting, Survey};
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
@@ -16,13 +19,8 @@ use tracing::{debug, info};
 
 use super::{LOOK_DEADLINE, Operator, Work, report};
 
-/// The pause between two checks of credentials that work (billing clock): a change of an account that its Subscription
-/// would see hours later shows in the list by then.
-const WORKING: SignedDuration = SignedDuration::from_mins(5);
-/// The same by the wall clock at least, however fast the billing clock runs.
+/// The least between two checks of credentials that work (wall clock), however fast the billing clock runs.
 const SHORTEST: Duration = Duration::from_secs(5);
-/// The pause between two checks of credentials that do not (wall clock).
-const FAILING: Duration = Duration::from_mins(1);
 
 /// A pass over the BillingProvider at `key`.
 pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
@@ -65,8 +63,8 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     Ok(Next::After(pause(&after, operator.settings.clock)))
 }
 
-const fn survey_reason(survey: &Survey) -> &'static str {
-    if survey.accounts.is_some() { "Listed" } else { "NotListed" }
+const fn survey_reason(survey: &Survey) -> Reason {
+    if survey.accounts.is_some() { Reason::Listed } else { Reason::NotListed }
 }
 
 /// Has those Subscriptions look soon whose account shows differently than before. Nothing else follows from a list.
@@ -78,76 +76,64 @@ fn hint(operator: &Operator, key: &ObjectKey, accounts: Option<Vec<Sighting>>) {
     }
 }
 
-/// Says whether the credentials work, and what there is to say of them. What may pass by itself, and what one commit may still
-/// bring, is no reason to give up.
+/// Says whether the credentials work, and what there is to say of them.
 pub fn say(conditions: &mut Vec<Condition>, works: &Result<String, ProviderError>, generation: i64, now: Timestamp) {
     let error = match works {
         Err(error) => error,
         Ok(message) => {
-            let statement = Statement { type_: "Ready", status: Status::True, reason: "CredentialsAccepted", message };
-            conditions::set(conditions, statement, generation, now);
-            conditions::remove(conditions, "Reconciling");
-            conditions::remove(conditions, "Stalled");
+            let (type_, reason) = (ConditionType::Ready, Reason::CredentialsAccepted);
+            conditions::set(conditions, Statement { type_, status: Status::True, reason, message }, generation, now);
+            conditions::remove(conditions, ConditionType::Reconciling);
+            conditions::remove(conditions, ConditionType::Stalled);
             return;
         }
     };
     let (reason, message) = (error.reason(), error.to_string());
-    let passes = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
-    let (holds, not) = match since(conditions, reason, generation) {
-        Since::GivenUp if !passes => ("Stalled", "Reconciling"),
-        Since::Time(began) if !passes && now.duration_since(began) >= MAY_COME => ("Stalled", "Reconciling"),
-        Since::Time(_) => ("Reconciling", "Stalled"),
-        Since::GivenUp | Since::Now => {
-            conditions::remove(conditions, "Reconciling"); // whose wait is not this one
-            ("Reconciling", "Stalled")
-        }
+    let wait = wait(error, failing(conditions, reason, generation), now);
+    if wait == Wait::Begins {
+        conditions::remove(conditions, ConditionType::Reconciling); // whose wait is not this one
+    }
+    let (holds, not) = match wait {
+        Wait::Begins | Wait::GoesOn => (ConditionType::Reconciling, ConditionType::Stalled),
+        Wait::IsOver => (ConditionType::Stalled, ConditionType::Reconciling),
     };
-    for (type_, status) in [("Ready", Status::False), (holds, Status::True)] {
+    for (type_, status) in [(ConditionType::Ready, Status::False), (holds, Status::True)] {
         conditions::set(conditions, Statement { type_, status, reason, message: &message }, generation, now);
     }
     conditions::remove(conditions, not);
 }
 
-/// Since when the credentials have not worked, for one reason and with one spec.
-enum Since {
-    /// They have from this time on, and are waited for.
-    Time(Timestamp),
-    /// For so long that nobody waits any more.
-    GivenUp,
-    /// It is news.
-    Now,
-}
-
-fn since(conditions: &[Condition], reason: &str, generation: i64) -> Since {
+/// For how long the credentials have not worked, for this reason and with this spec.
+fn failing(conditions: &[Condition], reason: Reason, generation: i64) -> Failing {
     let told = |type_| {
         conditions::find(conditions, type_)
             .filter(|told| told.reason == reason && told.observed_generation == Some(generation))
     };
-    match (told("Reconciling"), told("Stalled")) {
-        (Some(waiting), _) => Since::Time(waiting.last_transition_time.0),
-        (None, Some(_)) => Since::GivenUp,
-        (None, None) => Since::Now,
+    match (told(ConditionType::Reconciling), told(ConditionType::Stalled)) {
+        (Some(waiting), _) => Failing::Since(waiting.last_transition_time.0),
+        (None, Some(_)) => Failing::Stalled,
+        (None, None) => Failing::Newly,
     }
 }
-
-/// How long a Secret or a permission may be missing before nobody is expected to bring it.
-const MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 
 /// The pause until the next check after one that ended with `status`.
 pub fn pause(status: &api::BillingProviderStatus, clock: Clock) -> Duration {
-    if is_ready(status) != Some(true) {
-        return FAILING;
+    match next_check(is_ready(status) == Some(true), clock.billing()) {
+        schedule::Next::At(time) => clock.wall_until(time).max(SHORTEST),
+        schedule::Next::After(pause) => pause,
+        schedule::Next::Backoff(at_least) => at_least.unwrap_or_default(),
+        schedule::Next::OnChange => Duration::MAX,
     }
-    let due = clock.billing().saturating_add(WORKING).unwrap_or(Timestamp::MAX);
-    clock.wall_until(due).max(SHORTEST)
 }
 
 fn is_ready(status: &api::BillingProviderStatus) -> Option<bool> {
-    conditions::find(&status.conditions, "Ready").map(|ready| ready.status == "True")
+    conditions::find(&status.conditions, ConditionType::Ready).map(|ready| ready.status == "True")
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     fn missing() -> Result<String, ProviderError> {
@@ -164,7 +150,7 @@ mod tests {
         let tell = |&(minute, generation, works): &(i64, i64, &Result<String, ProviderError>)| {
             say(&mut conditions, works, generation, at(minute));
             let is = |type_| conditions::find(&conditions, type_).is_some_and(|condition| condition.status == "True");
-            match (is("Reconciling"), is("Stalled"), is("Ready")) {
+            match (is(ConditionType::Reconciling), is(ConditionType::Stalled), is(ConditionType::Ready)) {
                 (true, false, false) => "InProgress",
                 (false, true, false) => "Failed",
                 (false, false, true) => "Current",
@@ -185,7 +171,7 @@ mod tests {
     #[test]
     fn working_credentials_are_checked_by_the_billing_clock_and_not_too_often() {
         let mut ready = api::BillingProviderStatus::default();
-        assert_eq!(pause(&ready, Clock::real()), FAILING);
+        assert_eq!(pause(&ready, Clock::real()), Duration::from_mins(1));
         say(&mut ready.conditions, &Ok(String::new()), 1, at(0));
         let seconds = |clock| pause(&ready, clock).as_secs_f64().round();
         assert!((seconds(Clock::real()) - 300.0).abs() < 1.5);

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use futures::{FutureExt, StreamExt, stream};
-use jiff::Timestamp;
 use kube::api::ListParams;
 use kube::core::DeserializeGuard;
 use kube::{Api, Resource};
@@ -12,10 +11,11 @@ use payg_api as api;
 use payg_api::conditions;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, orphan, wants_progress};
+use payg_core::inputs::Now;
 use payg_core::observation::Observation;
 use payg_core::provider::Operation;
-use payg_core::record::{Record, RecordState};
-use payg_core::schedule::{ask_again, while_verifying};
+use payg_core::reason::{ConditionType, Reason};
+use payg_core::record::Record;
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
 use tokio::time::timeout;
@@ -24,7 +24,7 @@ use tracing::info;
 use super::providers::Provider;
 use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};
 
-/// The pause after something was written into a record, or when one answer did not show it.
+/// The pause when one answer did not show the record.
 const SOON: Duration = Duration::from_secs(5);
 /// The pause while nobody can look, or nobody needs to.
 const LATER: Duration = Duration::from_mins(5);
@@ -32,19 +32,6 @@ const LATER: Duration = Duration::from_mins(5);
 const LOOKS_AT_ONCE: usize = 8;
 /// How long the looks at one account may take together, so that the pass has time to ask about the operation or to tell.
 const LOOKS_DEADLINE: Duration = Duration::from_secs(45);
-
-/// Verdicts that no pass comes to which sees an open record.
-const UNAWARE: [&str; 9] = [
-    "OfferInPlace",
-    "Suspended",
-    "Observing",
-    "NotEligible",
-    "UpgradeDenied",
-    "BenefitsUnknown",
-    "WaitingForExhaustion",
-    "AwaitingApproval",
-    "AwaitingPortalUpgrade",
-];
 
 /// A pass over the record called `name`.
 pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
@@ -73,31 +60,23 @@ pub async fn pass(operator: &Operator, name: &str) -> kube::Result<Next> {
     };
     let Some((seen, operation)) = seen else {
         operator.metrics.unwatched(name, true);
-        report::warning(operator, &stored, "RecordUnwatched", UNWATCHED).await;
+        report::warning(operator, &stored, Reason::RecordUnwatched, UNWATCHED).await;
         return Ok(Next::After(LATER));
     };
     operator.metrics.unwatched(name, false);
     let is_claimed = care == Care::Exists;
-    if let Some(note) = orphan(&record, &seen, operation.as_ref(), is_claimed, operator.wall()) {
-        info!(record = name, ?note, "a record that no Subscription looks after was settled by observation");
-        operator.ledger.note(&stored, &note).await?;
-        if let Note::Unresolved(why) = &note {
-            let text = format!("{UNRESOLVED}, because {}.", why.because());
-            report::warning(operator, &stored, "UpgradeUnresolved", &text).await;
-        }
-        return Ok(Next::After(SOON));
-    }
     let clock = operator.settings.clock;
-    if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
-        return Ok(Next::After(ask_again(pause, Some(&record), operator.wall())));
+    let now = Now { billing: clock.billing(), wall: operator.wall() };
+    let note = orphan::note(&record, &seen, operation.as_ref(), is_claimed, now.wall);
+    if let Some(note) = &note {
+        info!(record = name, ?note, "a record that no Subscription looks after was settled by observation");
+        operator.ledger.note(&stored, note).await?;
     }
-    Ok(Next::After(match record.state {
-        RecordState::Intended | RecordState::Unknown if operator.wall() < record.settled_at(None) => {
-            while_verifying(record.settled_at(None), operator.wall())
-        }
-        // The provider takes its time, by the calendar of billing.
-        _ => clock.wall_until(clock.billing().saturating_add(LATER).unwrap_or(Timestamp::MAX)),
-    }))
+    if let Some(Note::Unresolved(why)) = &note {
+        let text = format!("{UNRESOLVED}, because {}.", why.because());
+        report::warning(operator, &stored, Reason::UpgradeUnresolved, &text).await;
+    }
+    Ok(report::next(orphan::next(&record, note.as_ref(), operation.as_ref(), now), clock))
 }
 
 const UNWATCHED: &str = "An upgrade may have been requested, no Subscription sees the account any more, and no \
@@ -128,12 +107,12 @@ async fn care(operator: &Operator, account: &AccountId) -> kube::Result<Care> {
         let Ok(claimant) = claimant else { continue };
         let conditions = claimant.status.map(|status| status.conditions).unwrap_or_default();
         let holds = |type_| conditions::find(&conditions, type_).is_some_and(|said| said.status == "True");
-        let verdict = conditions::find(&conditions, "Ready").map(|ready| &*ready.reason).unwrap_or_default();
-        if UNAWARE.contains(&verdict) {
+        let ready = conditions::find(&conditions, ConditionType::Ready).and_then(|ready| ready.reason.parse().ok());
+        if ready.is_some_and(orphan::may_have_missed) {
             // The pass that said so did not see the record, which may have come to be later.
             operator.queue.add(Work::Subscription(key));
         }
-        if holds("Observed") && verdict != "AccountConflict" {
+        if orphan::looks_after(holds(ConditionType::Observed), ready) {
             return Ok(Care::Sees);
         }
     }

@@ -8,8 +8,9 @@ use payg_api::conditions::{self, Statement, Status};
 use payg_core::decide::Decision;
 use payg_core::observation::Observation;
 use payg_core::offer::{Benefit, BenefitKind};
+use payg_core::reason::{ConditionType, Reason};
 use payg_core::record::Record;
-use payg_core::verdict::{Progress, Ready, Standing, Verdict};
+use payg_core::verdict::{Facts, Progress, Ready, Standing, Verdict};
 
 /// What a status is made from, beside the decision.
 #[derive(Clone, Copy, Debug)]
@@ -144,11 +145,11 @@ pub const LOOKED: &str = "The last look at the account succeeded.";
 /// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
 /// stay.
 fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64) -> (Ready, Progress) {
-    let is_told = conditions::find(&status.conditions, "Ready").is_some();
+    let is_told = conditions::find(&status.conditions, ConditionType::Ready).is_some();
     let is_current = status.observed_generation == Some(generation);
-    match verdict.ready() {
-        Ready::Unchanged if !is_told || !is_current => (Ready::Unknown, Progress::Reconciling),
-        ready => (ready, verdict.progress()),
+    match verdict.facts() {
+        Facts { ready: Ready::Unchanged, .. } if !is_told || !is_current => (Ready::Unknown, Progress::Reconciling),
+        Facts { ready, progress, .. } => (ready, progress),
     }
 }
 
@@ -163,17 +164,19 @@ fn leaves_in_doubt(verdict: &Verdict, record: Option<&Record>) -> bool {
 
 fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {
     let verdict = &decision.verdict;
+    let facts = verdict.facts();
+    let reason = facts.reason;
     let message = verdict.to_string();
     let (ready, progress) = standing(verdict, status, context.generation);
     // A pass that learnt nothing must not vouch for a generation that it could not judge.
-    let generation = match (verdict.ready(), status.observed_generation) {
+    let generation = match (facts.ready, status.observed_generation) {
         (Ready::Unchanged, Some(before)) if before >= 0 => before,
         _ => context.generation,
     };
-    let mut say = |type_, status_, reason: &str, message: &str| {
+    let mut say = |type_, status_, reason: Reason, message: &str| {
         // A wait is measured from when its reason began to hold.
         let began = conditions::find(&status.conditions, type_).is_some_and(|before| before.reason == reason);
-        if matches!(type_, "Reconciling" | "Stalled") && !began {
+        if matches!(type_, ConditionType::Reconciling | ConditionType::Stalled) && !began {
             conditions::remove(&mut status.conditions, type_);
         }
         let statement = Statement { type_, status: status_, reason, message };
@@ -181,53 +184,53 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     };
     match verdict {
         Verdict::Unobserved { error: problem, .. } | Verdict::ProviderNotReady { problem, .. } => {
-            say("Observed", Status::False, problem.reason(), &message);
+            say(ConditionType::Observed, Status::False, problem.reason(), &message);
         }
-        Verdict::WrongAccount { .. } => say("Observed", Status::False, verdict.reason(), &message),
+        Verdict::WrongAccount { .. } => say(ConditionType::Observed, Status::False, reason, &message),
         // Only who has seen the account learns of the other one.
-        Verdict::AccountConflict(_) => say("Observed", Status::True, "Observed", LOOKED),
+        Verdict::AccountConflict(_) => say(ConditionType::Observed, Status::True, Reason::Observed, LOOKED),
         _ => {
             if let Some(seen) = &decision.seen {
                 let unread = seen.unread.iter().map(|unread| format!(" {unread}"));
                 let remarks = seen.remarks.iter().map(|remark| format!(" {remark}"));
                 let looked = std::iter::once(LOOKED.to_owned()).chain(unread).chain(remarks).collect::<String>();
-                say("Observed", Status::True, "Observed", &looked);
+                say(ConditionType::Observed, Status::True, Reason::Observed, &looked);
             }
         }
     }
     match ready {
-        Ready::True => say("Ready", Status::True, verdict.reason(), &message),
-        Ready::False => say("Ready", Status::False, verdict.reason(), &message),
-        Ready::Unknown => say("Ready", Status::Unknown, verdict.reason(), &message),
+        Ready::True => say(ConditionType::Ready, Status::True, reason, &message),
+        Ready::False => say(ConditionType::Ready, Status::False, reason, &message),
+        Ready::Unknown => say(ConditionType::Ready, Status::Unknown, reason, &message),
         Ready::Unchanged => {}
     }
     // Who has not looked does not take back what was seen.
     if decision.seen.is_some() {
-        say("UpgradeAvailable", verdict.upgrade_available().into(), verdict.reason(), &message);
-        let upgraded = verdict.upgraded().filter(|_| !leaves_in_doubt(verdict, context.record));
-        say("Upgraded", upgraded.map_or(Status::Unknown, Into::into), verdict.reason(), &message);
+        say(ConditionType::UpgradeAvailable, facts.upgrade_available.into(), reason, &message);
+        let upgraded = facts.upgraded.filter(|_| !leaves_in_doubt(verdict, context.record));
+        say(ConditionType::Upgraded, upgraded.map_or(Status::Unknown, Into::into), reason, &message);
     }
     let standing = decision.standing.to_string();
     match &decision.standing {
-        Standing::Second(_) => say("Claimed", Status::False, "AccountConflict", &standing),
-        Standing::Lapsed(_) => say("Claimed", Status::False, "ClaimLapsed", &standing),
-        Standing::InPlaceOf(..) => say("Claimed", Status::True, "ClaimTakenOver", &standing),
+        Standing::Second(_) => say(ConditionType::Claimed, Status::False, Reason::AccountConflict, &standing),
+        Standing::Lapsed(_) => say(ConditionType::Claimed, Status::False, Reason::ClaimLapsed, &standing),
+        Standing::InPlaceOf(..) => say(ConditionType::Claimed, Status::True, Reason::ClaimTakenOver, &standing),
         Standing::Unsaid | Standing::Unchanged => {}
     }
     let (holds, not) = match progress {
-        Progress::Settled => (None, &["Reconciling", "Stalled"][..]),
-        Progress::Reconciling => (Some("Reconciling"), &["Stalled"][..]),
-        Progress::Stalled => (Some("Stalled"), &["Reconciling"][..]),
+        Progress::Settled => (None, &[ConditionType::Reconciling, ConditionType::Stalled][..]),
+        Progress::Reconciling => (Some(ConditionType::Reconciling), &[ConditionType::Stalled][..]),
+        Progress::Stalled => (Some(ConditionType::Stalled), &[ConditionType::Reconciling][..]),
         Progress::Unchanged => (None, &[][..]),
     };
     if let Some(type_) = holds {
-        say(type_, Status::True, verdict.reason(), &message);
+        say(type_, Status::True, reason, &message);
     }
     for type_ in not {
-        conditions::remove(&mut status.conditions, type_);
+        conditions::remove(&mut status.conditions, *type_);
     }
     if decision.standing == Standing::Unsaid {
-        conditions::remove(&mut status.conditions, "Claimed");
+        conditions::remove(&mut status.conditions, ConditionType::Claimed);
     }
     status.observed_generation = Some(generation);
 }
@@ -239,6 +242,7 @@ mod tests {
     use payg_core::offer::{Offer, OfferClass};
     use payg_core::provider::ProviderError;
     use payg_core::schedule::Next;
+    use payg_core::source::{Origin, Source};
     use payg_core::trigger::NotYet;
     use payg_core::verdict::{NotEligible, Unobserved};
 
@@ -254,7 +258,7 @@ mod tests {
             acceptance: payg_core::observation::Acceptance::NotAccepted,
             benefits: Vec::new(),
             trial_length: None,
-            source: payg_core::offer::Source::Provider("subscription".to_owned()),
+            source: Source::from([Origin::Subscription]),
             owner: None,
             observed: Timestamp::now(),
             provider_time: None,
@@ -291,14 +295,14 @@ mod tests {
     /// What kstatus makes of a status, by its published rules for kinds that it does not know:
     /// <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>.
     fn kstatus(status: &api::SubscriptionStatus) -> &'static str {
-        let is = |type_: &str, status_: &str| {
+        let is = |type_, status_: &str| {
             conditions::find(&status.conditions, type_).is_some_and(|condition| condition.status == status_)
         };
-        if status.observed_generation != Some(GENERATION) || is("Reconciling", "True") {
+        if status.observed_generation != Some(GENERATION) || is(ConditionType::Reconciling, "True") {
             "InProgress"
-        } else if is("Stalled", "True") {
+        } else if is(ConditionType::Stalled, "True") {
             "Failed"
-        } else if is("Ready", "True") {
+        } else if is(ConditionType::Ready, "True") {
             "Current"
         } else {
             "InProgress"
@@ -356,7 +360,10 @@ mod tests {
         let status = after(&before, Verdict::Unobserved { error: down(), since: Unobserved::Lately });
         assert_eq!(kstatus(&status), "Current");
         let reason = |type_| conditions::find(&status.conditions, type_).map(|condition| condition.reason.as_str());
-        assert_eq!((reason("Ready"), reason("Observed")), (Some("WaitingForExhaustion"), Some("ProviderUnreachable")));
+        assert_eq!(
+            (reason(ConditionType::Ready), reason(ConditionType::Observed)),
+            (Some("WaitingForExhaustion"), Some("ProviderUnreachable"))
+        );
         // A spec that nobody could judge yet is not vouched for.
         let old = api::SubscriptionStatus { observed_generation: Some(GENERATION - 1), ..before };
         let status = after(&old, Verdict::Unobserved { error: down(), since: Unobserved::Lately });
@@ -375,7 +382,7 @@ mod tests {
             let status = after(&before, Verdict::ProviderNotReady { problem, stalled: false });
             assert_eq!((&status.account, &status.offer), (&before.account, &before.offer));
             assert_eq!(status.last_observed_time, before.last_observed_time);
-            let observed = conditions::find(&status.conditions, "Observed").unwrap();
+            let observed = conditions::find(&status.conditions, ConditionType::Observed).unwrap();
             assert_eq!((observed.status.as_str(), observed.reason.as_str()), ("False", "Forbidden"));
         }
     }
@@ -386,15 +393,27 @@ mod tests {
         let seen = decision.seen.as_mut().unwrap();
         seen.remarks = vec!["What is left of the credit is not known: why.".to_owned()];
         let status = after_decision(&api::SubscriptionStatus::default(), &decision);
-        let observed = conditions::find(&status.conditions, "Observed").unwrap();
+        let observed = conditions::find(&status.conditions, ConditionType::Observed).unwrap();
         assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));
+    }
+
+    #[test]
+    fn a_source_longer_than_64_characters_is_remembered_whole() {
+        let all = "subscription, billingProperty, billingProfile, spendingLimits, balanceSummary, lots";
+        let mut decision = decided(waiting());
+        decision.seen.as_mut().unwrap().source = Source::parse(all);
+        let status = after_decision(&api::SubscriptionStatus::default(), &decision);
+        let remembered = Source::parse(status.offer.unwrap().source.as_deref().unwrap());
+        assert_eq!(remembered.name(), all);
+        let lost = Source::parse(all.strip_suffix(", lots").unwrap());
+        assert!(remembered.goes_beyond(&lost), "a part that is lost at its end is noticed");
     }
 
     #[test]
     fn what_nobody_knows_is_not_denied() {
         let upgraded = |verdict| {
             let status = after(&api::SubscriptionStatus::default(), verdict);
-            conditions::find(&status.conditions, "Upgraded").unwrap().status.clone()
+            conditions::find(&status.conditions, ConditionType::Upgraded).unwrap().status.clone()
         };
         let record = || "up-1".to_owned();
         let verifying = Verdict::VerifyingUpgrade {
@@ -416,6 +435,6 @@ mod tests {
         let offer = Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo_2014-09-01".to_owned() };
         let before = after(&api::SubscriptionStatus::default(), Verdict::OfferInPlace(offer));
         let status = after(&before, Verdict::Suspended(Suspension::Manifest));
-        assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "True");
+        assert_eq!(conditions::find(&status.conditions, ConditionType::Upgraded).unwrap().status, "True");
     }
 }

@@ -13,9 +13,10 @@ use payg_api as api;
 use payg_api::conditions::{self, Statement, Status};
 use payg_clock::Clock;
 use payg_core::decide::Decision;
+use payg_core::reason::{ConditionType, Reason};
 use payg_core::record::Record;
 use payg_core::schedule;
-use payg_core::verdict::{Progress, Ready, Standing};
+use payg_core::verdict::{Facts, Progress, Ready, Standing};
 use payg_runtime::ObjectKey;
 use payg_runtime::events::{Note, Severity};
 use payg_runtime::queue::Next;
@@ -49,12 +50,17 @@ pub async fn subscription(
     write(&api, &subscription.metadata, &before, &after).await?;
     tell(operator, subscription, &before, &after, decision).await;
     tell_of_claims(operator, subscription, &before, &after, decision).await;
-    Ok(match decision.next {
+    Ok(next(decision.next, clock))
+}
+
+/// When the engine is to come back.
+pub fn next(next: schedule::Next, clock: Clock) -> Next {
+    match next {
         schedule::Next::At(time) => Next::After(clock.wall_until(time)),
         schedule::Next::After(pause) => Next::After(pause),
         schedule::Next::Backoff(at_least) => Next::Retry { at_least: at_least.unwrap_or_default() },
         schedule::Next::OnChange => Next::OnChange,
-    })
+    }
 }
 
 /// When the next look is due, where one is (billing clock).
@@ -75,24 +81,25 @@ async fn tell(
     decision: &Decision,
 ) {
     let verdict = &decision.verdict;
-    let type_ = if verdict.ready() == Ready::Unchanged { "Observed" } else { "Ready" };
+    let Facts { reason, ready, progress, .. } = verdict.facts();
+    let type_ = if ready == Ready::Unchanged { ConditionType::Observed } else { ConditionType::Ready };
     let of = |status: &api::SubscriptionStatus| {
         let said = conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()));
-        (said, conditions::find(&status.conditions, "Stalled").is_some())
+        (said, conditions::find(&status.conditions, ConditionType::Stalled).is_some())
     };
     if of(before) == of(after) {
         return;
     }
     let key = ObjectKey::of(&subscription.metadata);
-    info!(subscription = %key, verdict = verdict.reason(), message = %verdict, "the verdict has changed");
-    operator.metrics.verdict(verdict.reason());
-    let bad = verdict.progress() == Progress::Stalled || matches!(verdict.ready(), Ready::Unknown | Ready::Unchanged);
-    let severity = if bad && before.last_observed_time.is_some() || verdict.progress() == Progress::Stalled {
+    info!(subscription = %key, verdict = reason.name(), message = %verdict, "the verdict has changed");
+    operator.metrics.verdict(reason);
+    let bad = progress == Progress::Stalled || matches!(ready, Ready::Unknown | Ready::Unchanged);
+    let severity = if bad && before.last_observed_time.is_some() || progress == Progress::Stalled {
         Severity::Warning
     } else {
         Severity::Normal
     };
-    let note = Note { severity, reason: verdict.reason(), action: "Decide", text: &verdict.to_string() };
+    let note = Note { severity, reason: reason.name(), action: "Decide", text: &verdict.to_string() };
     operator.events.publish(&reference(subscription), note).await;
 }
 
@@ -108,9 +115,9 @@ async fn tell_of_claims(
         conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()))
     };
     let sees = |status: &api::SubscriptionStatus| {
-        conditions::find(&status.conditions, "Observed").map(|observed| observed.status.clone())
+        conditions::find(&status.conditions, ConditionType::Observed).map(|observed| observed.status.clone())
     };
-    let is_news = said(before, "Claimed") != said(after, "Claimed");
+    let is_news = said(before, ConditionType::Claimed) != said(after, ConditionType::Claimed);
     if (is_news || sees(before) != sees(after))
         && let Ok(account) = parse::account(&subscription.spec.account)
     {
@@ -118,20 +125,20 @@ async fn tell_of_claims(
     }
     let text = decision.standing.to_string();
     let (severity, reason) = match &decision.standing {
-        Standing::Lapsed(_) => (Severity::Warning, "ClaimLapsed"),
-        Standing::InPlaceOf(..) => (Severity::Normal, "ClaimTakenOver"),
+        Standing::Lapsed(_) => (Severity::Warning, Reason::ClaimLapsed),
+        Standing::InPlaceOf(..) => (Severity::Normal, Reason::ClaimTakenOver),
         // The verdict is an Event of its own.
         Standing::Second(_) | Standing::Unsaid | Standing::Unchanged => return,
     };
     if is_news {
-        let note = Note { severity, reason, action: "Decide", text: &text };
+        let note = Note { severity, reason: reason.name(), action: "Decide", text: &text };
         operator.events.publish(&reference(subscription), note).await;
     }
 }
 
 /// A warning Event on `object`.
-pub async fn warning<K: Resource<DynamicType = ()>>(operator: &Operator, object: &K, reason: &str, text: &str) {
-    let note = Note { severity: Severity::Warning, reason, action: "Reconcile", text };
+pub async fn warning<K: Resource<DynamicType = ()>>(operator: &Operator, object: &K, reason: Reason, text: &str) {
+    let note = Note { severity: Severity::Warning, reason: reason.name(), action: "Reconcile", text };
     operator.events.publish(&reference(object), note).await;
 }
 
@@ -154,12 +161,13 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
         uid: metadata.uid.clone(),
         ..ObjectReference::default()
     };
-    let note = Note { severity: Severity::Warning, reason: INVALID, action: "Reconcile", text: &message };
+    let note =
+        Note { severity: Severity::Warning, reason: Reason::InvalidSpec.name(), action: "Reconcile", text: &message };
     operator.events.publish(&reference, note).await;
     let Some(object) = api.get_opt(&key.name).await? else { return Ok(()) };
     let generation = metadata.generation.unwrap_or_default();
     let is_said = |condition: &Value| {
-        condition["type"] == "Stalled"
+        condition["type"] == ConditionType::Stalled.name()
             && condition["message"] == message.as_str()
             && condition["observedGeneration"] == generation
     };
@@ -194,14 +202,12 @@ pub fn invalid_message(problem: &str) -> String {
 /// What can be written to the status of an object that cannot be understood.
 pub fn status_of_invalid(message: &str, generation: i64, now: Timestamp) -> Value {
     let mut said = Vec::new();
-    for (type_, status) in [("Ready", Status::False), ("Stalled", Status::True)] {
-        let statement = Statement { type_, status, reason: INVALID, message };
+    for (type_, status) in [(ConditionType::Ready, Status::False), (ConditionType::Stalled, Status::True)] {
+        let statement = Statement { type_, status, reason: Reason::InvalidSpec, message };
         conditions::set(&mut said, statement, generation, now);
     }
     json!({"observedGeneration": generation, "conditions": said})
 }
-
-const INVALID: &str = "InvalidSpec";
 
 /// Writes the difference between two statuses, unless there is none, if the object is still as it was read. Fields that the
 /// cluster's CRD does not know are refused: what is lost in silence would be missing in later decisions.

@@ -10,14 +10,13 @@ use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::allowance::Allowance;
 use payg_core::approval::{Approval, Decision as Said, Guard};
-use payg_core::decide::{self, Decision, Effect, Plan, decide};
+use payg_core::decide::{self, Acted, Decision, Effect, Plan, decide};
 use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Suspension};
 use payg_core::inputs::{Inputs, Now};
 use payg_core::observation::Observation;
 use payg_core::provider::{Operation, ProviderError};
+use payg_core::reason::Reason;
 use payg_core::record::{CALL_DEADLINE, Record, RecordState};
-use payg_core::schedule;
-use payg_core::verdict::Verdict;
 use payg_providers::{BillingProvider, UpgradeRequest};
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
@@ -86,23 +85,13 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let look = observe(operator, key, &read).await;
     let operation = follow(&read, look.as_ref()).await;
     let inputs = inputs(operator, &read, look, operation);
-    let mut decision = decide(&inputs);
-    if read.record.as_ref().is_some_and(|record| record.stored.is_none()) {
-        // What is to be noted in it cannot be for now.
-        decision.next = schedule::Next::Backoff(None);
-    }
+    let decision = decide(&inputs);
     match act(operator, &read, &decision).await? {
-        Acted::Nothing => report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await,
-        Acted::Requested(record, pause) => {
-            decision.next = pause.map_or(decision.next, |pause| schedule::Next::After(schedule::poll(pause)));
-            report::subscription(operator, &read.subscription, &decision, Some(&record)).await
-        }
-        // Something has changed meanwhile: what was decided does not hold.
-        Acted::Overtaken => Ok(Next::After(Duration::from_secs(1))),
-        Acted::Refused(error) => {
-            decision.verdict = Verdict::LedgerUnavailable { detail: error.to_string() };
-            decision.next = schedule::Next::Backoff(None);
-            report::subscription(operator, &read.subscription, &decision, inputs.record.as_ref()).await
+        // What was decided does not hold any more.
+        Done::Overtaken => Ok(Next::After(Duration::from_secs(1))),
+        Done::As(acted, record) => {
+            let record = record.as_ref().or(inputs.record.as_ref());
+            report::subscription(operator, &read.subscription, &decision.after(acted), record).await
         }
     }
 }
@@ -217,7 +206,7 @@ async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Re
     let provider = read.provider.as_ref().ok()?;
     let clock = operator.settings.clock;
     let look = provider.client.observe(&read.desired.account, &|| clock.billing(), LOOK_DEADLINE).await;
-    operator.metrics.read(look.as_ref().map_or_else(ProviderError::reason, |_| "Observed"));
+    operator.metrics.read(look.as_ref().map_or_else(ProviderError::reason, |_| Reason::Observed));
     if matches!(look, Err(ProviderError::Unauthenticated { .. })) {
         // A token that was taken back is not to be used until it expires, and the provider is to say so, too.
         let provider = provider_key(key, &read.subscription);
@@ -280,37 +269,38 @@ fn provider_key(key: &ObjectKey, subscription: &api::Subscription) -> ObjectKey 
 }
 
 /// What came of doing what was decided.
-enum Acted {
-    /// There was nothing to request.
-    Nothing,
-    /// The upgrade was requested; the record as it is now, and how long the provider asks to wait.
-    Requested(Record, Option<Duration>),
-    /// Nothing was requested, as somebody or something came in between.
+enum Done {
+    /// This, and the record as it is now if it has changed.
+    As(Acted, Option<Record>),
+    /// Nothing, as somebody or something has changed what it was decided on.
     Overtaken,
-    /// Nothing was requested, as the ledger could not be written.
-    Refused(kube::Error),
 }
 
-async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Result<Acted> {
-    let (Some(effect), Ok(provider)) = (&decision.effect, &read.provider) else { return Ok(Acted::Nothing) };
+async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Result<Done> {
+    // A record that cannot be read is never written to.
+    if read.record.as_ref().is_some_and(|record| record.stored.is_none()) {
+        return Ok(Done::As(Acted::UnreadableRecord, None));
+    }
+    let done = Done::As(Acted::AsDecided, None);
+    let (Some(effect), Ok(provider)) = (&decision.effect, &read.provider) else { return Ok(done) };
     let stored = read.record.as_ref().and_then(|record| record.stored.as_ref());
     let (again, plan) = match (effect, stored) {
         (Effect::Note(note), Some(stored)) => {
             operator.ledger.note(stored, note).await?;
-            return Ok(Acted::Nothing);
+            return Ok(done);
         }
         (Effect::Upgrade(plan), None) => (None, plan),
         (Effect::Again { number, plan }, Some(stored)) => (Some((stored, *number)), plan),
-        // A record that cannot be read is never written to.
-        _ => return Ok(Acted::Nothing),
+        // A first attempt where there is a record, and anything else where there is none.
+        (Effect::Upgrade(_), Some(_)) | (Effect::Note(_) | Effect::Again { .. }, None) => return Ok(done),
     };
     let claim = match claim(operator, read, again, plan).await {
         Ok(Some(claim)) => claim,
-        Ok(None) => return Ok(Acted::Overtaken),
-        Err(error) => return Ok(Acted::Refused(error)),
+        Ok(None) => return Ok(Done::Overtaken),
+        Err(error) => return Ok(Done::As(Acted::LedgerRefused { detail: error.to_string() }, None)),
     };
     let (record, pause) = send(operator, &read.desired.account, provider.client.as_ref(), claim, plan).await;
-    Ok(Acted::Requested(record, pause))
+    Ok(Done::As(Acted::Requested(pause), Some(record)))
 }
 
 /// Takes the right to send one attempt. One at a time, so that the cap per hour is exact; and only if nobody has changed
@@ -382,7 +372,7 @@ async fn send(
     };
     let answer = client.upgrade(account, request).await;
     let (outcome, record) = operator.ledger.close(claim, sent, &answer).await;
-    operator.metrics.attempt(outcome.name());
+    operator.metrics.attempt(outcome);
     info!(%account, record = name, outcome = outcome.name(), "the upgrade was requested");
     (parse::record(&record), answer.ok().and_then(|accepted| accepted.retry_after))
 }

@@ -8,6 +8,7 @@ use kube::{Api, ResourceExt};
 use payg_api as api;
 use payg_api::conditions;
 use payg_core::account::AccountId;
+use payg_core::reason::{ConditionType, Reason};
 use payg_core::record::{Attempt, Outcome};
 use payg_runtime::ObjectKey;
 use payg_runtime::queue::Place;
@@ -140,8 +141,8 @@ fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
     let status = subscription.status.as_ref()?;
     let is_current = status.observed_generation == subscription.metadata.generation;
     // The older Subscription may have gone while nobody watched.
-    let waits_for_another =
-        conditions::find(&status.conditions, "Ready").is_some_and(|ready| ready.reason == "AccountConflict");
+    let waits_for_another = conditions::find(&status.conditions, ConditionType::Ready)
+        .is_some_and(|ready| ready.reason == Reason::AccountConflict);
     let asks = parse::asks(subscription);
     let asks = asks.is_some() && asks != status.last_handled_reconcile_at;
     status.next_check_time.filter(|_| is_current && !waits_for_another && !asks).map(Timestamp::from)

@@ -13,6 +13,7 @@ use payg_api::{
     Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
 };
+use payg_core::reason::{ConditionType, Reason};
 use rust_decimal::Decimal;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -35,9 +36,9 @@ fn amount(text: &str) -> Amount {
     text.parse::<Decimal>().unwrap().into()
 }
 
-fn ready(reason: &str, message: &str) -> Vec<Condition> {
+fn ready(reason: Reason, message: &str) -> Vec<Condition> {
     let mut conditions = Vec::new();
-    let statement = Statement { type_: "Ready", status: Status::True, reason, message };
+    let statement = Statement { type_: ConditionType::Ready, status: Status::True, reason, message };
     conditions::set(&mut conditions, statement, 1, time("2026-11-23T12:00:00Z"));
     conditions
 }
@@ -46,7 +47,7 @@ fn subscription_status() -> SubscriptionStatus {
     let offer = |class: &str, native: &str| Offer { class: class.into(), native: Some(native.into()) };
     SubscriptionStatus {
         observed_generation: Some(1),
-        conditions: ready("WaitingForExhaustion", "142.69 USD are left."),
+        conditions: ready(Reason::WaitingForExhaustion, "142.69 USD are left."),
         account: Some(AccountStatus {
             lifecycle: Some("Active".into()),
             owner_tenant_id: Some(GUID.into()),
@@ -173,7 +174,8 @@ async fn everything_that_the_types_hold_is_kept_by_the_schema() {
     assert_eq!(read.status, Some(subscription_status()));
     assert_eq!(serde_json::to_value(read.spec).unwrap(), subscription()["spec"]);
 
-    let status = BillingProviderStatus { observed_generation: Some(1), conditions: ready("CredentialsWork", "") };
+    let status =
+        BillingProviderStatus { observed_generation: Some(1), conditions: ready(Reason::CredentialsAccepted, "") };
     let providers = Api::<BillingProvider>::namespaced(cluster.client.clone(), &cluster.namespace);
     let read = write_status(&providers, "cloud", &status).await;
     assert_eq!(read.status, Some(status));
@@ -194,7 +196,7 @@ async fn columns_tell_what_it_is_on_what_is_left_when_it_ends_and_whether_it_is_
     for object in [&subscription, &provider(), &approval(), &record] {
         cluster.create(object).await.unwrap();
     }
-    let provider_status = json!({"observedGeneration": 1, "conditions": ready("CredentialsWork", "")});
+    let provider_status = json!({"observedGeneration": 1, "conditions": ready(Reason::CredentialsAccepted, "")});
     cluster.patch_status(&subscription, &json!({"status": subscription_status()})).await.unwrap();
     cluster.patch_status(&provider(), &json!({"status": provider_status})).await.unwrap();
     cluster.patch_status(&record, &json!({"status": record_status()})).await.unwrap();
@@ -221,7 +223,7 @@ async fn columns_tell_what_it_is_on_what_is_left_when_it_ends_and_whether_it_is_
     );
     assert_eq!(
         table(&["pprov"]),
-        ["NAME AZURE-TENANT AWS-ROLE READY REASON AGE", &format!("cloud {GUID} True CredentialsWork <age>")]
+        ["NAME AZURE-TENANT AWS-ROLE READY REASON AGE", &format!("cloud {GUID} True CredentialsAccepted <age>")]
     );
     assert_eq!(
         table(&["pappr", "-o", "wide"]),

@@ -94,10 +94,10 @@ async fn it_is_explained_why_an_account_is_not_upgraded() {
     );
     for part in [
         "WaitingForExhaustion: ",
-        " 2 ✓ Nothing is missing or wrong with its BillingProvider\n       BillingProvider azure: CredentialsAccepted",
-        "16 ✗ It is time: the trigger is met, beyond doubt\n       when: BenefitsExhausted",
+        " 2 ✓ BillingProvider is ready\n       BillingProvider azure: CredentialsAccepted",
+        "16 ✗ Trigger is met\n       when: BenefitsExhausted",
         "Credit: Active, 200",
-        "17 · Whoever must approve has approved",
+        "17 · Approved\n",
         // Records are of the whole cluster, and not for this user.
         "its UpgradeRecord: you may not read it",
     ] {

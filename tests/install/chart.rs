@@ -28,10 +28,8 @@ const HOOKS: [(&str, &str); 2] = [
     ("hooks.listen=[::]:9091", "--hooks-listen=[::]:9091"),
     ("hooks.secretName=hooks", "--hooks-token-file=/etc/payg-operator/hooks/token"),
 ];
-/// What no value sets: the pod has no kubeconfig, its namespace and name come from Kubernetes, and the billing clock is in
-/// builds with the simulator only.
-const ELSEWHERE: [&str; 6] =
-    ["--kubeconfig", "--namespace", "--pod-name", "--billing-start", "--billing-origin", "--billing-rate"];
+/// What no value sets: the pod has no kubeconfig, and its namespace and name come from Kubernetes.
+const ELSEWHERE: [&str; 3] = ["--kubeconfig", "--namespace", "--pod-name"];
 
 fn container(values: &[&str]) -> Value {
     let rendered = objects(&template(&[&[IMAGE], values].concat()).unwrap());

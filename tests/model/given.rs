@@ -7,9 +7,10 @@ use payg_core::desired::{self, ApprovalMode, Claimant, Desired, Lapse, Sight, Su
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
 use payg_core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
-use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use payg_core::provider::{Capabilities, Method, ProviderObject};
 use payg_core::record::{ProviderVersion, Requester};
+use payg_core::source::{Origin, Source};
 use payg_core::transition::Transition;
 use payg_core::trigger::PastLook;
 
@@ -68,7 +69,7 @@ pub(crate) fn trial() -> Offer {
 }
 
 pub(crate) fn source() -> Source {
-    Source::Provider("subscription".to_owned())
+    Source::from([Origin::Subscription])
 }
 
 pub(crate) fn benefits(spent: bool, as_of: Timestamp) -> Vec<Benefit> {

@@ -112,7 +112,7 @@ fn meaning(verdict: &Verdict) -> Verdicts {
         | Verdict::UpgradeDenied(_) => Verdicts::Settled,
         // Told, and yet it is tried again by itself: it is no end.
         Verdict::UpgradeRejected { .. } | Verdict::WaitingForExhaustion { .. } => Verdicts::GoesOn,
-        other if other.progress() == payg_core::verdict::Progress::Stalled => Verdicts::Told,
+        other if other.facts().progress == payg_core::verdict::Progress::Stalled => Verdicts::Told,
         _ => Verdicts::GoesOn,
     }
 }
@@ -357,14 +357,14 @@ pub fn opening(clock: Clock, before: Option<&Entry>, what: Opening) -> (Intent, 
     after
 }
 
-/// `core::decide::orphan`.
+/// `core::decide::orphan::note`.
 pub fn orphaned(facts: &Orphaned) -> Option<Noted> {
     if let Some(known) = ORPHANED.with_borrow(|known| known.get(facts).copied()) {
         return known;
     }
     let record = understood(facts.clock, &facts.record);
     let seen = observation(facts.spent, facts.stage);
-    let note = orphan(&record, &seen, None, facts.is_claimed, facts.clock.wall(facts.replica.into()));
+    let note = orphan::note(&record, &seen, None, facts.is_claimed, facts.clock.wall(facts.replica.into()));
     let note = note.as_ref().map(noted);
     ORPHANED.with_borrow_mut(|known| known.insert(*facts, note));
     note

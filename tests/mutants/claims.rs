@@ -33,8 +33,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "name-before-sight",
         wrong: "Who cannot see an account learns who has it.",
-        file: "crates/core/src/decide.rs",
-        edits: &[("    if look.is_ok()\n", "    if ($ON || look.is_ok())\n")],
+        file: "crates/core/src/decide/sight.rs",
+        edits: &[("filter(|_| case.seen.is_some())", "filter(|_| $ON || case.seen.is_some())")],
         caught_by: &["decide::claims::nobody_learns_who_has_an_account_before_seeing_it"],
     },
     Mutant {

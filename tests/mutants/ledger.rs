@@ -207,7 +207,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "unseen-record-left-alone",
         wrong: "A record that comes to be when nobody expects it stays open beside a Subscription that has not seen it.",
         file: "src/operator/record.rs",
-        edits: &[("if UNAWARE.contains(&verdict)", "if !$ON && UNAWARE.contains(&verdict)")],
+        edits: &[(
+            "if ready.is_some_and(orphan::may_have_missed)",
+            "if !$ON && ready.is_some_and(orphan::may_have_missed)",
+        )],
         caught_by: &["payg_faults::proofs::an_entry_that_comes_late_is_seen"],
     },
     Mutant {

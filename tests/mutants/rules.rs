@@ -52,8 +52,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "An outcome that another version wrote is taken for a refusal.",
         file: "crates/core/src/record.rs",
         edits: &[(
-            "            .unwrap_or(Self::Unknown)",
-            "            .unwrap_or(if $ON { Self::Rejected } else { Self::Unknown })",
+            "name.and_then(|name| name.parse().ok()).unwrap_or(Self::Unknown)",
+            "name.and_then(|name| name.parse().ok()).unwrap_or(if $ON { Self::Rejected } else { Self::Unknown })",
         )],
         caught_by: &["payg_core::record::tests::words_of_another_version_prove_nothing"],
     },
@@ -74,7 +74,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "deny-ignored",
         wrong: "A Deny does not keep anything from happening.",
-        file: "crates/core/src/decide.rs",
+        file: "crates/core/src/decide/upgrade.rs",
         edits: &[(
             "inputs.approvals.iter().filter(|said| said.decision == Said::Deny)",
             "inputs.approvals.iter().filter(|said| !$ON && said.decision == Said::Deny)",
@@ -84,20 +84,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "suspend-ignored-with-a-record",
         wrong: "Where a request is open already, `suspend` does not keep the next one back.",
-        file: "crates/core/src/decide.rs",
+        file: "crates/core/src/decide/sight.rs",
         edits: &[(
-            "    if let Some(why) = desired.suspend {",
-            "    if let Some(why) = desired.suspend.filter(|_| !$ON) {",
+            "wants_look(&case.inputs.desired, case.record)",
+            "wants_look(&case.inputs.desired, if $ON { case.inputs.record.as_ref() } else { case.record })",
         )],
         caught_by: &["payg_faults::proofs::nothing_is_asked_again_for_what_is_suspended"],
     },
     Mutant {
         name: "claimants-ignored",
         wrong: "Two Subscriptions work on one account.",
-        file: "crates/core/src/decide.rs",
+        file: "crates/core/src/decide/case.rs",
         edits: &[(
-            "first(inputs, |other| other.lapse(inputs.now).is_none())",
-            "first(inputs, |other| !$ON && other.lapse(inputs.now).is_none())",
+            "self.first(|other| other.lapse(self.inputs.now).is_none())",
+            "self.first(|other| !$ON && other.lapse(self.inputs.now).is_none())",
         )],
         caught_by: &[
             "payg_faults::proofs::the_second_subscription_of_an_account_only_watches",
@@ -121,11 +121,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "operation-believed",
         wrong: "What the provider says of the operation is taken for what the account is.",
-        file: "crates/core/src/decide.rs",
+        file: "crates/core/src/decide/account.rs",
         edits: &[(
-            "    let in_place = seen.offer.class == OfferClass::PayAsYouGo;\n    let record",
-            "    let said = $ON && inputs.operation == Some(Operation::Succeeded);
-            let in_place = said || seen.offer.class == OfferClass::PayAsYouGo;\n    let record",
+            "    let in_place = seen.offer.class == OfferClass::PayAsYouGo;",
+            "    let said = $ON && case.inputs.operation == Some(crate::provider::Operation::Succeeded);
+            let in_place = said || seen.offer.class == OfferClass::PayAsYouGo;",
         )],
         caught_by: &["decide::operations::the_account_is_believed_and_not_the_operation"],
     },

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use payg_core::reason::{ConditionType, Reason};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::time::PATTERN;
@@ -44,11 +45,11 @@ impl From<bool> for Status {
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
     /// The condition's type, such as `Ready`.
-    pub type_: &'a str,
+    pub type_: ConditionType,
     /// Whether it holds.
     pub status: Status,
     /// Why, in one word for programs.
-    pub reason: &'a str,
+    pub reason: Reason,
     /// Why, in a sentence for people. The condition keeps an excerpt of 4096 characters.
     pub message: &'a str,
 }
@@ -64,14 +65,14 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation
         _ => Time(now),
     };
     let condition = Condition {
-        type_: type_.to_owned(),
+        type_: type_.name().to_owned(),
         status: status.to_owned(),
-        reason: reason.to_owned(),
+        reason: reason.name().to_owned(),
         message: payg_text::excerpt(message, LONGEST_MESSAGE),
         last_transition_time,
         observed_generation: None,
     };
-    match conditions.iter_mut().find(|old| old.type_ == type_) {
+    match conditions.iter_mut().find(|old| old.type_ == type_.name()) {
         Some(old) => *old = condition,
         None => conditions.push(condition),
     }
@@ -81,13 +82,13 @@ pub fn set(conditions: &mut Vec<Condition>, statement: Statement<'_>, generation
 }
 
 /// Removes a condition, if it is present.
-pub fn remove(conditions: &mut Vec<Condition>, type_: &str) {
-    conditions.retain(|condition| condition.type_ != type_);
+pub fn remove(conditions: &mut Vec<Condition>, type_: ConditionType) {
+    conditions.retain(|condition| condition.type_ != type_.name());
 }
 
 /// The condition of this type, if there is one.
-pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
-    conditions.iter().find(|condition| condition.type_ == type_)
+pub fn find<'a>(conditions: &'a [Condition], type_: ConditionType) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_.name())
 }
 
 /// The schema of a list of conditions, with the bounds that Kubernetes' own type leaves out.
@@ -147,7 +148,7 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
 mod tests {
     use super::*;
 
-    fn say(type_: &'static str, status: Status, reason: &'static str) -> Statement<'static> {
+    fn say(type_: ConditionType, status: Status, reason: Reason) -> Statement<'static> {
         Statement { type_, status, reason, message: "" }
     }
 
@@ -158,18 +159,18 @@ mod tests {
     #[test]
     fn the_transition_time_changes_only_with_the_status() {
         let mut conditions = Vec::new();
-        set(&mut conditions, say("Ready", Status::Unknown, "Pending"), 1, at(10));
-        set(&mut conditions, say("Ready", Status::Unknown, "ObservationStale"), 1, at(20));
+        set(&mut conditions, say(ConditionType::Ready, Status::Unknown, Reason::Pending), 1, at(10));
+        set(&mut conditions, say(ConditionType::Ready, Status::Unknown, Reason::ObservationStale), 1, at(20));
         assert_eq!((conditions[0].last_transition_time.0, &*conditions[0].reason), (at(10), "ObservationStale"));
-        set(&mut conditions, say("Ready", Status::True, "WaitingForExhaustion"), 1, at(30));
+        set(&mut conditions, say(ConditionType::Ready, Status::True, Reason::WaitingForExhaustion), 1, at(30));
         assert_eq!((conditions.len(), conditions[0].last_transition_time.0), (1, at(30)));
     }
 
     #[test]
     fn every_condition_is_stamped_at_every_write() {
         let mut conditions = Vec::new();
-        set(&mut conditions, say("Observed", Status::True, "Ok"), 1, at(10));
-        set(&mut conditions, say("Ready", Status::True, "Observing"), 2, at(20));
+        set(&mut conditions, say(ConditionType::Observed, Status::True, Reason::Observed), 1, at(10));
+        set(&mut conditions, say(ConditionType::Ready, Status::True, Reason::Observing), 2, at(20));
         assert!(conditions.iter().all(|condition| condition.observed_generation == Some(2)));
     }
 
@@ -177,7 +178,7 @@ mod tests {
     fn a_message_is_short_and_hides_nothing() {
         let mut conditions = Vec::new();
         let message = format!("The account is `x\u{1b}[2J\n{}`.", "y".repeat(MESSAGE_MAX));
-        let statement = Statement { message: &message, ..say("Ready", Status::True, "Observing") };
+        let statement = Statement { message: &message, ..say(ConditionType::Ready, Status::True, Reason::Observing) };
         set(&mut conditions, statement, 1, at(10));
         let said = &conditions[0].message;
         assert!(said.starts_with("The account is `x\\u{1b}[2J\\nyyy"), "{said}");
@@ -187,8 +188,8 @@ mod tests {
     #[test]
     fn what_no_longer_holds_is_removed() {
         let mut conditions = Vec::new();
-        set(&mut conditions, say("Stalled", Status::True, "WrongAccount"), 1, at(10));
-        remove(&mut conditions, "Stalled");
-        assert_eq!(find(&conditions, "Stalled"), None);
+        set(&mut conditions, say(ConditionType::Stalled, Status::True, Reason::WrongAccount), 1, at(10));
+        remove(&mut conditions, ConditionType::Stalled);
+        assert_eq!(find(&conditions, ConditionType::Stalled), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::{Decimal, RoundingStrategy, dec};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -14,7 +14,7 @@ const UNSIGNED: &str = "self.matches('^(0|[1-9][0-9]{0,11})([.][0-9]{1,4})?$')";
 /// The pattern of an ISO 4217 code.
 pub(super) const CURRENCY: &str = "^[A-Z]{3}$";
 
-const LARGEST: Decimal = Decimal::from_parts(1_874_919_423, 2_328_306, 0, false, 4); // 999999999999.9999
+const LARGEST: Decimal = dec!(999_999_999_999.9999);
 
 /// An amount of money in a currency, declared by a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

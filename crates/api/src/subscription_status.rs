@@ -70,7 +70,7 @@ pub struct AccountStatus {
     pub owner_tenant_id: Option<Text<64>>,
     /// The provider's APIs that reported this.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Text<64>>,
+    pub source: Option<Text<256>>,
     /// When the account was read.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub as_of_time: Option<Time>,
@@ -85,7 +85,7 @@ pub struct OfferInForce {
     pub offer: Offer,
     /// The provider's APIs that reported this.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Text<64>>,
+    pub source: Option<Text<256>>,
     /// When the account was read.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub as_of_time: Option<Time>,

@@ -6,7 +6,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A cloud whose accounts can be observed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Cloud {
     /// Microsoft Azure: the account is a subscription.
     Azure,
@@ -16,11 +17,8 @@ pub enum Cloud {
 
 impl Cloud {
     /// The name that records and hashes use; never changes.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Azure => "azure",
-            Self::Aws => "aws",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

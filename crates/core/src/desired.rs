@@ -38,7 +38,7 @@ pub enum Suspension {
 }
 
 /// When to upgrade.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum When {
     /// Once the benefits are used up.
     BenefitsExhausted,
@@ -61,18 +61,13 @@ pub struct Limits {
 
 impl When {
     /// The name in a manifest.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::BenefitsExhausted => "BenefitsExhausted",
-            Self::BeforeExhaustion(_) => "BeforeExhaustion",
-            Self::Immediately => "Immediately",
-            Self::Never => "Never",
-        }
+    pub fn name(&self) -> &'static str {
+        self.into()
     }
 }
 
 /// Who says yes to an upgrade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum ApprovalMode {
     /// The manifest itself.
     Automatic,

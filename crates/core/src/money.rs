@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 
 /// An ISO 4217 currency code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,7 +32,7 @@ pub struct Money {
 }
 
 /// The largest amount that is taken for a real one; the custom resources hold no larger one either.
-const LARGEST: Decimal = Decimal::from_parts(0xd4a5_0fff, 0xe8, 0, false, 0);
+const LARGEST: Decimal = dec!(999_999_999_999);
 
 impl Money {
     /// The money, exactly: what is left must never read as nothing. `None` when the amount is beyond ±999,999,999,999, which no trial has.

@@ -2,11 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
+use super::source::{Origin, Source};
 use super::trigger::PastLook;
 
 /// Whether the account works.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Lifecycle {
     /// It works.
     Active,
@@ -23,14 +24,8 @@ pub enum Lifecycle {
 
 impl Lifecycle {
     /// The name in status.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Active => "Active",
-            Self::Warned => "Warned",
-            Self::Restricted => "Restricted",
-            Self::Closed => "Closed",
-            Self::Unknown(_) => "Unknown",
-        }
+    pub fn name(&self) -> &'static str {
+        self.into()
     }
 }
 
@@ -172,7 +167,7 @@ impl Observation {
             _ => BenefitState::Active,
         };
         self.benefits.retain(|benefit| benefit.kind != BenefitKind::Period);
-        let unknown = Benefit::unknown(BenefitKind::Period, self.observed, Source::Declared);
+        let unknown = Benefit::unknown(BenefitKind::Period, self.observed, Source::from([Origin::Declared]));
         self.benefits.push(Benefit { state, end: Some(end), ..unknown });
     }
 

@@ -1,14 +1,13 @@
 //! The commercial terms in force, and what they grant for free.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::money::Money;
+use super::source::Source;
 
 /// What kind of terms an account is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::Display, strum::IntoStaticStr)]
 pub enum OfferClass {
     /// A trial whose benefits end.
     FreeTrial,
@@ -24,20 +23,8 @@ pub enum OfferClass {
 
 impl OfferClass {
     /// The name in status and records.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::FreeTrial => "FreeTrial",
-            Self::PayAsYouGo => "PayAsYouGo",
-            Self::Commitment => "Commitment",
-            Self::Other => "Other",
-            Self::Unknown => "Unknown",
-        }
-    }
-}
-
-impl fmt::Display for OfferClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -51,7 +38,7 @@ pub struct Offer {
 }
 
 /// What a benefit is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr)]
 pub enum BenefitKind {
     /// An amount of money to spend.
     Credit,
@@ -63,22 +50,18 @@ pub enum BenefitKind {
 
 impl BenefitKind {
     /// The name in status.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Credit => "Credit",
-            Self::Period => "Period",
-            Self::FreeServices => "FreeServices",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// The kind that status calls `name`.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Credit, Self::Period, Self::FreeServices].into_iter().find(|kind| kind.name() == name)
+        name.parse().ok()
     }
 }
 
 /// How far a benefit is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumString, strum::IntoStaticStr)]
 pub enum BenefitState {
     /// Granted and not used up.
     Active,
@@ -90,48 +73,13 @@ pub enum BenefitState {
 
 impl BenefitState {
     /// The name in status.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Active => "Active",
-            Self::Exhausted => "Exhausted",
-            Self::Unknown => "Unknown",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// The state that status calls `name`; a name of another version is `Unknown`.
     pub fn parse(name: &str) -> Self {
-        [Self::Active, Self::Exhausted].into_iter().find(|state| state.name() == name).unwrap_or(Self::Unknown)
-    }
-}
-
-/// Who told about a benefit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The provider's interface of this name, such as `billingProperty`.
-    Provider(String),
-    /// `spec.trial` of the Subscription.
-    Declared,
-}
-
-impl Source {
-    const DECLARED: &'static str = "spec.trial";
-
-    /// The name in status.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Provider(name) => name,
-            Self::Declared => Self::DECLARED,
-        }
-    }
-
-    /// Whether this is `other` and more: a look names what it read in the order in which it read it.
-    pub fn goes_beyond(&self, other: &Self) -> bool {
-        self.name().len() > other.name().len() && self.name().starts_with(other.name())
-    }
-
-    /// The source that status calls `name`.
-    pub fn parse(name: &str) -> Self {
-        if name == Self::DECLARED { Self::Declared } else { Self::Provider(name.to_owned()) }
+        name.parse().unwrap_or(Self::Unknown)
     }
 }
 

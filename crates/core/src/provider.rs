@@ -5,27 +5,25 @@ use std::time::Duration;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::reason::Reason;
 use super::record::Outcome;
 
 /// How an account is upgraded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 pub enum Method {
     /// The provider has an interface for it. Repeating the call changes nothing: it declares a desired state.
     Api,
     /// An automation of the organisation's own, which answers one idempotency key with one upgrade for ever.
     Broker,
     /// Only a person can, in the provider's portal: [`Handoff`](super::observation::Handoff).
+    #[strum(serialize = "PortalHandoff")]
     Portal,
 }
 
 impl Method {
     /// The name in hashes and messages; never changes.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Api => "Api",
-            Self::Broker => "Broker",
-            Self::Portal => "PortalHandoff",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -160,26 +158,27 @@ impl ProviderError {
         }
     }
 
-    /// Whether it is about who asks, by its reason as a record keeps it: about their credentials, their rights or their
+    /// Whether it is about who asks, by its `reason` as a record keeps it: about their credentials, their rights or their
     /// configuration, and not about the account.
     pub fn is_about_who_asks(reason: &str) -> bool {
-        ["Unauthenticated", "Forbidden", "Unsupported", "InvalidConfiguration"].contains(&reason)
+        let about = [Reason::Unauthenticated, Reason::Forbidden, Reason::Unsupported, Reason::InvalidConfiguration];
+        about.iter().any(|about| *about == reason)
     }
 
     /// The reason of the condition and the label of the metric.
-    pub const fn reason(&self) -> &'static str {
+    pub const fn reason(&self) -> Reason {
         match self {
-            Self::Throttled { .. } => "Throttled",
-            Self::Transient { .. } => "ProviderUnreachable",
-            Self::OutcomeUnknown { .. } => "OutcomeUnknown",
-            Self::Unauthenticated { .. } => "Unauthenticated",
-            Self::Forbidden { .. } => "Forbidden",
-            Self::WrongAccount { .. } => "WrongAccount",
-            Self::Precondition { .. } => "PreconditionFailed",
-            Self::Conflict { .. } => "ProviderConflict",
-            Self::Unsupported { .. } => "Unsupported",
-            Self::Protocol { .. } => "UnexpectedAnswer",
-            Self::Config { .. } => "InvalidConfiguration",
+            Self::Throttled { .. } => Reason::Throttled,
+            Self::Transient { .. } => Reason::ProviderUnreachable,
+            Self::OutcomeUnknown { .. } => Reason::OutcomeUnknown,
+            Self::Unauthenticated { .. } => Reason::Unauthenticated,
+            Self::Forbidden { .. } => Reason::Forbidden,
+            Self::WrongAccount { .. } => Reason::WrongAccount,
+            Self::Precondition { .. } => Reason::PreconditionFailed,
+            Self::Conflict { .. } => Reason::ProviderConflict,
+            Self::Unsupported { .. } => Reason::Unsupported,
+            Self::Protocol { .. } => Reason::UnexpectedAnswer,
+            Self::Config { .. } => Reason::InvalidConfiguration,
         }
     }
 }
@@ -200,7 +199,7 @@ mod tests {
             (ProviderError::Conflict { detail: detail() }, false),
             (ProviderError::OutcomeUnknown { detail: detail() }, false),
         ] {
-            assert_eq!(ProviderError::is_about_who_asks(error.reason()), is_about_who_asks, "{error:?}");
+            assert_eq!(ProviderError::is_about_who_asks(error.reason().name()), is_about_who_asks, "{error:?}");
         }
     }
 }

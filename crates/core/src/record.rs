@@ -70,7 +70,7 @@ impl RecordState {
 }
 
 /// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
 pub enum Outcome {
     /// The provider took the request.
     Accepted,
@@ -84,13 +84,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// The name in the record.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "Accepted",
-            Self::Rejected => "Rejected",
-            Self::NotSent => "NotSent",
-            Self::Unknown => "Unknown",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// The state of the record that this outcome leads to.
@@ -104,10 +99,7 @@ impl Outcome {
 
     /// The outcome that a record calls `name`; a name of another version proves nothing.
     pub fn parse(name: Option<&str>) -> Self {
-        [Self::Accepted, Self::Rejected, Self::NotSent]
-            .into_iter()
-            .find(|outcome| Some(outcome.name()) == name)
-            .unwrap_or(Self::Unknown)
+        name.and_then(|name| name.parse().ok()).unwrap_or(Self::Unknown)
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::account::hex;
-use super::desired::{ApprovalMode, Desired, When};
+use super::desired::{Desired, When};
 use super::money::Money;
 use super::observation::DeclaredTrial;
 use super::offer::{Offer, OfferClass};
@@ -74,10 +74,7 @@ fn terms(
         credit.map_or_else(String::new, amount),
         end.as_ref().map_or_else(String::new, Timestamp::to_string),
         start.as_ref().map_or_else(String::new, Timestamp::to_string),
-        match approval {
-            ApprovalMode::Automatic => "Automatic".to_owned(),
-            ApprovalMode::Manual => "Manual".to_owned(),
-        },
+        <&str>::from(approval).to_owned(),
         credit_below,
         time_left,
         when.name().to_owned(),

@@ -9,7 +9,8 @@ use rust_decimal::Decimal;
 use super::desired::{Limits, When};
 use super::money::Money;
 use super::observation::{Lifecycle, Observation};
-use super::offer::{Benefit, BenefitKind, BenefitState, Source};
+use super::offer::{Benefit, BenefitKind, BenefitState};
+use super::source::Source;
 
 /// What a former pass saw, as status remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]

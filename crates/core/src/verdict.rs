@@ -7,6 +7,7 @@ use super::desired::{Claimant, Lapse, Suspension};
 use super::observation::Unread;
 use super::offer::Offer;
 use super::provider::{Operation, ProviderError};
+use super::reason::Reason;
 use super::trigger::{Missing, NotYet};
 
 /// The outcome of a decision: a row of the decision table.
@@ -234,96 +235,88 @@ pub enum Progress {
     Unchanged,
 }
 
-impl Verdict {
-    /// The reason of the Ready condition, the events and the metrics.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Suspended(_) => "Suspended",
-            Self::ProviderNotReady { .. } => "ProviderNotReady",
-            Self::WrongAccount { .. } => "WrongAccount",
-            Self::AccountConflict(_) => "AccountConflict",
-            Self::Unobserved { since: Unobserved::Always, .. } => "Pending",
-            Self::Unobserved { .. } => "ObservationStale",
-            Self::AccountClosed => "AccountClosed",
-            Self::OfferInPlace(_) => "OfferInPlace",
-            Self::UpgradeAccepted { .. } => "UpgradeAccepted",
-            Self::ConversionOverdue { .. } => "ConversionOverdue",
-            Self::VerifyingUpgrade { .. } => "VerifyingUpgrade",
-            Self::UpgradeUnresolved { .. } | Self::RetryHeld { .. } => "UpgradeUnresolved",
-            Self::UpgradeContradicted { .. } => "UpgradeContradicted",
-            Self::Observing => "Observing",
-            Self::NotEligible { .. } => "NotEligible",
-            Self::UpgradeDenied(_) => "UpgradeDenied",
-            Self::BenefitsUnknown { .. } => "BenefitsUnknown",
-            Self::WaitingForExhaustion { .. } => "WaitingForExhaustion",
-            Self::AwaitingApproval { .. } => "AwaitingApproval",
-            Self::ApprovalPolicyMissing(_) => "ApprovalPolicyMissing",
-            Self::AwaitingPortalUpgrade { .. } => "AwaitingPortalUpgrade",
-            Self::UpgradeRejected { .. } => "UpgradeRejected",
-            Self::UpgradeHeld(_) => "UpgradeHeld",
-            Self::Upgrading => "Upgrading",
-            Self::LedgerUnavailable { .. } => "LedgerUnavailable",
-        }
-    }
-
+/// What a verdict means to programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The reason of the Ready condition, the Events and the metrics.
+    pub reason: Reason,
     /// The status of the Ready condition.
-    pub const fn ready(&self) -> Ready {
-        match self {
-            Self::Suspended(_)
-            | Self::OfferInPlace(_)
-            | Self::UpgradeAccepted { .. }
-            | Self::Observing
-            | Self::UpgradeDenied(_)
-            | Self::WaitingForExhaustion { .. }
-            | Self::AwaitingApproval { .. }
-            | Self::AwaitingPortalUpgrade { restricted: false, .. }
-            | Self::UpgradeHeld(_) => Ready::True,
-            Self::Unobserved { since: Unobserved::Lately, .. } => Ready::Unchanged,
-            Self::Unobserved { .. } => Ready::Unknown,
-            _ => Ready::False,
-        }
-    }
-
+    pub ready: Ready,
     /// Whether waiting helps.
-    pub const fn progress(&self) -> Progress {
-        match self {
-            Self::Unobserved { since: Unobserved::Lately, .. } => Progress::Unchanged,
-            Self::Unobserved { .. }
-            | Self::ProviderNotReady { stalled: false, .. }
-            | Self::VerifyingUpgrade { .. }
-            | Self::Upgrading
-            | Self::LedgerUnavailable { .. } => Progress::Reconciling,
-            _ => match self.ready() {
-                Ready::False => Progress::Stalled,
-                _ => Progress::Settled,
-            },
-        }
-    }
-
+    pub progress: Progress,
     /// Whether the account is on the desired offer; `None` where a call may have been made of which nobody knows what it did.
-    pub const fn upgraded(&self) -> Option<bool> {
-        match self {
-            Self::OfferInPlace(_) => Some(true),
-            Self::Upgrading
-            | Self::VerifyingUpgrade { .. }
-            | Self::UpgradeUnresolved { .. }
-            | Self::RetryHeld { .. }
-            | Self::UpgradeContradicted { .. } => None,
-            _ => Some(false),
-        }
+    pub upgraded: Option<bool>,
+    /// Whether a person could upgrade the account now: what the portal shows as "Upgrade now".
+    pub upgrade_available: bool,
+}
+
+/// All is as it should be.
+const fn current(reason: Reason) -> Facts {
+    facts(reason, Ready::True, Progress::Settled)
+}
+
+/// It will change by itself.
+const fn in_progress(reason: Reason) -> Facts {
+    facts(reason, Ready::False, Progress::Reconciling)
+}
+
+/// Somebody must act.
+const fn failed(reason: Reason) -> Facts {
+    facts(reason, Ready::False, Progress::Stalled)
+}
+
+const fn facts(reason: Reason, ready: Ready, progress: Progress) -> Facts {
+    Facts { reason, ready, progress, upgraded: Some(false), upgrade_available: false }
+}
+
+impl Facts {
+    const fn available(self) -> Self {
+        Self { upgrade_available: true, ..self }
     }
 
-    /// Whether a person could upgrade the account now: what the portal shows as "Upgrade now".
-    pub const fn upgrade_available(&self) -> bool {
-        matches!(
-            self,
-            Self::AwaitingApproval { .. }
-                | Self::ApprovalPolicyMissing(_)
-                | Self::AwaitingPortalUpgrade { .. }
-                | Self::UpgradeRejected { .. }
-                | Self::UpgradeHeld(_)
-                | Self::Upgrading
-                | Self::LedgerUnavailable { .. }
-        )
+    const fn in_doubt(self) -> Self {
+        Self { upgraded: None, ..self }
+    }
+}
+
+impl Verdict {
+    /// What this verdict means to programs: each has its line here.
+    pub const fn facts(&self) -> Facts {
+        match self {
+            Self::Suspended(_) => current(Reason::Suspended),
+            Self::ProviderNotReady { stalled: false, .. } => in_progress(Reason::ProviderNotReady),
+            Self::ProviderNotReady { stalled: true, .. } => failed(Reason::ProviderNotReady),
+            Self::WrongAccount { .. } => failed(Reason::WrongAccount),
+            Self::AccountConflict(_) => failed(Reason::AccountConflict),
+            Self::Unobserved { since: Unobserved::Always, .. } => {
+                facts(Reason::Pending, Ready::Unknown, Progress::Reconciling)
+            }
+            Self::Unobserved { since: Unobserved::Lately, .. } => {
+                facts(Reason::ObservationStale, Ready::Unchanged, Progress::Unchanged)
+            }
+            Self::Unobserved { since: Unobserved::TooLong, .. } => {
+                facts(Reason::ObservationStale, Ready::Unknown, Progress::Reconciling)
+            }
+            Self::AccountClosed => failed(Reason::AccountClosed),
+            Self::OfferInPlace(_) => Facts { upgraded: Some(true), ..current(Reason::OfferInPlace) },
+            Self::UpgradeAccepted { .. } => current(Reason::UpgradeAccepted),
+            Self::ConversionOverdue { .. } => failed(Reason::ConversionOverdue),
+            Self::VerifyingUpgrade { .. } => in_progress(Reason::VerifyingUpgrade).in_doubt(),
+            Self::UpgradeUnresolved { .. } | Self::RetryHeld { .. } => failed(Reason::UpgradeUnresolved).in_doubt(),
+            Self::UpgradeContradicted { .. } => failed(Reason::UpgradeContradicted).in_doubt(),
+            Self::Observing => current(Reason::Observing),
+            Self::NotEligible { .. } => failed(Reason::NotEligible),
+            Self::UpgradeDenied(_) => current(Reason::UpgradeDenied),
+            Self::BenefitsUnknown { .. } => failed(Reason::BenefitsUnknown),
+            Self::WaitingForExhaustion { .. } => current(Reason::WaitingForExhaustion),
+            Self::AwaitingApproval { .. } => current(Reason::AwaitingApproval).available(),
+            Self::ApprovalPolicyMissing(_) => failed(Reason::ApprovalPolicyMissing).available(),
+            Self::AwaitingPortalUpgrade { restricted: false, .. } => current(Reason::AwaitingPortalUpgrade).available(),
+            Self::AwaitingPortalUpgrade { restricted: true, .. } => failed(Reason::AwaitingPortalUpgrade).available(),
+            Self::UpgradeRejected { .. } => failed(Reason::UpgradeRejected).available(),
+            Self::UpgradeHeld(_) => current(Reason::UpgradeHeld).available(),
+            Self::Upgrading => in_progress(Reason::Upgrading).in_doubt().available(),
+            Self::LedgerUnavailable { .. } => in_progress(Reason::LedgerUnavailable).available(),
+        }
     }
 }

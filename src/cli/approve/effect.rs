@@ -2,6 +2,7 @@
 //! thinks of it any more.
 
 use payg_api::{ApprovalMode, Decision, Subscription, UpgradeApproval, When};
+use payg_core::reason::{ConditionType, Reason};
 
 use super::super::show;
 
@@ -38,8 +39,9 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
 }
 
 fn asks(subscription: &Subscription) -> bool {
-    show::condition(subscription, "Ready")
-        .is_some_and(|ready| matches!(ready.reason.as_str(), "AwaitingApproval" | "ApprovalPolicyMissing"))
+    show::condition(subscription, ConditionType::Ready).is_some_and(|ready| {
+        [Reason::AwaitingApproval, Reason::ApprovalPolicyMissing].iter().any(|asks| ready.reason == *asks)
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ use kube::{Api, Client};
 
 use crate::operator::parse;
 use payg_api::{BillingProvider, Subscription, UpgradeApproval, UpgradeRecord};
+use payg_core::decide::{ROWS, Row};
+use payg_core::reason::{ConditionType, Reason};
 
 use super::cluster::{self, ClusterArgs};
 use super::columns::{Paint, Style};
@@ -72,12 +74,13 @@ fn unreadable(error: &kube::Error) -> String {
 }
 
 /// The mark of row `number` and how it is painted, where the decision ended at row `end`.
-fn mark(number: usize, end: usize, known: &Known) -> (&'static str, Style) {
-    let is_asked = show::condition(&known.subscription, "Ready").is_some_and(|ready| ready.reason == "Upgrading");
+fn mark(number: u8, end: u8, known: &Known) -> (&'static str, Style) {
+    let is_asked = show::condition(&known.subscription, ConditionType::Ready)
+        .is_some_and(|ready| ready.reason == Reason::Upgrading);
     match number.cmp(&end) {
         // The record is of the request that followed.
         Ordering::Less if is_asked => HOLDS,
-        Ordering::Equal if end == rows::ALL.len() => HOLDS,
+        Ordering::Equal if usize::from(end) == ROWS.len() => HOLDS,
         Ordering::Less => match rows::holds(number, known) {
             Some(true) => HOLDS,
             Some(false) => FAILS,
@@ -102,8 +105,8 @@ fn text(known: &Known, paint: Paint) -> String {
         show::account(subscription)
     );
     text = show::printable(text.trim_end()) + "\n";
-    let ready = show::condition(subscription, "Ready");
-    let row = ready.and_then(|ready| rows::of(&ready.reason));
+    let ready = show::condition(subscription, ConditionType::Ready);
+    let row = ready.and_then(|ready| ready.reason.parse::<Reason>().ok()?.row());
     let style = match ready.map(|ready| ready.status.as_str()) {
         Some("True") => Style::Good,
         Some("False") => Style::Bad,
@@ -117,19 +120,19 @@ fn text(known: &Known, paint: Paint) -> String {
     let Some(row) = row else { return text };
     text += "\n";
     let mut is_unclear = false;
-    for (number, one) in (1..).zip(rows::ALL) {
-        let (mark, style) = mark(number, row, known);
+    for (Row { number, name, .. }, evidence) in ROWS.iter().zip(rows::EVIDENCE) {
+        let (mark, style) = mark(*number, row, known);
         is_unclear |= mark == UNCLEAR;
-        text += &paint.paint(style, &format!("{number:>2} {mark} {}", one.holds));
+        text += &paint.paint(style, &format!("{number:>2} {mark} {name}"));
         text += "\n";
-        for line in (one.evidence)(known) {
+        for line in evidence(known) {
             text += &paint.paint(Style::Dim, &format!("       {}", show::printable(&line)));
             text += "\n";
         }
     }
-    text += "\n✓ it holds   ✗ it does not   · it was not come to";
+    text += "\n✓ holds   ✗ does not hold   · not reached";
     if is_unclear {
-        text += "   ? what would tell cannot be read";
+        text += "   ? unknown, as something cannot be read";
     }
     text += "\n";
     text
@@ -214,7 +217,7 @@ mod tests {
         assert_eq!(marked(&refused, '✗'), [10], "the record of a Retry cannot be written");
         let unread = told("UpgradeHeld", Err("you may not read it".to_owned()), false);
         assert_eq!((marked(&unread, '?'), marked(&unread, '✗')), (vec![9, 10], vec![20]));
-        assert!(unread.last().unwrap().contains("? what would tell"), "{unread:#?}");
+        assert!(unread.last().unwrap().contains("? unknown"), "{unread:#?}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rust_decimal::prelude::ToPrimitive;
 use super::super::columns::{Cell, Style};
 use super::super::show;
 use payg_api::{Benefit, Subscription, SubscriptionStatus};
+use payg_core::reason::ConditionType;
 
 /// The columns; the first one is left out within a namespace, those from [`NARROW`] on without `-o wide`.
 pub const HEADINGS: [&str; 12] = [
@@ -57,7 +58,10 @@ pub fn row(object: &DynamicObject, now: Timestamp) -> Vec<Cell> {
         text(show::account(&subscription)),
         text(show::wish(&subscription)),
         text(status.transition.as_ref().map_or_else(dash, |transition| transition.hash.clone())),
-        text(show::condition(&subscription, "Ready").map_or_else(String::new, |ready| ready.message.clone())),
+        text(
+            show::condition(&subscription, ConditionType::Ready)
+                .map_or_else(String::new, |ready| ready.message.clone()),
+        ),
     ]
 }
 
@@ -72,8 +76,10 @@ fn offer(status: &SubscriptionStatus) -> Cell {
 
 /// How it stands: the reason of Ready, unless that is about the manifest as it was before.
 fn verdict(subscription: &Subscription) -> (String, Style) {
-    let Some(ready) = show::condition(subscription, "Ready") else { return ("not seen yet".to_owned(), Style::Dim) };
-    let stalled = show::condition(subscription, "Stalled").is_some_and(|stalled| stalled.status == "True");
+    let Some(ready) = show::condition(subscription, ConditionType::Ready) else {
+        return ("not seen yet".to_owned(), Style::Dim);
+    };
+    let stalled = show::condition(subscription, ConditionType::Stalled).is_some_and(|stalled| stalled.status == "True");
     let style = match ready.status.as_str() {
         "True" => Style::Good,
         _ if stalled => Style::Bad,
@@ -86,7 +92,8 @@ fn verdict(subscription: &Subscription) -> (String, Style) {
 
 /// What the portal shows beside an account that can be upgraded now.
 fn mark(subscription: &Subscription) -> Cell {
-    let available = show::condition(subscription, "UpgradeAvailable").is_some_and(|said| said.status == "True");
+    let available =
+        show::condition(subscription, ConditionType::UpgradeAvailable).is_some_and(|said| said.status == "True");
     if available { Cell::new("Upgrade now", Style::Bold) } else { Cell::plain("") }
 }
 

@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::operator;
 use payg_api::{Subscription, UpgradeApproval};
 use payg_clock::Clock;
+use payg_core::reason::Reason;
 use payg_providers::{aws, azure};
 
 use super::operator::CloudArgs;
@@ -124,7 +125,7 @@ async fn plan(args: Args, clock: Clock) -> Result<Vec<Action>, Error> {
     if let Some(path) = &args.summary {
         append(path, &outcome::markdown(&outcomes))?;
     }
-    let is_stuck = |outcome: &Outcome| outcome.reason == "ProviderNotReady";
+    let is_stuck = |outcome: &Outcome| outcome.reason == Reason::ProviderNotReady;
     if let Some(untaken) = api::untaken().filter(|_| outcomes.iter().any(is_stuck)) {
         eprintln!("{untaken}");
     }
@@ -205,8 +206,8 @@ fn others(manifests: &[Manifest]) -> Vec<(&Manifest, Vec<String>)> {
 /// The operator of a plan runs dry. One that does not would go on where this one stops.
 fn undry(subscription: &mut Subscription) {
     let conditions = subscription.status.iter_mut().flat_map(|status| &mut status.conditions);
-    for condition in conditions.filter(|condition| condition.reason == "UpgradeHeld") {
-        "Upgrading".clone_into(&mut condition.reason);
+    for condition in conditions.filter(|condition| condition.reason == Reason::UpgradeHeld) {
+        Reason::Upgrading.name().clone_into(&mut condition.reason);
         "The upgrade is due, and nothing is in its way: it would be requested now.".clone_into(&mut condition.message);
     }
 }

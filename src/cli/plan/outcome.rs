@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 
 use payg_api::{Benefit, Forecast, Subscription, Time};
+use payg_core::reason::{ConditionType, Reason};
 
 use super::super::show;
 
@@ -31,13 +32,19 @@ impl Action {
         [Self::Upgrade, Self::UpgradeLater, Self::UpgradeAfterApproval, Self::AskPerson, Self::Nothing, Self::Blocked];
 
     fn of(subscription: &Subscription) -> Self {
-        let Some(ready) = show::condition(subscription, "Ready") else { return Self::Blocked };
-        match ready.reason.as_str() {
-            "Upgrading" => Self::Upgrade,
-            "WaitingForExhaustion" => Self::UpgradeLater,
-            "AwaitingApproval" => Self::UpgradeAfterApproval,
-            "AwaitingPortalUpgrade" => Self::AskPerson,
-            "OfferInPlace" | "UpgradeAccepted" | "Observing" | "Suspended" | "UpgradeDenied" => Self::Nothing,
+        let Some(ready) = show::condition(subscription, ConditionType::Ready) else { return Self::Blocked };
+        match ready.reason.parse() {
+            Ok(Reason::Upgrading) => Self::Upgrade,
+            Ok(Reason::WaitingForExhaustion) => Self::UpgradeLater,
+            Ok(Reason::AwaitingApproval) => Self::UpgradeAfterApproval,
+            Ok(Reason::AwaitingPortalUpgrade) => Self::AskPerson,
+            Ok(
+                Reason::OfferInPlace
+                | Reason::UpgradeAccepted
+                | Reason::Observing
+                | Reason::Suspended
+                | Reason::UpgradeDenied,
+            ) => Self::Nothing,
             _ => Self::Blocked,
         }
     }
@@ -101,7 +108,7 @@ pub struct Outcome {
 impl Outcome {
     pub fn of(place: &str, subscription: &Subscription) -> Self {
         let status = subscription.status.clone().unwrap_or_default();
-        let ready = show::condition(subscription, "Ready");
+        let ready = show::condition(subscription, ConditionType::Ready);
         let metadata = &subscription.metadata;
         Self {
             namespace: metadata.namespace.clone().unwrap_or_default(),

@@ -21,6 +21,7 @@ use payg_core::account::AccountId;
 use payg_core::decide::{Decision, decide};
 use payg_core::desired::ApprovalMode;
 use payg_core::inputs::Inputs;
+use payg_core::reason::ConditionType;
 use payg_core::record::{Outcome, RecordState};
 use payg_core::verdict::Verdict;
 use payg_fixtures::arbitrary::any_inputs;
@@ -192,11 +193,11 @@ fn while_another_attempt_is_held_nobody_knows_of_the_one_before() {
         let mut decision = decide(&inputs);
         assert_eq!(verdicts::name(&decision.verdict), held, "{:?}", decision.verdict);
         let status = after(&waiting(GENERATION), GENERATION, &inputs, &decision);
-        assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "Unknown", "{held}");
+        assert_eq!(conditions::find(&status.conditions, ConditionType::Upgraded).unwrap().status, "Unknown", "{held}");
         // The record of another attempt cannot be written.
         decision.verdict = Verdict::LedgerUnavailable { detail: "upgraderecords is forbidden".to_owned() };
         let status = after(&waiting(GENERATION), GENERATION, &inputs, &decision);
-        assert_eq!(conditions::find(&status.conditions, "Upgraded").unwrap().status, "Unknown");
+        assert_eq!(conditions::find(&status.conditions, ConditionType::Upgraded).unwrap().status, "Unknown");
     }
 }
 

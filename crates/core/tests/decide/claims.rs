@@ -37,7 +37,7 @@ fn sees() -> Sight {
 
 #[test]
 fn a_claim_holds_while_it_is_alive() {
-    let reason = |yields, sight| decide(&with(vec![older(yields, sight)])).verdict.reason();
+    let reason = |yields, sight| decide(&with(vec![older(yields, sight)])).verdict.facts().reason.name();
     for (sight, expected) in [
         (sees(), "AccountConflict"),
         (Sight::Clear { last: Some(ago(6 * 24)) }, "AccountConflict"),

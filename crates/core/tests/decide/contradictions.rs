@@ -7,8 +7,9 @@ use payg_core::decide::decide;
 use payg_core::desired::{Limits, When};
 use payg_core::inputs::Inputs;
 use payg_core::observation::{Acceptance, Lifecycle};
-use payg_core::offer::{Benefit, BenefitKind, BenefitState, Source};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState};
 use payg_core::record::{Outcome, RecordState};
+use payg_core::source::{Origin, Source};
 use payg_core::trigger::PastLook;
 
 use payg_fixtures::given::{Given, ago, credit, due, money, now, pay_as_you_go, period, record};
@@ -31,7 +32,7 @@ fn decided(when: &When, change: impl Fn(&mut Inputs)) -> (Option<payg_core::deci
     inputs.desired.when = when.clone();
     change(&mut inputs);
     let decision = decide(&inputs);
-    (decision.effect, decision.verdict.to_string(), decision.verdict.reason())
+    (decision.effect, decision.verdict.to_string(), decision.verdict.facts().reason.name())
 }
 
 fn triggers() -> [When; 3] {
@@ -151,7 +152,7 @@ fn what_agrees_is_acted_upon() {
             let unknown = Benefit { state: BenefitState::Unknown, end: None, ..period(ago(1)) };
             shows(on, Lifecycle::Active, vec![unknown]);
             let past = &mut on.previous.look.as_mut().unwrap().benefits;
-            *past = vec![Benefit { source: Source::Declared, ..period(ago(24)) }];
+            *past = vec![Benefit { source: Source::from([Origin::Declared]), ..period(ago(24)) }];
             on.desired.trial.end = Some(ago(24));
         },
     ];
@@ -244,7 +245,7 @@ fn a_limit_that_nothing_contradicts_is_met() {
     assert!(decide(&inputs).effect.is_some());
     inputs.seen().benefits[0] = credit("70");
     let decision = decide(&inputs);
-    assert_eq!((decision.effect, decision.verdict.reason()), (None, WAITS));
+    assert_eq!((decision.effect, decision.verdict.facts().reason.name()), (None, WAITS));
     assert_eq!(
         decision.seen.unwrap().benefit(BenefitKind::Period).unwrap().end,
         Some(now() - SignedDuration::from_hours(48))

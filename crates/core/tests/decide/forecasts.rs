@@ -54,7 +54,7 @@ fn nothing_is_due_where_nothing_is_waited_for() {
     let mut spent = due();
     spent.seen().benefits.push(period(ago(-240)));
     spent.desired.approval = ApprovalMode::Manual;
-    assert_eq!(decide(&spent).verdict.reason(), "AwaitingApproval");
+    assert_eq!(decide(&spent).verdict.facts().reason.name(), "AwaitingApproval");
     assert_eq!(expected(&spent), None, "it is due already");
 }
 
@@ -91,7 +91,11 @@ fn the_next_look_comes_right_after_the_date_that_matters() {
     inputs.seen().benefits = vec![period(ago(-1))];
     inputs.seen().provider_time = Some(now() - SignedDuration::from_secs(2));
     let decision = decide(&inputs);
-    assert_eq!((decision.verdict.reason(), decision.next), ("WaitingForExhaustion", soon), "by our clock alone");
+    assert_eq!(
+        (decision.verdict.facts().reason.name(), decision.next),
+        ("WaitingForExhaustion", soon),
+        "by our clock alone"
+    );
 }
 
 #[test]

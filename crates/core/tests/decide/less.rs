@@ -5,14 +5,15 @@ use payg_core::decide::{Decision, decide};
 use payg_core::desired::When;
 use payg_core::inputs::Inputs;
 use payg_core::observation::{Lifecycle, Unread};
-use payg_core::offer::{Offer, OfferClass, Source};
+use payg_core::offer::{Offer, OfferClass};
 use payg_core::record::{Outcome, RecordState};
+use payg_core::source::Source;
 use payg_fixtures::given::*;
 
 /// The decision where billing was read before, and may not be read any more.
 fn lost(change: impl FnOnce(&mut Inputs)) -> Decision {
     let mut on = due();
-    on.previous.look.as_mut().unwrap().source = Some(Source::Provider("subscription, billing".to_owned()));
+    on.previous.look.as_mut().unwrap().source = Some(Source::parse("subscription, billing"));
     on.seen().unread = vec![Unread { what: "the billing".to_owned(), permission: "billing/read".to_owned() }];
     change(&mut on);
     decide(&on)
@@ -22,7 +23,7 @@ fn lost(change: impl FnOnce(&mut Inputs)) -> Decision {
 fn a_permission_that_is_lost_stops_everything() {
     for when in [When::BenefitsExhausted, When::Immediately] {
         let decision = lost(|on| on.desired.when = when);
-        assert_eq!((decision.verdict.reason(), decision.effect), ("ProviderNotReady", None));
+        assert_eq!((decision.verdict.facts().reason.name(), decision.effect), ("ProviderNotReady", None));
         assert_eq!(decision.seen, None, "what was seen before stays");
         let message = decision.verdict.to_string();
         assert!(message.contains("the billing was read before") && message.contains("billing/read"), "{message}");
@@ -36,7 +37,7 @@ fn what_the_provider_does_not_tell_any_more_stops_everything_too() {
             on.desired.when = when;
             on.seen().unread.clear();
         });
-        assert_eq!((decision.verdict.reason(), decision.effect), ("ProviderNotReady", None));
+        assert_eq!((decision.verdict.facts().reason.name(), decision.effect), ("ProviderNotReady", None));
         assert_eq!(decision.seen, None, "what was seen before stays");
         let message = decision.verdict.to_string();
         assert!(message.contains("subscription, billing") && message.contains("nothing more to read"), "{message}");
@@ -55,7 +56,7 @@ fn what_cannot_be_upgraded_needs_no_care() {
                 change(on);
             });
             assert_eq!(decision.effect, None);
-            decision.verdict.reason()
+            decision.verdict.facts().reason.name()
         };
         let deleted = decided(|on| on.seen().lifecycle = Lifecycle::Closed);
         assert_eq!(deleted, "AccountClosed", "the billing of a deleted account is gone");
@@ -72,11 +73,11 @@ fn what_cannot_be_upgraded_needs_no_care() {
 #[test]
 fn a_permission_that_was_never_there_is_not_missed() {
     let never = lost(|on| on.previous.look.as_mut().unwrap().source = Some(spent().source));
-    assert_eq!(never.verdict.reason(), "Upgrading");
-    let more = lost(|on| on.seen().source = Source::Provider("subscription, billing, profile".to_owned()));
-    assert_eq!(more.verdict.reason(), "Upgrading", "more is read than before");
+    assert_eq!(never.verdict.facts().reason.name(), "Upgrading");
+    let more = lost(|on| on.seen().source = Source::parse("subscription, billing, profile"));
+    assert_eq!(more.verdict.facts().reason.name(), "Upgrading", "more is read than before");
     let done = lost(|on| on.seen().offer = pay_as_you_go());
-    assert_eq!(done.verdict.reason(), "OfferInPlace", "there is nothing left to be careful about");
+    assert_eq!(done.verdict.facts().reason.name(), "OfferInPlace", "there is nothing left to be careful about");
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn an_account_that_was_stopped_a_moment_ago_is_looked_at_twice() {
         on.desired.when = when;
         on.previous.look.as_mut().unwrap().eligible = false;
         let decision = decide(&on);
-        assert_eq!((decision.verdict.reason(), decision.effect), ("WaitingForExhaustion", None));
+        assert_eq!((decision.verdict.facts().reason.name(), decision.effect), ("WaitingForExhaustion", None));
     }
 }
 
@@ -95,7 +96,7 @@ fn an_upgrade_that_never_showed_is_given_up_in_time_whatever_happens_in_between(
     let mut on = due();
     on.record = Some(record(RecordState::Accepted, Outcome::Accepted, 72));
     on.previous.verifying_since = Some(ago(2)); // a look that failed in between began the wait anew
-    assert_eq!(decide(&on).verdict.reason(), "UpgradeUnresolved");
+    assert_eq!(decide(&on).verdict.facts().reason.name(), "UpgradeUnresolved");
     on.previous.accepted_since = Some(ago(70));
-    assert_eq!(decide(&on).verdict.reason(), "VerifyingUpgrade", "it has shown, and may be back");
+    assert_eq!(decide(&on).verdict.facts().reason.name(), "VerifyingUpgrade", "it has shown, and may be back");
 }

@@ -3,6 +3,7 @@
 
 mod claims;
 mod contradictions;
+mod document;
 mod forecasts;
 mod less;
 mod messages;

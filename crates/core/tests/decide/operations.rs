@@ -52,10 +52,14 @@ fn one_that_failed_is_left_to_a_person() {
 #[test]
 fn the_account_is_believed_and_not_the_operation() {
     let decision = told(failed(), |on| on.seen().acceptance = Acceptance::Accepted);
-    assert_eq!((decision.verdict.reason(), decision.effect), ("UpgradeAccepted", None));
+    assert_eq!((decision.verdict.facts().reason.name(), decision.effect), ("UpgradeAccepted", None));
     for operation in [Operation::Running(None), Operation::Succeeded, unreadable()] {
         let decision = told(operation, |_| ());
-        assert_eq!((decision.verdict.reason(), decision.effect), ("VerifyingUpgrade", None), "it proves nothing");
+        assert_eq!(
+            (decision.verdict.facts().reason.name(), decision.effect),
+            ("VerifyingUpgrade", None),
+            "it proves nothing"
+        );
     }
 }
 
@@ -138,12 +142,12 @@ fn after_a_failure_every_further_attempt_takes_a_person() {
 #[test]
 fn a_record_whose_subscription_is_gone_is_closed_by_a_failure_too() {
     let taken = |hours| record(RecordState::Accepted, Outcome::Accepted, hours);
-    let note = |hours, operation: Operation| orphan(&taken(hours), &spent(), Some(&operation), false, now());
+    let note = |hours, operation: Operation| orphan::note(&taken(hours), &spent(), Some(&operation), false, now());
     assert!(matches!(note(0, failed()), Some(Note::Unresolved(NoMore::OperationFailed(_)))));
     assert_eq!(note(100, Operation::Running(None)), None);
     assert_eq!(note(200, Operation::Running(None)), Some(Note::Unresolved(NoMore::OperationUnfinished)));
     assert_eq!(note(100, Operation::Succeeded), Some(Note::Unresolved(NoMore::AnsweredWithSuccess)));
     let mut shown = spent();
     shown.acceptance = Acceptance::Accepted;
-    assert_eq!(orphan(&taken(0), &shown, Some(&failed()), false, now()), None, "the account is believed");
+    assert_eq!(orphan::note(&taken(0), &shown, Some(&failed()), false, now()), None, "the account is believed");
 }

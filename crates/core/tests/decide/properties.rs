@@ -176,7 +176,7 @@ struct Verdicts {
 }
 
 fn told(verdict: &Verdict) -> Verdicts {
-    Verdicts { ready: verdict.ready(), progress: verdict.progress(), message: verdict.to_string() }
+    Verdicts { ready: verdict.facts().ready, progress: verdict.facts().progress, message: verdict.to_string() }
 }
 
 /// The properties above say nothing if no arbitrary input is ever upgraded.

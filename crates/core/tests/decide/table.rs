@@ -25,7 +25,12 @@ fn ruled(change: impl FnOnce(&mut Inputs)) -> (&'static str, Ready, Progress, Op
     let decision = decide(&inputs);
     let text = decision.verdict.to_string();
     assert!(text.ends_with(['.', '?']) && text.len() < 1024, "not a message: {text}");
-    (decision.verdict.reason(), decision.verdict.ready(), decision.verdict.progress(), decision.effect)
+    (
+        decision.verdict.facts().reason.name(),
+        decision.verdict.facts().ready,
+        decision.verdict.facts().progress,
+        decision.effect,
+    )
 }
 
 /// Like [`ruled`], where nothing may be done.
@@ -260,16 +265,20 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
 fn a_record_whose_subscription_is_gone_is_closed_by_observation_alone() {
     let settled = |state: RecordState, hours: i64| record(state, Outcome::Unknown, hours);
     let mut seen = spent();
-    assert_eq!(orphan(&settled(RecordState::Intended, 0), &seen, None, false, now()), None);
+    assert_eq!(orphan::note(&settled(RecordState::Intended, 0), &seen, None, false, now()), None);
     let gives_up = Some(Note::Unresolved(NoMore::NoLongerWanted));
-    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, None, false, now()), gives_up);
-    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, None, false, now()), None);
-    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, None, true, now()), None, "its wish is still there");
+    assert_eq!(orphan::note(&settled(RecordState::Unknown, 1), &seen, None, false, now()), gives_up);
+    assert_eq!(orphan::note(&settled(RecordState::Unresolved, 1), &seen, None, false, now()), None);
+    assert_eq!(
+        orphan::note(&settled(RecordState::Unknown, 1), &seen, None, true, now()),
+        None,
+        "its wish is still there"
+    );
     seen.acceptance = Acceptance::Accepted;
-    assert_eq!(orphan(&settled(RecordState::Unknown, 1), &seen, None, false, now()), Some(Note::Accepted));
-    assert_eq!(orphan(&settled(RecordState::Accepted, 99), &seen, None, false, now()), None, "it is on its way");
+    assert_eq!(orphan::note(&settled(RecordState::Unknown, 1), &seen, None, false, now()), Some(Note::Accepted));
+    assert_eq!(orphan::note(&settled(RecordState::Accepted, 99), &seen, None, false, now()), None, "it is on its way");
     seen.offer = pay_as_you_go();
-    assert_eq!(orphan(&settled(RecordState::Unresolved, 1), &seen, None, false, now()), Some(Note::Confirmed));
+    assert_eq!(orphan::note(&settled(RecordState::Unresolved, 1), &seen, None, false, now()), Some(Note::Confirmed));
 }
 
 #[test]

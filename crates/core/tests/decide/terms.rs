@@ -83,7 +83,7 @@ fn an_approval_by_the_former_hash_does_not_count_and_is_named() {
     word.transition_hash = former;
     inputs.approvals = vec![word];
     let decision = decide(&inputs);
-    assert_eq!((decision.verdict.reason(), decision.effect), ("AwaitingApproval", None));
+    assert_eq!((decision.verdict.facts().reason.name(), decision.effect), ("AwaitingApproval", None));
     let message = decision.verdict.to_string();
     assert!(message.contains("UpgradeApproval word does not count"), "{message}");
 }

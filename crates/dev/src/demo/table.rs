@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 
 use payg_api as api;
 use payg_api::conditions::{self, Condition};
+use payg_core::reason::ConditionType;
 use payg_operator::cli::columns::{Cell, Style};
 use payg_operator::cli::show;
 
@@ -48,7 +49,7 @@ pub fn row(name: &str, subscription: Option<&api::Subscription>) -> Vec<Cell> {
 
 /// The Ready condition.
 pub fn ready(subscription: &api::Subscription) -> Option<&Condition> {
-    conditions::find(&subscription.status.as_ref()?.conditions, "Ready")
+    conditions::find(&subscription.status.as_ref()?.conditions, ConditionType::Ready)
 }
 
 /// The class of the offer in force.

@@ -1,12 +1,13 @@
 //! What AWS's answers mean. What it does not publish, and what contradicts itself, is never acted on.
 
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, dec};
 
 use super::plan::{Plan, PlanStatus, PlanType};
 use payg_core::money::Money;
 use payg_core::observation::{Acceptance, Lifecycle, Observation};
-use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass, Source};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
+use payg_core::source::Source;
 
 /// How long an account whose Free plan has expired can still be upgraded:
 /// <https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/free-tier-plans.html>
@@ -16,7 +17,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(184 * 24);
 /// How much later than the time of a look the end of an expired plan may be: clocks differ.
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// The least credit that counts as some, in its currency: a cent.
-const SOME: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+const SOME: Decimal = dec!(0.01);
 
 /// What Account Management calls the state of an account:
 /// <https://docs.aws.amazon.com/accounts/latest/reference/API_GetAccountInformation.html>
@@ -46,8 +47,8 @@ pub(super) struct Look {
     pub(super) observed: Timestamp,
     /// The time by AWS's clock.
     pub(super) provider_time: Option<Timestamp>,
-    /// What was read, in the order in which it was.
-    pub(super) source: String,
+    /// What was read.
+    pub(super) source: Source,
 }
 
 impl Look {
@@ -87,7 +88,7 @@ pub(super) fn observation(
         acceptance: Acceptance::NotAccepted,
         benefits: plan.map(|plan| benefits(plan, granted, look)).unwrap_or_default(),
         trial_length: free.map(|_| LONGEST),
-        source: Source::Provider(look.source.clone()),
+        source: look.source.clone(),
         owner: None,
         observed: look.observed,
         provider_time: look.provider_time,
@@ -145,7 +146,7 @@ fn is_more_than(left: Option<Money>, granted: Money) -> bool {
 }
 
 fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
-    let source = Source::Provider(look.source.clone());
+    let source = look.source.clone();
     let unknown = |kind| Benefit::unknown(kind, look.observed, source.clone());
     let credit = Benefit {
         state: match plan.credit.map(|left| left.amount) {

@@ -19,6 +19,7 @@ use payg_core::account::AwsAccountId;
 use payg_core::money::{Currency, Money};
 use payg_core::observation::{Observation, Unread};
 use payg_core::provider::ProviderError;
+use payg_core::source::{Origin, Source};
 
 const READ_PLAN: &str = "freetier:GetAccountPlanState";
 const READ_STATE: &str = "account:GetAccountInformation";
@@ -44,7 +45,7 @@ pub(super) async fn at(
 ) -> Result<Observation, ProviderError> {
     let plan = plan(config, heard, account).await?;
     let (observed, provider_time) = (now(), heard.date());
-    let mut look = Look { observed, provider_time, source: "GetAccountPlanState".to_owned() };
+    let mut look = Look { observed, provider_time, source: Source::from([Origin::GetAccountPlanState]) };
     // Of an account that is not on the Free plan nothing more is decided.
     if plan.as_ref().is_none_or(|plan| plan.kind != PlanType::Free) {
         return Ok(interpret::observation(plan.as_ref(), None, None, &look));
@@ -52,7 +53,7 @@ pub(super) async fn at(
     let (mut unread, mut remarks) = (Vec::new(), Vec::new());
     let state = match state(config, heard, account).await? {
         Seen::Yes(state) => {
-            look.source.push_str(", GetAccountInformation");
+            look.source = Source::from([Origin::GetAccountPlanState, Origin::GetAccountInformation]);
             Some(state)
         }
         Seen::Denied => {

@@ -10,7 +10,8 @@ use super::terms::{Terms, Trial, contradiction, current_limit, terms};
 use super::wire::{Billing, SpendingLimit, Subscription, date, money};
 use payg_core::money::Money;
 use payg_core::observation::{Acceptance, Lifecycle, Observation};
-use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, Source};
+use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer};
+use payg_core::source::{Origin, Source};
 
 /// When and by whose clocks something was read.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +40,7 @@ pub(super) fn observation(
         benefits: trial
             .map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, credit, &left, look.observed)),
         trial_length: trial.and_then(Trial::length),
-        source: Source::Provider(read(billing).to_owned()),
+        source: read(billing),
         owner: subscription.tenant_id.clone(),
         observed: look.observed,
         provider_time: look.provider_time,
@@ -54,14 +55,17 @@ pub(super) fn observation(
 
 /// What the offer was read from. A billing property that tells the limits of the billing profile tells no less than the
 /// profile itself, and more than one that does not.
-fn read(billing: Option<&Billing>) -> &'static str {
+fn read(billing: Option<&Billing>) -> Source {
+    let tells_limits = |billing: &Billing| billing.limits.as_ref().is_some_and(|limits| !limits.is_empty());
     match billing {
-        None => "subscription",
-        Some(billing) if billing.completed => "subscription, billingProperty, billingProfile",
-        Some(billing) if billing.limits.as_ref().is_some_and(|limits| !limits.is_empty()) => {
-            "subscription, billingProperty, spendingLimits"
+        None => Source::from([Origin::Subscription]),
+        Some(billing) if billing.completed => {
+            Source::from([Origin::Subscription, Origin::BillingProperty, Origin::BillingProfile])
         }
-        Some(_) => "subscription, billingProperty",
+        Some(billing) if tells_limits(billing) => {
+            Source::from([Origin::Subscription, Origin::BillingProperty, Origin::SpendingLimits])
+        }
+        Some(_) => Source::from([Origin::Subscription, Origin::BillingProperty]),
     }
 }
 
@@ -167,11 +171,11 @@ fn benefits(
 ) -> Vec<Benefit> {
     let detail = billing.and_then(|billing| current(trial, billing));
     let source = match billing {
-        None => "subscription",
-        Some(billing) if billing.by_profile => "billingProfile",
-        Some(_) => "billingProperty",
+        None => Origin::Subscription,
+        Some(billing) if billing.by_profile => Origin::BillingProfile,
+        Some(_) => Origin::BillingProperty,
     };
-    let unknown = |kind, source: &str| Benefit::unknown(kind, observed, Source::Provider(source.to_owned()));
+    let unknown = |kind, origin: Origin| Benefit::unknown(kind, observed, Source::from([origin]));
     if !trial.has_credit() {
         return vec![unknown(BenefitKind::FreeServices, source)]; // which the portal alone shows
     }
@@ -195,9 +199,9 @@ fn benefits(
             state: credit,
             granted: detail.and_then(granted).or(left.granted),
             remaining,
-            ..unknown(BenefitKind::Credit, remaining.map_or(source, |_| "balanceSummary"))
+            ..unknown(BenefitKind::Credit, remaining.map_or(source.clone(), |_| Origin::BalanceSummary))
         },
-        Benefit { state: period, end, ..unknown(BenefitKind::Period, if by_lots { "lots" } else { source }) },
+        Benefit { state: period, end, ..unknown(BenefitKind::Period, if by_lots { Origin::Lots } else { source }) },
     ]
 }
 

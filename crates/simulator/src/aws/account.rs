@@ -7,14 +7,14 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
-use rust_decimal::{Decimal, prelude::ToPrimitive};
+use rust_decimal::{Decimal, dec, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Plan, Rejection, Settings};
 use crate::world::By;
 
 const SECONDS_PER_DAY: i64 = 86_400;
-const MILLIS_PER_DAY: Decimal = Decimal::from_parts(86_400_000, 0, 0, false, 0);
+const MILLIS_PER_DAY: Decimal = dec!(86_400_000);
 /// How long an account that its owner has closed can be opened again: the post-closure period.
 const POST_CLOSURE_DAYS: u32 = 90;
 /// How long the credit of a new account lasts from its creation: <https://aws.amazon.com/free/free-tier-faqs/>

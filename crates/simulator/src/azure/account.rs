@@ -7,7 +7,7 @@
 //! a setting.
 
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::{Decimal, prelude::ToPrimitive};
+use rust_decimal::{Decimal, dec, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
 use super::offer::Offer;
@@ -15,7 +15,7 @@ use super::settings::{Rejection, Settings};
 use crate::world::By;
 
 const SECONDS_PER_DAY: i64 = 86_400;
-const MILLIS_PER_DAY: Decimal = Decimal::from_parts(86_400_000, 0, 0, false, 0);
+const MILLIS_PER_DAY: Decimal = dec!(86_400_000);
 /// How long a deleted account is still shown as `Deleted` before it is not found.
 const DELETED_SHOWN_DAYS: u32 = 1;
 

@@ -10,6 +10,7 @@ use payg_core::desired::{Limits, When};
 use payg_core::money::Money;
 use payg_core::observation::{Lifecycle, Observation};
 use payg_core::offer::{BenefitKind, BenefitState};
+use payg_core::source::{Origin, Source};
 use payg_core::trigger::{APART, PastLook, Shown, shown};
 
 const END: &str = "2027-03-05T00:00:00Z";
@@ -20,7 +21,7 @@ fn plan(status: PlanStatus, credit: Option<&str>, expires: Option<&str>) -> Plan
 }
 
 fn seen_at(now: &str, plan: &Plan, state: Option<State>) -> Observation {
-    let look = Look { observed: time(now), provider_time: None, source: "GetAccountPlanState".to_owned() };
+    let look = Look { observed: time(now), provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
     observation(Some(plan), state, None, &look)
 }
 
@@ -137,7 +138,8 @@ fn is_due(when: &When, seen: &Observation) -> bool {
 
 #[test]
 fn more_credit_than_was_granted_is_said_and_not_shown() {
-    let look = Look { observed: time(BEFORE), provider_time: None, source: "GetAccountPlanState".to_owned() };
+    let look =
+        Look { observed: time(BEFORE), provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
     let plan = plan(PlanStatus::Active, Some("50"), Some(END));
     for (granted, is_shown) in [("100", true), ("50", true), ("49.99", false)] {
         let granted = Money::parse(granted, "USD");

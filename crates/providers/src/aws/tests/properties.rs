@@ -11,6 +11,7 @@ use super::*;
 use crate::changes::{Change, sent, singles, subsets};
 use payg_core::account::AwsAccountId;
 use payg_core::offer::BenefitKind;
+use payg_core::source::{Origin, Source};
 
 fn texts(known: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(known).prop_map(str::to_owned), 1 => ".{0,12}"]
@@ -63,7 +64,7 @@ proptest! {
         prop_assert!(plan.is_ok() || account != ID || !known || !is_money || expires.is_some(), "{credit:?}: {plan:?}");
         if let Ok(plan) = plan {
             let observed = Timestamp::from_second(now).unwrap();
-            let look = Look { observed, provider_time: None, source: "GetAccountPlanState".to_owned() };
+            let look = Look { observed, provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
             let seen = observation(Some(&plan), state, None, &look);
             if seen.eligible {
                 prop_assert_eq!(kind.as_str(), "FREE");

@@ -108,7 +108,7 @@ async fn the_billing_profile_is_read_where_the_billing_property_lacks_the_detail
     assert_eq!(lines[2], format!("GET {PROFILE}?api-version=2024-04-01"));
     assert_eq!((seen.offer.class, left(&seen).as_deref()), (OfferClass::FreeTrial, Some("57.31 USD")));
     let period = seen.benefit(BenefitKind::Period).unwrap();
-    assert_eq!((period.source.name(), period.end), ("billingProfile", Some(time("2025-02-01T00:00:00Z"))));
+    assert_eq!((period.source.name().as_str(), period.end), ("billingProfile", Some(time("2025-02-01T00:00:00Z"))));
     assert_eq!(seen.source.name(), "subscription, billingProperty, billingProfile");
     // Or the limit itself.
     let billing = with(well().billing, "/billingProfileSpendingLimit", value!(null));

@@ -260,7 +260,7 @@ async fn where_the_billing_cannot_be_read_less_is_known() {
         let (seen, _) = look(json(200, SUBSCRIPTION), answer.clone()).await;
         let seen = seen.unwrap();
         let credit = seen.benefit(BenefitKind::Credit).unwrap();
-        assert_eq!((credit.state, credit.source.name()), (BenefitState::Unknown, "subscription"));
+        assert_eq!((credit.state, credit.source.name().as_str()), (BenefitState::Unknown, "subscription"));
         assert_eq!(!seen.unread.is_empty(), denied, "{answer:?}");
         let told = seen.unread.iter().all(|unread| {
             unread.permission == "Microsoft.Billing/billingProperty/read, as in the role Cost Management Reader"

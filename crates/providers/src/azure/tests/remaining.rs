@@ -147,9 +147,9 @@ fn each_value_tells_who_told_it() {
     let seen =
         seen("Enabled", &with(free("Active"), "/billingProfileSpendingLimitDetails/0/endDate", json!(null)), "57.31");
     let (credit, period) = (seen.benefit(BenefitKind::Credit).unwrap(), seen.benefit(BenefitKind::Period).unwrap());
-    assert_eq!((credit.state, credit.source.name()), (BenefitState::Active, "balanceSummary"));
+    assert_eq!((credit.state, credit.source.name().as_str()), (BenefitState::Active, "balanceSummary"));
     assert_eq!((credit.granted, credit.remaining), (Some(usd("200")), Some(usd("57.31"))));
-    assert_eq!((period.end, period.source.name()), (Some(time("2025-02-01T00:00:00Z")), "lots"));
+    assert_eq!((period.end, period.source.name().as_str()), (Some(time("2025-02-01T00:00:00Z")), "lots"));
     assert_eq!((credit.as_of, period.as_of), (time(NOW), time(NOW)));
 }
 

@@ -1,0 +1,173 @@
+//! The decision: one pure function from all that is known to a verdict, at most one effect and the next look. The rules are
+//! the rows of a table ([`ROWS`]), described in `docs/reference/decisions.md`; the first row that rules decides.
+
+mod account;
+mod after;
+pub mod billing_provider;
+mod case;
+mod ledger;
+pub mod orphan;
+mod rows;
+mod sight;
+mod upgrade;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::approval::Approval;
+use super::desired::{Claimant, Desired, Lapse};
+use super::forecast::{Forecast, forecast};
+use super::inputs::{Inputs, Previous};
+use super::observation::{Acceptance, Observation};
+use super::offer::OfferClass;
+use super::provider::ProviderError;
+use super::record::{NoMore, Record, Requester};
+use super::schedule::{Next, next};
+use super::transition::Transition;
+use super::trigger::{Evidence, NotYet};
+use super::verdict::{Standing, Verdict};
+
+use self::case::{Case, Seen};
+
+pub use self::after::Acted;
+pub use self::rows::{ROWS, Row};
+
+/// How long a BillingProvider or its credentials may be missing before nobody is expected to bring them: one commit may
+/// bring a Subscription and its BillingProvider in either order.
+const PROVIDER_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(5);
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The row that matched.
+    pub verdict: Verdict,
+    /// What was seen in this pass, completed by what the user declared.
+    pub seen: Option<Observation>,
+    /// What to do, if anything.
+    pub effect: Option<Effect>,
+    /// What an upgrade would do, as soon as that is known.
+    pub transition: Option<Transition>,
+    /// When the benefits are expected to be used up, and the trigger to be met.
+    pub forecast: Option<Forecast>,
+    /// Who has the account, where several Subscriptions name it.
+    pub standing: Standing,
+    /// When to look again.
+    pub next: Next,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Create the record, then ask the provider.
+    Upgrade(Plan),
+    /// Write attempt `number` into the record, then ask the provider, with the same key.
+    Again {
+        /// The attempt's number.
+        number: u32,
+        /// What is asked for.
+        plan: Plan,
+    },
+    /// Write into the record what the account shows, or that a person must decide.
+    Note(Note),
+}
+
+/// What an upgrade is asked for on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// From which offer to which.
+    pub transition: Transition,
+    /// Why.
+    pub evidence: Evidence,
+    /// Who said yes, where somebody had to.
+    pub approval: Option<Approval>,
+    /// Where it is asked for.
+    pub endpoint: String,
+    /// For whom.
+    pub requester: Requester,
+}
+
+/// What to write into a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The account shows that an upgrade was accepted.
+    Accepted,
+    /// The account is on the offer.
+    Confirmed,
+    /// Nobody knows; a person decides.
+    Unresolved(NoMore),
+}
+
+/// Whether the account is to be looked at in this pass: not while suspended, unless a call may be on its way.
+pub fn wants_look(desired: &Desired, record: Option<&Record>) -> bool {
+    desired.suspend.is_none() || record.is_some_and(|record| record.is_open() || record.is_unresolved())
+}
+
+/// Where to ask how far an upgrade has come, if the account does not show it and the provider said where.
+pub fn wants_progress<'a>(record: Option<&'a Record>, look: &Observation) -> Option<&'a str> {
+    let shows = look.offer.class == OfferClass::PayAsYouGo || look.acceptance == Acceptance::Accepted;
+    let record = record.filter(|record| record.is_open() && !shows)?;
+    record.last()?.operation.as_deref()
+}
+
+/// The decision on `inputs`.
+pub fn decide(inputs: &Inputs) -> Decision {
+    let seen = Seen::of(inputs);
+    let case = Case { inputs, seen: seen.as_ref(), record: inputs.record.as_ref(), retry: None };
+    let (row, (verdict, effect)) = rows::rule(&case).unwrap_or_else(|| {
+        // Every case is ruled on by a row, row 5 or 21 at the latest. Nothing would be done on one that is not.
+        let nothing_known = sight::for_want_of_sight(&inputs.previous, inputs.now.wall, sight::not_observed());
+        (rows::LAST_BEFORE_SIGHT, (nothing_known, None))
+    });
+    let standing = standing(&case, &verdict);
+    let (seen, transition) = match seen {
+        Some(seen) if row > rows::LAST_BEFORE_SIGHT => (Some(seen.account), seen.transition),
+        Some(_) | None => (None, None),
+    };
+    let waits = matches!(
+        verdict,
+        Verdict::WaitingForExhaustion { not_yet: NotYet::Left, .. } | Verdict::BenefitsUnknown { .. }
+    );
+    let waits_for = waits.then_some(&inputs.desired.when);
+    let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen, waits_for));
+    let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
+    let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
+    Decision { verdict, seen, effect, transition, forecast, standing, next }
+}
+
+/// Row 5, for a pass that could not even read what to decide on.
+pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) -> Decision {
+    let verdict = sight::for_want_of_sight(previous, wall, error);
+    let (standing, next) = (Standing::Unchanged, Next::Backoff(None));
+    Decision { verdict, seen: None, effect: None, transition: None, forecast: None, standing, next }
+}
+
+/// What is told of the claims to the account.
+fn standing(case: &Case<'_>, verdict: &Verdict) -> Standing {
+    let inputs = case.inputs;
+    if let Verdict::AccountConflict(holder) = verdict {
+        return Standing::Second(holder.clone());
+    }
+    let has_looked = matches!(inputs.look, Some(Ok(_)));
+    let lapsed = if has_looked { inputs.subject.yields } else { inputs.subject.lapse(inputs.now) };
+    match lapsed.filter(|lapse| *lapse != Lapse::NeverSeen) {
+        Some(lapse) if inputs.claimants.iter().any(Claimant::is_able) => return Standing::Lapsed(lapse),
+        Some(_) => return Standing::Unsaid,
+        None if !has_looked && !inputs.claimants.is_empty() => return Standing::Unchanged,
+        None => {}
+    }
+    let lapsed = |other: &Claimant| other.lapse(inputs.now).filter(|lapse| *lapse != Lapse::NeverSeen);
+    case.first(|other| lapsed(other).is_some())
+        .and_then(|older| Some(Standing::InPlaceOf(older.clone(), lapsed(older)?)))
+        .unwrap_or(Standing::Unsaid)
+}
+
+/// What was expected for a time that has passed is no longer expected.
+fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>, now: Timestamp) -> Verdict {
+    match verdict {
+        Verdict::WaitingForExhaustion { not_yet, closes, .. } => Verdict::WaitingForExhaustion {
+            closes,
+            not_yet,
+            expected: forecast.and_then(|forecast| forecast.due).filter(|at| *at > now),
+        },
+        other => other,
+    }
+}
