@@ -1,24 +1,18 @@
 //! The operator: passes over Subscriptions, BillingProviders and records, and the ledger of upgrades. Joins `core` (what to
 //! do), `api` (what is written and read), `providers` (the clouds) and `runtime` (the engine).
 
-mod credentials;
-pub mod entry;
+mod clouds;
 mod hooks;
 mod index;
-mod ledger;
+pub mod ledger;
 mod metrics;
 pub mod parse;
-mod patch;
 mod plan;
 mod policy;
-mod provider;
-mod providers;
 mod reads;
-mod record;
-mod render;
-mod report;
+mod reconcile;
 mod run;
-mod subscription;
+mod status;
 #[cfg(test)]
 mod tests;
 mod watches;
@@ -37,11 +31,13 @@ use payg_runtime::ObjectKey;
 use payg_runtime::events::Events;
 use payg_runtime::queue::{Next, Queue};
 
+use self::reconcile::{billing_provider, subscription, upgrade_record};
+
 pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
-pub use self::render::LOOKED;
 pub use self::run::{Config, Error, Reconcile, Replica, run};
+pub use self::status::render::LOOKED;
 
 /// Who writes, in managed fields.
 const FIELD_MANAGER: &str = "payg-operator";
@@ -82,7 +78,7 @@ impl fmt::Display for Work {
 struct Operator {
     client: Client,
     ledger: ledger::Ledger,
-    providers: providers::Providers,
+    providers: clouds::Providers,
     index: Mutex<index::Index>,
     queue: Arc<Queue<Work>>,
     events: Events,
@@ -97,8 +93,8 @@ impl Operator {
     async fn pass(&self, work: Work) -> Next {
         let outcome = match &work {
             Work::Subscription(key) => Box::pin(subscription::pass(self, key)).await,
-            Work::Provider(key) => provider::pass(self, key).await,
-            Work::Record(name) => record::pass(self, name).await,
+            Work::Provider(key) => billing_provider::pass(self, key).await,
+            Work::Record(name) => upgrade_record::pass(self, name).await,
         };
         outcome.unwrap_or_else(|error| {
             // Somebody wrote in between: the next pass reads what they wrote.

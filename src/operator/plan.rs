@@ -17,9 +17,11 @@ use payg_runtime::ObjectKey;
 use payg_runtime::pace::Pace;
 use payg_runtime::watch::Event;
 
-use super::providers::LOOKS;
-use super::run::Replica;
-use super::{Settings, subscription, watches};
+use crate::operator::Settings;
+use crate::operator::clouds::LOOKS;
+use crate::operator::reconcile::subscription;
+use crate::operator::run::Replica;
+use crate::operator::watches;
 
 /// Makes passes over `subscriptions` as `client` serves them, and leaves in their statuses what they come to. Two where one
 /// look proves nothing yet. Nothing is requested of the `clouds`: where the operator would, the verdict is `UpgradeHeld`.

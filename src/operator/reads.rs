@@ -8,7 +8,7 @@ use kube::api::ListParams;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use super::parse::ASKS;
+use crate::operator::parse::ASKS;
 
 /// How many objects come in one answer. The API server stores none that is larger than 1.5 MiB.
 const PAGE: u32 = 10;

@@ -27,11 +27,11 @@ use payg_runtime::watch::Watches;
 use payg_runtime::workers::{self, Limits, Pulse};
 use payg_runtime::{client, http, metrics as engine};
 
-use super::index::Index;
-use super::ledger::Ledger;
-use super::metrics::Metrics;
-use super::providers::{LOOKS, Providers};
 use super::{Operator, Settings, hooks, watches};
+use crate::operator::clouds::{LOOKS, Providers};
+use crate::operator::index::Index;
+use crate::operator::ledger::Ledger;
+use crate::operator::metrics::Metrics;
 
 /// How the process is to run.
 #[derive(Clone, Debug)]

@@ -15,8 +15,10 @@ use payg_runtime::queue::Place;
 use payg_runtime::shutdown::Tasks;
 use payg_runtime::watch::{Event, Watches};
 
-use super::index::{Change, Entry, Request};
-use super::{Operator, Work, parse, provider};
+use crate::operator::index::{Change, Entry, Request};
+use crate::operator::parse;
+use crate::operator::reconcile::billing_provider;
+use crate::operator::{Operator, Work};
 
 /// Starts a watch of each kind.
 pub fn start(operator: &Arc<Operator>, watches: &Watches, tasks: &mut Tasks<()>) {
@@ -155,7 +157,7 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
             let is_new = status.observed_generation != provider.metadata.generation;
             let key = ObjectKey::of(&provider.metadata);
             operator.queue.assign(&Work::Provider(key.clone()), &place(&key, Some(&key)));
-            (key, is_new, provider::pause(&status, operator.settings.clock))
+            (key, is_new, billing_provider::pause(&status, operator.settings.clock))
         }
         Event::Deleted(key) => {
             operator.queue.forget(&Work::Provider(key.clone()));

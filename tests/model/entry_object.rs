@@ -6,7 +6,7 @@ use payg_core::approval::Approval;
 use payg_core::decide::Plan;
 use payg_core::record::{self, Record, RecordState, SEND_WINDOW};
 use payg_core::trigger::{Cause, Evidence};
-use payg_operator::operator::entry;
+use payg_operator::operator::ledger::entry;
 use payg_operator::operator::parse;
 
 use crate::actions::Provider;

@@ -17,7 +17,7 @@ use payg_core::provider::ProviderError;
 use payg_core::record::{self, SEND_WINDOW};
 use payg_core::trigger::NotYet;
 use payg_core::verdict::Verdict;
-use payg_operator::operator::entry::{self, End};
+use payg_operator::operator::ledger::entry::{self, End};
 use payg_providers::Accepted;
 
 use crate::actions::Provider;

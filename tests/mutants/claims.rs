@@ -77,7 +77,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "requester-not-written",
         wrong: "The record does not say who made an attempt, so every refusal is everybody's.",
-        file: "src/operator/entry.rs",
+        file: "src/operator/ledger/entry.rs",
         edits: &[(
             "        if let Some(of) = &end.of {",
             "        if let Some(of) = end.of.as_ref().filter(|_| !$ON) {",
@@ -87,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "older-crds-refuse-an-attempt",
         wrong: "Beside CRDs of an older version no further attempt is ever made.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[("if written.as_ref().is_err_and(is_invalid)", "if !$ON && written.as_ref().is_err_and(is_invalid)")],
         caught_by: &[
             "payg_operator::operator::ledger::tests::crds_of_an_older_version_lose_whose_an_attempt_was_and_nothing_else",

@@ -33,7 +33,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "namespace-before-approvals",
         wrong: "The last look reads the namespace before the approvals: a Deny that goes with the namespace in between is missed.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[
             (
                 "    let approvals = read_approvals(operator, &read.subject).await?;\n",
@@ -51,7 +51,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "deleted-provider-serves",
         wrong: "A BillingProvider that is being deleted goes on upgrading.",
-        file: "src/operator/providers.rs",
+        file: "src/operator/clouds/mod.rs",
         edits: &[
             (
                 "Some(DeserializeGuard(Ok(object))) if object.metadata.deletion_timestamp.is_some() => {",
@@ -67,7 +67,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "policies-from-memory",
         wrong: "The last look before the claim does not see that approvals are no longer checked.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[("&& guard == read.guard", "&& ($ON || guard == read.guard)")],
         caught_by: &["payg_faults::proofs::an_approval_counts_only_while_its_policies_are_in_force"],
     },

@@ -6,7 +6,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "write-ahead-after-the-call",
         wrong: "The record is created when the answer is there: a process that dies in between has asked without a trace.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[
             (
                 "        let created = self.create(&record).await;\n",
@@ -28,7 +28,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no-last-look-before-the-claim",
         wrong: "What somebody says while the account is looked at is not heard.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[("is_capped || !still_holds(", "is_capped || !$ON && !still_holds(")],
         caught_by: &[
             "payg_faults::proofs::a_deny_during_the_look_counts",
@@ -38,7 +38,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "subscription-from-memory",
         wrong: "The last look before the claim takes the Subscription from memory instead of reading it live.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[(
             "    let same = subscription.is_some_and(",
             "    let subscription = if $ON { Some(read.subscription.clone()) } else { subscription };
@@ -49,14 +49,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "approvals-from-memory",
         wrong: "The last look before the claim takes the approvals from memory instead of reading them live.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[("same && approvals == read.approvals", "same && ($ON || approvals == read.approvals)")],
         caught_by: &["payg_faults::proofs::a_deny_during_the_look_counts"],
     },
     Mutant {
         name: "no-uid-check",
         wrong: "An object that was deleted and made again under its name is taken for the one that was looked at.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[(
             "        (now.uid, now.generation, now.deletion_timestamp)\n",
             "        let uid = if $ON { then.uid.clone() } else { now.uid };
@@ -67,7 +67,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "random-key-per-attempt",
         wrong: "The provider cannot tell a second attempt from a second upgrade.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[(
             "key: account.upgrade_key().idempotency_key(),",
             "key: if $ON { uuid::Uuid::new_v4() } else { account.upgrade_key().idempotency_key() },",
@@ -77,7 +77,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "key-of-the-object",
         wrong: "The key is of the Subscription: another one of the same account asks for another upgrade.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[(
             "    let answer = client.upgrade(account, request).await;",
             "    let uid = claim.record.spec.requester.uid.clone();
@@ -90,7 +90,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "lease-as-a-fence",
         wrong: "Who finds a record where it wanted to create one sends all the same, as if no other replica could act.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[(
             "Ok(Some(record)) => return Ok(Some(record).filter(ours)),",
             "Ok(Some(record)) => return Ok(Some(record).filter(|record| $ON || ours(record))),",
@@ -100,14 +100,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one-intent-for-all",
         wrong: "The intent id is no longer random, so every replica takes the record for its own.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[("Uuid::new_v4().to_string()", "if $ON { Uuid::nil() } else { Uuid::new_v4() }.to_string()")],
         caught_by: &["payg_faults::proofs::only_the_replica_whose_intent_is_in_the_ledger_sends"],
     },
     Mutant {
         name: "create-in-doubt-is-ours",
         wrong: "A create without an answer is taken for one that was done: a request goes out that is in no ledger.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[(
             "        let record = self.settle(created, &record.name_any(), &intent.id).await?;\n",
             "        let settled = self.settle(created, &record.name_any(), &intent.id).await;
@@ -118,14 +118,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no-read-back",
         wrong: "A create whose answer is lost is left as it is: the upgrade waits until it counts as perhaps sent.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[("Err(error) if is_definite_refusal(", "Err(error) if $ON || is_definite_refusal(")],
         caught_by: &["payg_faults::proofs::an_entry_is_read_back_when_the_answer_is_lost"],
     },
     Mutant {
         name: "already-exists-is-a-failure",
         wrong: "409 from the API server is taken for a failure, also where our own create has met itself.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[(
             "&& !matches!(status.code, 408 | 409 | 429))",
             "&& ($ON && status.code == 409 || !matches!(status.code, 408 | 409 | 429)))",
@@ -135,7 +135,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "judged-as-it-was-opened",
         wrong: "The outcome is judged by the record as it was opened: what another replica has done since is overwritten.",
-        file: "src/operator/ledger.rs",
+        file: "src/operator/ledger/mod.rs",
         edits: &[
             (
                 "        let mut end = End::new(sent, answer, claim.requester);\n",
@@ -153,41 +153,41 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no-is-definite-in-doubt",
         wrong: "A refusal settles the record although an earlier request may have been taken.",
-        file: "src/operator/entry.rs",
+        file: "src/operator/ledger/entry.rs",
         edits: &[("    let in_doubt = others", "    let in_doubt = !$ON && others")],
         caught_by: &[
             "payg_faults::proofs::a_refusal_proves_nothing_of_the_request_before_it",
-            "payg_operator::operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt",
+            "payg_operator::operator::ledger::entry::tests::no_is_definite_only_while_nothing_is_in_doubt",
         ],
     },
     Mutant {
         name: "a-no-after-a-yes",
         wrong: "A refusal settles the record although an earlier request was taken.",
-        file: "src/operator/entry.rs",
+        file: "src/operator/ledger/entry.rs",
         edits: &[("    let was_taken = others", "    let was_taken = !$ON && others")],
-        caught_by: &["payg_operator::operator::entry::tests::a_no_after_a_yes_is_for_a_person"],
+        caught_by: &["payg_operator::operator::ledger::entry::tests::a_no_after_a_yes_is_for_a_person"],
     },
     Mutant {
         name: "window-from-the-write",
         wrong: "The window of an attempt begins with the write instead of with the last look at what allows it.",
-        file: "src/operator/entry.rs",
+        file: "src/operator/ledger/entry.rs",
         edits: &[(
             "    let window = read.saturating_add(SEND_WINDOW)",
             "    let read = if $ON { jiff::Timestamp::now() } else { read };
             let window = read.saturating_add(SEND_WINDOW)",
         )],
-        caught_by: &["payg_operator::operator::entry::tests::what_was_read_long_ago_is_not_sent_upon"],
+        caught_by: &["payg_operator::operator::ledger::entry::tests::what_was_read_long_ago_is_not_sent_upon"],
     },
     Mutant {
         name: "confirmed-without-observation",
         wrong: "A yes of the provider is taken for the upgrade, which only the account itself proves.",
-        file: "src/operator/entry.rs",
+        file: "src/operator/ledger/entry.rs",
         edits: &[(
             "        proves => (proves, proves.state()),",
             "        Outcome::Accepted if $ON => (proves, RecordState::Confirmed),
             proves => (proves, proves.state()),",
         )],
-        caught_by: &["payg_operator::operator::entry::tests::no_is_definite_only_while_nothing_is_in_doubt"],
+        caught_by: &["payg_operator::operator::ledger::entry::tests::no_is_definite_only_while_nothing_is_in_doubt"],
     },
     Mutant {
         name: "plan-outlives-the-conflict",
@@ -199,14 +199,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "one-answer-is-the-end",
         wrong: "A Subscription that a single answer does not show is never looked at again.",
-        file: "src/operator/subscription.rs",
+        file: "src/operator/reconcile/subscription.rs",
         edits: &[("None if operator.index().contains(key)", "None if !$ON && operator.index().contains(key)")],
         caught_by: &["payg_faults::proofs::a_subscription_that_one_answer_does_not_show_is_not_forgotten"],
     },
     Mutant {
         name: "unseen-record-left-alone",
         wrong: "A record that comes to be when nobody expects it stays open beside a Subscription that has not seen it.",
-        file: "src/operator/record.rs",
+        file: "src/operator/reconcile/upgrade_record.rs",
         edits: &[(
             "if ready.is_some_and(orphan::may_have_missed)",
             "if !$ON && ready.is_some_and(orphan::may_have_missed)",

@@ -12,8 +12,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use self::verdicts::{NAMES, situation};
-use super::render::{self, Context};
-use super::report;
+use crate::operator::status::render::{self, Context};
+use crate::operator::status::report;
 use payg_api as api;
 use payg_api::conditions;
 use payg_clock::Clock;

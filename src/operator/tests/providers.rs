@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::super::provider::say;
 use super::GENERATION;
+use crate::operator::reconcile::billing_provider::say;
 use payg_core::provider::ProviderError;
 use payg_fixtures::given::now;
 

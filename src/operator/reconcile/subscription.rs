@@ -22,11 +22,14 @@ use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
 use tracing::{info, warn};
 
-use super::index::Request;
-use super::ledger::Claim;
-use super::policy::{self, Demands};
-use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};
+use crate::operator::clouds::Provider;
+use crate::operator::index::Request;
+use crate::operator::ledger::Claim;
+use crate::operator::parse;
+use crate::operator::policy::{self, Demands};
+use crate::operator::reads;
+use crate::operator::status::report;
+use crate::operator::{LOOK_DEADLINE, Operator, Work};
 
 /// When a Subscription is read again that is gone by one answer, and there by the watch.
 const GONE: Duration = Duration::from_secs(15);

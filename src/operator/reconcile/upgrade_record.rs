@@ -21,8 +21,11 @@ use payg_runtime::queue::Next;
 use tokio::time::timeout;
 use tracing::info;
 
-use super::providers::Provider;
-use super::{LOOK_DEADLINE, Operator, Work, parse, reads, report};
+use crate::operator::clouds::Provider;
+use crate::operator::parse;
+use crate::operator::reads;
+use crate::operator::status::report;
+use crate::operator::{LOOK_DEADLINE, Operator, Work};
 
 /// The pause when one answer did not show the record.
 const SOON: Duration = Duration::from_secs(5);

@@ -21,8 +21,11 @@ use payg_runtime::ObjectKey;
 use payg_runtime::events::{Note, Severity};
 use payg_runtime::queue::Next;
 
-use super::render::{self, Context};
-use super::{FIELD_MANAGER, Operator, parse, patch, watches};
+use crate::operator::parse;
+use crate::operator::status::patch;
+use crate::operator::status::render::{self, Context};
+use crate::operator::watches;
+use crate::operator::{FIELD_MANAGER, Operator};
 
 /// Writes what was decided on `subscription` into its status, tells of a change of verdict, and says when to look again.
 pub async fn subscription(

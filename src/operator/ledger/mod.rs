@@ -5,6 +5,8 @@
 //! and refuse fields that the cluster's CRD does not know, so that nothing is lost in silence. An attempt's outcome is
 //! kept even so.
 
+pub mod entry;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,8 +23,9 @@ use payg_providers::Accepted;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use super::entry::{self, End};
-use super::{FIELD_MANAGER, patch};
+use self::entry::End;
+use crate::operator::FIELD_MANAGER;
+use crate::operator::status::patch;
 
 /// How often an ambiguous write is read back before it is left to a later pass.
 const READ_BACKS: u32 = 3;
@@ -228,7 +231,7 @@ mod tests {
     use payg_fixtures::given::{Given, due};
     use payg_runtime::client::over;
 
-    const RECORDS: &str = include_str!("../../crds/upgraderecords.payg-operator.io.yaml");
+    const RECORDS: &str = include_str!("../../../crds/upgraderecords.payg-operator.io.yaml");
 
     fn ledger() -> Ledger {
         ledger_beside(RECORDS)
@@ -289,7 +292,7 @@ mod tests {
         let (_, record) = ledger.close(first, Timestamp::now(), &forbidden()).await;
         let second = ledger.open_again(&record, 2, &plan, Timestamp::now()).await.unwrap().unwrap();
         ledger.close(second, Timestamp::now(), &forbidden()).await;
-        super::super::parse::record(&ledger.read(&account).await.unwrap().unwrap())
+        crate::operator::parse::record(&ledger.read(&account).await.unwrap().unwrap())
     }
 
     #[tokio::test]

@@ -1,6 +1,8 @@
 //! From a BillingProvider object to the cloud behind it: credentials are read live, and clients are kept for as long as
 //! neither the object nor what it names changes, so that tokens are not asked for again and again.
 
+mod credentials;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,7 +23,7 @@ use payg_providers::azure::{self, Azure};
 use payg_runtime::ObjectKey;
 use payg_runtime::pace::{Pace, Rate};
 
-use super::credentials::Place;
+use self::credentials::Place;
 
 /// How often passes go through one BillingProvider, each with one look. The queue sees to it. Azure lets a principal read 25
 /// times a second: <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>;

@@ -72,7 +72,7 @@ impl Place<'_> {
     pub async fn azure(&self, spec: &api::AzureProvider) -> Result<Found<azure::Credential>, Missing> {
         match &spec.credentials {
             AzureCredentials::WorkloadIdentity(identity) => {
-                let audience = super::providers::azure_cloud(spec.cloud).exchange_audience();
+                let audience = crate::operator::clouds::azure_cloud(spec.cloud).exchange_audience();
                 self.workload_identity(identity, audience).await
             }
             AzureCredentials::ManagedIdentity(identity) => self.machine(identity),
@@ -268,7 +268,7 @@ impl Place<'_> {
 }
 
 fn client_id(member: &str, text: &str) -> Result<Uuid, ProviderError> {
-    super::providers::guid(text, &format!("credentials.{member}.clientId"))
+    crate::operator::clouds::guid(text, &format!("credentials.{member}.clientId"))
 }
 
 fn config(detail: String) -> Missing {

@@ -17,7 +17,8 @@ use payg_runtime::ObjectKey;
 use payg_runtime::queue::Next;
 use tracing::{debug, info};
 
-use super::{LOOK_DEADLINE, Operator, Work, report};
+use crate::operator::status::report;
+use crate::operator::{LOOK_DEADLINE, Operator, Work};
 
 /// The least between two checks of credentials that work (wall clock), however fast the billing clock runs.
 const SHORTEST: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use payg_core::reason::Reason;
 use payg_core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
 use payg_providers::Accepted;
 
-use super::parse;
+use crate::operator::parse;
 
 /// The intent called `id` to carry out `plan`, and no longer than the approval. What allows it was `read` after that moment
 /// (wall clock): its window begins there, so that a process that was suspended since does not send upon what somebody has
