@@ -6,8 +6,10 @@ mod clock;
 mod control;
 mod credit;
 mod faults;
+mod ground;
 mod jwt;
 pub mod local;
+mod message;
 mod operation;
 mod past;
 mod patch;
@@ -90,7 +92,7 @@ impl Running {
 
     /// Goes on from what [`Self::stop`] answered.
     pub fn restore(&self, state: &str) -> Result<(), Error> {
-        self.shared.restore(state).map_err(|error| Error::State(error.to_string()))
+        state::restore(&self.shared, state).map_err(|error| Error::State(error.to_string()))
     }
 
     /// Stops it: takes no more requests, and gives those in progress two seconds. The answer is its whole state as JSON,
@@ -100,7 +102,7 @@ impl Running {
         if tokio::time::timeout(DRAIN_LIMIT, &mut self.server).await.is_err() {
             self.server.abort();
         }
-        self.shared.save()
+        state::save(&self.shared)
     }
 }
 

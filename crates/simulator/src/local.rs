@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt;
 
 use super::clock::VirtualClock;
+use super::state;
 use super::tls::Peer;
 use super::world::{Shared, World};
 use payg_clock::Clock;
@@ -35,17 +36,17 @@ impl Local {
 
     /// Whether an upgrade of `account` was applied.
     pub fn is_upgraded(&self, account: &str) -> bool {
-        self.shared.world().ledger.iter().any(|applied| applied.account == account)
+        self.shared.world().ground.ledger.iter().any(|applied| applied.account == account)
     }
 
     /// Its whole state.
     pub fn save(&self) -> String {
-        self.shared.save()
+        state::save(&self.shared)
     }
 
     /// Goes on from a state.
     pub fn restore(&self, state: &str) {
-        self.shared.restore(state).unwrap();
+        state::restore(&self.shared, state).unwrap();
     }
 
     /// What is answered to `request`; `None` if the connection is cut.

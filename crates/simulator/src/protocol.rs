@@ -4,129 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::aws;
 use super::azure::{self, arm};
 use super::faults::{self, Kind, LateAnswer, RetryAfter};
+use super::message::{Call, JSON, Reply, known};
 use super::operation::OperationName;
 use super::tls::Peer;
 use super::world::{Asked, Shared, World};
-
-/// What Azure sends, and whoever says nothing else.
-const JSON: &str = "application/json; charset=utf-8";
-/// The largest request body that is read, in bytes.
-const REQUEST_LIMIT: usize = 1 << 20;
-
-/// A request, read to its end.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    query: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Call {
-    async fn read(request: Request) -> Result<Self, axum::Error> {
-        let (parts, body) = request.into_parts();
-        Ok(Self {
-            method: parts.method,
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts.headers,
-            body: to_bytes(body, REQUEST_LIMIT).await?,
-        })
-    }
-
-    /// A query parameter; names are case-insensitive, as Azure's are.
-    pub(crate) fn query(&self, name: &str) -> Option<String> {
-        self.query_pairs().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.into_owned())
-    }
-
-    pub(crate) fn query_pairs(&self) -> url::form_urlencoded::Parse<'_> {
-        url::form_urlencoded::parse(self.query.as_bytes())
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-}
-
-/// An answer of a simulated service.
-#[derive(Clone, Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    content_type: &'static str,
-    headers: Vec<(&'static str, String)>,
-    /// `Null`: no body, or a text.
-    pub(crate) body: Value,
-    /// A body that is no JSON.
-    text: Option<String>,
-}
-
-impl Reply {
-    pub(crate) fn new(status: StatusCode, body: Value) -> Self {
-        Self { status, content_type: JSON, headers: Vec::new(), body, text: None }
-    }
-
-    /// JSON under another name.
-    pub(crate) fn json_of(status: u16, content_type: &'static str, body: Value) -> Self {
-        Self { content_type, ..Self::new(known(status), body) }
-    }
-
-    pub(crate) fn xml(status: u16, text: String) -> Self {
-        Self { content_type: "text/xml", text: Some(text), ..Self::new(known(status), Value::Null) }
-    }
-
-    pub(crate) fn text(status: u16, text: &str) -> Self {
-        let text = Some(text.to_owned());
-        Self { content_type: "text/plain; charset=utf-8", text, ..Self::new(known(status), Value::Null) }
-    }
-
-    /// What is sent; `None`: no body.
-    fn content(&self) -> Option<String> {
-        self.text.clone().or_else(|| (!self.body.is_null()).then(|| self.body.to_string()))
-    }
-
-    /// The reply with a byte order mark before its body.
-    fn marked(mut self) -> Self {
-        self.text = self.content().map(|text| format!("\u{feff}{text}"));
-        self
-    }
-
-    /// The reply in whose body members are there again.
-    fn repeated(mut self) -> Self {
-        self.text = self.content().map(|text| faults::repeated(&text));
-        self
-    }
-
-    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
-        self.set(name, value);
-        self
-    }
-
-    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
-        self.headers.push((name, value.to_owned()));
-    }
-
-    /// The headers to send. A value that no header can hold (an echo of garbage) is left out.
-    fn headers(&self) -> HeaderMap {
-        let pair = |(name, value): &(&'static str, String)| {
-            Some((HeaderName::from_static(name), HeaderValue::from_str(value).ok()?))
-        };
-        self.headers.iter().filter_map(pair).collect()
-    }
-}
-
-fn known(status: u16) -> StatusCode {
-    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
 
 /// What a request asks for, of which cloud.
 #[derive(Clone, Debug)]
@@ -150,24 +40,24 @@ impl Target {
 
     fn account(&self, world: &World, call: &Call) -> Option<String> {
         match self {
-            Self::Azure(target) => target.account(world),
-            Self::Aws(target) => target.account(world, call),
+            Self::Azure(target) => target.account(&world.azure, world.ground.clock.now()),
+            Self::Aws(target) => target.account(&world.aws, call),
         }
     }
 
     /// Processes the request; reads show the account as it was `stale` billing seconds ago.
     fn process(&self, world: &mut World, call: &Call, stale: u32) -> Reply {
         match self {
-            Self::Azure(target) => azure::process(world, call, target, stale),
-            Self::Aws(target) => aws::process(world, call, target, stale),
+            Self::Azure(target) => azure::process(&mut world.azure(), call, target, stale),
+            Self::Aws(target) => aws::process(&mut world.aws(), call, target, stale),
         }
     }
 
     /// What a service says that fails with this status.
     fn failed(&self, world: &mut World, call: &Call, status: u16) -> Reply {
         match self {
-            Self::Azure(_) => arm::finish(world, call, arm::failure(status)),
-            Self::Aws(target) => aws::failed(world, target, status),
+            Self::Azure(_) => arm::finish(&mut world.ground, call, arm::failure(status)),
+            Self::Aws(target) => aws::failed(&mut world.ground, target, status),
         }
     }
 
@@ -175,16 +65,16 @@ impl Target {
         match self {
             Self::Azure(target) => {
                 let reply = azure::throttled(target, call, retry_after);
-                arm::finish(world, call, reply)
+                arm::finish(&mut world.ground, call, reply)
             }
-            Self::Aws(target) => aws::throttled(world, target),
+            Self::Aws(target) => aws::throttled(&mut world.ground, target),
         }
     }
 
     fn redirected(&self, world: &mut World, call: &Call, to: &str) -> Reply {
         let reply = Reply::new(StatusCode::TEMPORARY_REDIRECT, Value::Null).with("location", to);
         match self {
-            Self::Azure(_) => arm::finish(world, call, reply),
+            Self::Azure(_) => arm::finish(&mut world.ground, call, reply),
             Self::Aws(_) => reply,
         }
     }
@@ -243,7 +133,7 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
     }
     let mut response = respond(delivery, &peer);
     // Dates are decided on, so the clock that the answer tells is the billing clock.
-    let date = shared.world().clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let date = shared.world().ground.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     response.headers_mut().insert(header::DATE, HeaderValue::try_from(date).unwrap_or(HeaderValue::from_static("")));
     response
 }

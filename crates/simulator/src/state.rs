@@ -6,17 +6,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::aws::Aws;
 use super::aws::account::Account as AwsAccount;
 use super::aws::principals::Session;
+use super::aws::state::State as AwsState;
 use super::azure::account::Account;
 use super::azure::entra::Token;
 use super::azure::operations::Operations;
+use super::azure::state::Settings;
 use super::clock::{Reading, VirtualClock};
 use super::control::clients;
 use super::faults::Fault;
+use super::ground::Applied;
 use super::past::Past;
-use super::world::{Applied, Settings, World};
+use super::world::{Shared, World};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -50,7 +52,7 @@ struct OfAws {
 }
 
 impl OfAws {
-    fn of(aws: &Aws) -> Self {
+    fn of(aws: &AwsState) -> Self {
         let (roles, clients) =
             aws.principals.posted.values().cloned().partition(|posted| posted.get("roleArn").is_some());
         Self {
@@ -86,15 +88,15 @@ pub(crate) struct Invalid(String);
 impl State {
     pub(crate) fn of(world: &World) -> Self {
         Self {
-            settings: world.settings,
-            clock: world.clock.read(),
-            random: format!("{:016x}", world.random.get_seed()),
-            clients: world.posted.values().cloned().collect(),
-            tokens: world.tokens.iter().map(|(text, token)| (text.clone(), token.clone())).collect(),
-            accounts: world.accounts().clone(),
-            operations: world.operations.clone(),
+            settings: world.azure.settings,
+            clock: world.ground.clock.read(),
+            random: format!("{:016x}", world.ground.random.get_seed()),
+            clients: world.azure.posted.values().cloned().collect(),
+            tokens: world.azure.tokens.iter().map(|(text, token)| (text.clone(), token.clone())).collect(),
+            accounts: world.azure.accounts().clone(),
+            operations: world.azure.operations.clone(),
             aws: OfAws::of(&world.aws),
-            ledger: world.ledger.clone(),
+            ledger: world.ground.ledger.clone(),
             faults: world.faults.clone(),
         }
     }
@@ -114,14 +116,26 @@ impl State {
             if past.all().any(|account| account.settings.subscription_id != id) {
                 return Err(Invalid(format!("accounts: the past of {id} is about another account")));
             }
-            world.put_past(id, past);
+            world.azure.put_past(id, past);
         }
         self.aws.restore(&mut world)?;
-        world.settings = self.settings;
-        world.tokens = self.tokens.into_iter().collect();
-        world.operations = self.operations;
-        world.ledger = self.ledger;
+        world.azure.settings = self.settings;
+        world.azure.tokens = self.tokens.into_iter().collect();
+        world.azure.operations = self.operations;
+        world.ground.ledger = self.ledger;
         world.faults = self.faults;
         Ok(world)
     }
+}
+
+/// The state to restore later.
+pub(crate) fn save(shared: &Shared) -> String {
+    serde_json::to_string_pretty(&State::of(&shared.world())).unwrap_or_default()
+}
+
+/// Goes on from a state that was saved; the log of requests begins anew.
+pub(crate) fn restore(shared: &Shared, text: &str) -> Result<(), Invalid> {
+    let mut world = shared.world();
+    *world = State::parse(text)?.world(world.ground.url.clone())?;
+    Ok(())
 }

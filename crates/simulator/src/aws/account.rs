@@ -11,7 +11,7 @@ use rust_decimal::{Decimal, dec, prelude::ToPrimitive};
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Plan, Rejection, Settings};
-use crate::world::By;
+use crate::ground::By;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const MILLIS_PER_DAY: Decimal = dec!(86_400_000);

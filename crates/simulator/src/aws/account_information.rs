@@ -8,8 +8,8 @@ use super::errors::{Failure, Problem};
 use super::free_tier::{iso_8601, parse};
 use super::principals::Caller;
 use super::settings;
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use super::state::Aws;
+use crate::message::{Call, Reply};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -18,7 +18,7 @@ struct Request {
 }
 
 /// `POST /getAccountInformation`
-pub(crate) fn get(world: &World, caller: &Caller, call: &Call, stale: u32) -> Result<Reply, Failure> {
+pub(crate) fn get(aws: &Aws<'_>, caller: &Caller, call: &Call, stale: u32) -> Result<Reply, Failure> {
     const ACTION: &str = "account:GetAccountInformation";
     caller.check(ACTION)?;
     let request = if call.body.is_empty() { Request { account_id: None } } else { parse(call)? };
@@ -33,8 +33,8 @@ pub(crate) fn get(world: &World, caller: &Caller, call: &Call, stale: u32) -> Re
         let text = format!("User: {} is not authorized to perform: {ACTION} on the account {id}", caller.arn);
         return Err(Failure::new(Problem::AccessDenied, text));
     }
-    let time = world.ago(stale);
-    let account = world.aws.account_at(&caller.account, time);
+    let time = aws.ground.ago(stale);
+    let account = aws.state.account_at(&caller.account, time);
     let account = account.ok_or_else(|| Failure::new(Problem::Failed(500), "An internal error has occurred."))?;
     let body = json!({
         "AccountId": caller.account,

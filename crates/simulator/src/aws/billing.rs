@@ -13,8 +13,8 @@ use super::errors::{Failure, Problem};
 use super::free_tier::parse;
 use super::principals::Caller;
 use super::settings;
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use super::state::Aws;
+use crate::message::{Call, Reply};
 
 /// How far back the period may begin. A year, and the day that clients may differ by.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
@@ -29,14 +29,14 @@ struct Request {
 }
 
 /// `GetCredits`. There are no organizations here: `payerAccountFlag` changes nothing.
-pub(crate) fn get_credits(world: &World, caller: &Caller, call: &Call, stale: u32) -> Result<Reply, Failure> {
+pub(crate) fn get_credits(aws: &Aws<'_>, caller: &Caller, call: &Call, stale: u32) -> Result<Reply, Failure> {
     caller.check("billing:GetCredits")?;
     let request: Request = parse(call)?;
     let id = request.account_id.ok_or_else(|| invalid("accountId", "accountId is required."))?;
     if !settings::is_id(&id) {
         return Err(invalid("accountId", "accountId must have twelve digits."));
     }
-    let now = world.clock.now();
+    let now = aws.ground.clock.now();
     let start = request.start_date.map(time).ok_or_else(|| invalid("startDate", "startDate is required."))?;
     if start > now || now.duration_since(start) > LONGEST {
         return Err(invalid("startDate", "startDate must be in the past, at most one year before the current date."));
@@ -49,8 +49,8 @@ pub(crate) fn get_credits(world: &World, caller: &Caller, call: &Call, stale: u3
         let text = format!("User: {} is not authorized to perform: billing:GetCredits on the account {id}", caller.arn);
         return Err(Failure::new(Problem::AccessDenied, text));
     }
-    let account = world.aws.account_at(&id, world.ago(stale));
-    let credit = account.and_then(|account| credit(world, account, stale));
+    let account = aws.state.account_at(&id, aws.ground.ago(stale));
+    let credit = account.and_then(|account| credit(aws, account, stale));
     let within = |(first, last): (Timestamp, Timestamp)| first <= end && last >= start;
     let listed = account.is_some_and(|account| account.settings.credits_listed && within(account.credit_period()));
     let credits: Vec<Value> = credit.filter(|_| listed).into_iter().collect();
@@ -59,17 +59,17 @@ pub(crate) fn get_credits(world: &World, caller: &Caller, call: &Call, stale: u3
 
 /// The credit of an account. Bills are final at the end of a month: `remainingAmount` is of then, `estimatedAmount` has
 /// the open bill taken off.
-fn credit(world: &World, account: &Account, stale: u32) -> Option<Value> {
+fn credit(aws: &Aws<'_>, account: &Account, stale: u32) -> Option<Value> {
     let settings = &account.settings;
     let currency = &settings.credit.as_ref()?.currency;
-    let behind = world.ago(stale.saturating_add(settings.credit_lag_seconds));
-    let account = world.aws.account_at(&settings.account_id, behind)?;
+    let behind = aws.ground.ago(stale.saturating_add(settings.credit_lag_seconds));
+    let account = aws.state.account_at(&settings.account_id, behind)?;
     let amount =
         |amount: Decimal| json!({"currencyCode": currency, "currencyAmount": format!("{:.2}", amount.round_dp(2))});
     let granted = account.granted()?;
     let (first, last) = account.credit_period();
     let month = month_start(behind);
-    let at_month = world.aws.account_at(&settings.account_id, month)?;
+    let at_month = aws.state.account_at(&settings.account_id, month)?;
     let remaining = if month <= first { granted } else { at_month.credit_left(month)? };
     let mut credit = json!({
         "creditId": credit_id(&settings.account_id),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Service;
 use super::xml;
-use crate::protocol::Reply;
+use crate::message::Reply;
 
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 use super::account::{PlanType, Refusal};
 use super::errors::{Failure, Problem};
 use super::principals::Caller;
-use crate::protocol::{Call, Reply};
-use crate::world::{By, World};
+use super::state::Aws;
+use crate::ground::By;
+use crate::message::{Call, Reply};
 
 /// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_GetAccountPlanState.html>
 pub(crate) fn get_account_plan_state(
-    world: &World,
+    aws: &Aws<'_>,
     caller: &Caller,
     call: &Call,
     stale: u32,
@@ -23,14 +24,14 @@ pub(crate) fn get_account_plan_state(
     caller.check("freetier:GetAccountPlanState")?;
     parse::<Value>(call)?;
     let id = &caller.account;
-    let time = world.ago(stale);
-    let account = world.aws.account_at(id, time).ok_or_else(|| no_record(id))?;
+    let time = aws.ground.ago(stale);
+    let account = aws.state.account_at(id, time).ok_or_else(|| no_record(id))?;
     let now = account.at(time);
     let (plan, status) = now.plan.ok_or_else(|| no_record(id))?;
     let mut body = json!({"accountId": id, "accountPlanType": plan.name(), "accountPlanStatus": status.name()});
     if let Some(credit) = &account.settings.credit {
-        let behind = world.ago(stale.saturating_add(account.settings.credit_lag_seconds));
-        let left = world.aws.account_at(id, behind).and_then(|then| then.credit_left(behind)).unwrap_or_default();
+        let behind = aws.ground.ago(stale.saturating_add(account.settings.credit_lag_seconds));
+        let left = aws.state.account_at(id, behind).and_then(|then| then.credit_left(behind)).unwrap_or_default();
         body["accountPlanRemainingCredits"] = json!({"amount": double(left), "unit": credit.currency});
     }
     if let Some(end) = account.plan_end().filter(|_| plan == PlanType::Free) {
@@ -48,7 +49,7 @@ struct Upgrade {
 /// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>: the answer
 /// has the type that was asked for, and the status that the plan has now. What it answers on the paid plan, and to the
 /// wish for the free one, is a guess.
-pub(crate) fn upgrade_account_plan(world: &mut World, caller: &Caller, call: &Call) -> Result<Reply, Failure> {
+pub(crate) fn upgrade_account_plan(aws: &mut Aws<'_>, caller: &Caller, call: &Call) -> Result<Reply, Failure> {
     caller.check("freetier:UpgradeAccountPlan")?;
     let wrong = |message: &str| Err(Failure::new(Problem::Invalid, message));
     match parse::<Upgrade>(call)?.account_plan_type.as_deref() {
@@ -67,11 +68,11 @@ pub(crate) fn upgrade_account_plan(world: &mut World, caller: &Caller, call: &Ca
             );
         }
     }
-    let (id, now) = (&caller.account, world.clock.now());
-    let account = world.aws.account(id).cloned().ok_or_else(|| no_record(id))?;
+    let (id, now) = (&caller.account, aws.ground.clock.now());
+    let account = aws.state.account(id).cloned().ok_or_else(|| no_record(id))?;
     let by = By::Caller(caller.arn.clone());
     match account.can_upgrade(&by, now) {
-        Ok(()) => world.apply_aws_upgrade(account, by, now),
+        Ok(()) => aws.apply_upgrade(account, by, now),
         Err(Refusal::AlreadyPaid) => {}
         Err(Refusal::NoRecord | Refusal::Gone) => return Err(no_record(id)),
         Err(Refusal::Closed) => return wrong("The account is closed."),
@@ -80,7 +81,7 @@ pub(crate) fn upgrade_account_plan(world: &mut World, caller: &Caller, call: &Ca
             return Err(Failure::other(status, &rejection.code, rejection.message));
         }
     }
-    let (_, status) = world.aws.account(id).and_then(|account| account.at(now).plan).ok_or_else(|| no_record(id))?;
+    let (_, status) = aws.state.account(id).and_then(|account| account.at(now).plan).ok_or_else(|| no_record(id))?;
     let body = json!({"accountId": id, "accountPlanType": "PAID", "accountPlanStatus": status.name()});
     Ok(Reply::json_of(200, super::JSON_1_0, body))
 }

@@ -10,54 +10,22 @@ mod pod_identity;
 pub(crate) mod principals;
 pub(crate) mod settings;
 mod sigv4;
+pub(crate) mod state;
 mod sts;
 mod xml;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use axum::http::Method;
-use jiff::Timestamp;
 
-use self::account::Account;
 use self::errors::{Failure, Problem};
-use self::principals::Principals;
 use self::sigv4::Authorization;
+use self::state::{Aws, State};
 use self::sts::Form;
+use super::ground::Ground;
+use super::message::{Call, Reply};
 use super::operation::OperationName;
-use super::past::Past;
-use super::protocol::{Call, Reply};
-use super::world::World;
 
 /// What the Free Tier and Billing APIs send.
 const JSON_1_0: &str = "application/x-amz-json-1.0";
-
-/// What is simulated of AWS beside its protocols.
-#[derive(Debug, Default)]
-pub(crate) struct Aws {
-    /// By their ids of twelve digits.
-    pub(crate) accounts: BTreeMap<String, Past<Account>>,
-    pub(crate) principals: Principals,
-}
-
-impl Aws {
-    pub(crate) fn account(&self, id: &str) -> Option<&Account> {
-        self.accounts.get(id).map(Past::now)
-    }
-
-    /// The account as it was at `time`; before its creation, as it was created.
-    pub(crate) fn account_at(&self, id: &str, time: Timestamp) -> Option<&Account> {
-        self.accounts.get(id).map(|past| past.at(time))
-    }
-
-    /// Records what the account is from `now` on.
-    pub(crate) fn put_account(&mut self, account: Account, now: Timestamp) {
-        match self.accounts.entry(account.settings.account_id.clone()) {
-            Entry::Vacant(vacant) => drop(vacant.insert(Past::new(now, account))),
-            Entry::Occupied(mut past) => past.get_mut().change(now, account),
-        }
-    }
-}
 
 /// The services, each with its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +97,8 @@ impl Target {
     }
 
     /// The account that the request is about: that of the role that is asked for, or of the key that signed.
-    pub(crate) fn account(&self, world: &World, call: &Call) -> Option<String> {
-        let principals = &world.aws.principals;
+    pub(crate) fn account(&self, state: &State, call: &Call) -> Option<String> {
+        let principals = &state.principals;
         let account = match self.operation {
             OperationName::AssumeRole | OperationName::AssumeRoleWithWebIdentity => {
                 return principals::account_of_arn(Form::of(call).get("RoleArn")?).map(str::to_owned);
@@ -145,24 +113,24 @@ impl Target {
 }
 
 /// Processes a request; reads show the account as it was `stale` billing seconds ago.
-pub(crate) fn process(world: &mut World, call: &Call, target: &Target, stale: u32) -> Reply {
-    let request_id = world.uuid();
-    let reply = answer(world, call, target, stale, &request_id);
+pub(crate) fn process(aws: &mut Aws<'_>, call: &Call, target: &Target, stale: u32) -> Reply {
+    let request_id = aws.ground.uuid();
+    let reply = answer(aws, call, target, stale, &request_id);
     finish(reply.unwrap_or_else(|failure| failure.reply(target.service, &request_id)), &request_id)
 }
 
 /// The answer of a service that fails with this status.
-pub(crate) fn failed(world: &mut World, target: &Target, status: u16) -> Reply {
-    refused(world, target, Failure::of_status(status))
+pub(crate) fn failed(ground: &mut Ground, target: &Target, status: u16) -> Reply {
+    refused(ground, target, Failure::of_status(status))
 }
 
 /// The answer of a service that throttles. AWS does not say how long to wait.
-pub(crate) fn throttled(world: &mut World, target: &Target) -> Reply {
-    refused(world, target, Failure::throttled())
+pub(crate) fn throttled(ground: &mut Ground, target: &Target) -> Reply {
+    refused(ground, target, Failure::throttled())
 }
 
-fn refused(world: &mut World, target: &Target, failure: Failure) -> Reply {
-    let request_id = world.uuid();
+fn refused(ground: &mut Ground, target: &Target, failure: Failure) -> Reply {
+    let request_id = ground.uuid();
     finish(failure.reply(target.service, &request_id), &request_id)
 }
 
@@ -170,18 +138,16 @@ fn finish(reply: Reply, request_id: &str) -> Reply {
     reply.with("x-amzn-requestid", request_id)
 }
 
-fn answer(world: &mut World, call: &Call, target: &Target, stale: u32, request_id: &str) -> Result<Reply, Failure> {
+fn answer(aws: &mut Aws<'_>, call: &Call, target: &Target, stale: u32, request_id: &str) -> Result<Reply, Failure> {
     match target.service {
-        Service::PodIdentity => return pod_identity::credentials(world, call, request_id),
+        Service::PodIdentity => return pod_identity::credentials(aws, call, request_id),
         Service::Sts => {
             let form = Form::of(call);
             sts::check_version(&form, &target.name)?;
             return match target.operation {
-                OperationName::GetCallerIdentity => sts::get_caller_identity(world, call, request_id),
-                OperationName::AssumeRole => sts::assume_role(world, call, &form, request_id),
-                OperationName::AssumeRoleWithWebIdentity => {
-                    sts::assume_role_with_web_identity(world, &form, request_id)
-                }
+                OperationName::GetCallerIdentity => sts::get_caller_identity(aws, call, request_id),
+                OperationName::AssumeRole => sts::assume_role(aws, call, &form, request_id),
+                OperationName::AssumeRoleWithWebIdentity => sts::assume_role_with_web_identity(aws, &form, request_id),
                 _ => Err(sts::unknown(&form, &target.name)),
             };
         }
@@ -191,11 +157,11 @@ fn answer(world: &mut World, call: &Call, target: &Target, stale: u32, request_i
         let text = format!("There is no operation {} here.", target.name);
         return Err(Failure::new(Problem::UnknownOperation, text));
     }
-    let caller = principals::authenticate(world, call, target.service)?;
+    let caller = principals::authenticate(aws, call, target.service)?;
     match target.operation {
-        OperationName::GetAccountPlanState => free_tier::get_account_plan_state(world, &caller, call, stale),
-        OperationName::UpgradeAccountPlan => free_tier::upgrade_account_plan(world, &caller, call),
-        OperationName::GetCredits => billing::get_credits(world, &caller, call, stale),
-        _ => account_information::get(world, &caller, call, stale),
+        OperationName::GetAccountPlanState => free_tier::get_account_plan_state(aws, &caller, call, stale),
+        OperationName::UpgradeAccountPlan => free_tier::upgrade_account_plan(aws, &caller, call),
+        OperationName::GetCredits => billing::get_credits(aws, &caller, call, stale),
+        _ => account_information::get(aws, &caller, call, stale),
     }
 }

@@ -6,27 +6,27 @@ use serde_json::json;
 
 use super::errors::Failure;
 use super::principals;
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use super::state::Aws;
+use crate::message::{Call, Reply};
 
 /// `GET /v1/credentials`, with the token of the pod's service account in `Authorization`.
-pub(crate) fn credentials(world: &mut World, call: &Call, request_id: &str) -> Result<Reply, Failure> {
+pub(crate) fn credentials(aws: &mut Aws<'_>, call: &Call, request_id: &str) -> Result<Reply, Failure> {
     let refuse = |status, message: String| Err(Failure::other(status, "", message));
     let Some(token) = call.header("authorization").filter(|token| !token.is_empty()) else {
         return refuse(400, "Service account token cannot be empty".into());
     };
-    let principals = &world.aws.principals;
+    let principals = &aws.state.principals;
     let Some(role) = principals.pods.get(token).and_then(|arn| principals.roles.get(arn)).cloned() else {
         let text = "(InvalidTokenException): The token included in the request is invalid., fault: client";
         return refuse(400, format!("[{request_id}]: {text}"));
     };
-    let now = world.clock.now();
-    if world.aws.account(&role.account).is_none_or(|account| account.at(now).is_gone()) {
+    let now = aws.ground.clock.now();
+    if aws.state.account(&role.account).is_none_or(|account| account.at(now).is_gone()) {
         let text = "(AccessDeniedException): The account of the role cannot be used., fault: client";
         return refuse(400, format!("[{request_id}]: {text}"));
     }
-    let name = format!("eks-simulator-payg-{}", world.uuid());
-    let session = principals::begin_session(world, &role, &name, role.session_seconds);
+    let name = format!("eks-simulator-payg-{}", aws.ground.uuid());
+    let session = principals::begin_session(aws, &role, &name, role.session_seconds);
     let body = json!({
         "AccessKeyId": session.key_id,
         "SecretAccessKey": session.secret,

@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::Service;
 use super::errors::{Failure, Problem};
 use super::sigv4::{self, Authorization};
+use super::state::Aws;
 use crate::jwt::Federated;
-use crate::protocol::Call;
-use crate::world::World;
+use crate::message::Call;
 
 /// The digits of the ids of principals and of keys.
 const BASE_32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -172,10 +172,10 @@ pub(crate) fn unique_id(prefix: &str, arn: &str) -> String {
 }
 
 /// Makes a session of a role.
-pub(crate) fn begin_session(world: &mut World, role: &Role, name: &str, seconds: u32) -> Session {
+pub(crate) fn begin_session(aws: &mut Aws<'_>, role: &Role, name: &str, seconds: u32) -> Session {
     const TOKEN_LENGTH: usize = 300;
     const SECRET_LENGTH: usize = 40;
-    let random = &mut world.random;
+    let random = &mut aws.ground.random;
     let digits: String = (0..16).map(|_| char::from(BASE_32[random.usize(..32)])).collect();
     let mut text = |length| -> String { (0..length).map(|_| random.alphanumeric()).collect() };
     let now = payg_virtual_time::wall();
@@ -188,12 +188,12 @@ pub(crate) fn begin_session(world: &mut World, role: &Role, name: &str, seconds:
         // In whole seconds, as it is told. Adding an absolute duration saturates.
         expires: Timestamp::from_second(now.as_second() + i64::from(seconds)).unwrap_or(now),
     };
-    world.aws.principals.sessions.insert(session.key_id.clone(), session.clone());
+    aws.state.principals.sessions.insert(session.key_id.clone(), session.clone());
     session
 }
 
 /// Who made the request's signature, if that is good, and their account is there.
-pub(crate) fn authenticate(world: &World, call: &Call, service: Service) -> Result<Caller, Failure> {
+pub(crate) fn authenticate(aws: &Aws<'_>, call: &Call, service: Service) -> Result<Caller, Failure> {
     let signature_problem = |problem| match problem {
         sigv4::Problem::Missing if service == Service::Sts => {
             Failure::new(Problem::MissingAuthentication, "Request is missing Authentication Token")
@@ -206,22 +206,22 @@ pub(crate) fn authenticate(world: &World, call: &Call, service: Service) -> Resu
     authorization.check_scope(service.signing_name()).map_err(signature_problem)?;
     let unknown = || Failure::new(Problem::UnknownClient, "The security token included in the request is invalid.");
     let now = payg_virtual_time::wall();
-    let (caller, secret) = find(world, call, authorization.key_id).ok_or_else(unknown)?;
-    if let Some(session) = world.aws.principals.sessions.get(authorization.key_id)
+    let (caller, secret) = find(aws, call, authorization.key_id).ok_or_else(unknown)?;
+    if let Some(session) = aws.state.principals.sessions.get(authorization.key_id)
         && session.expires <= now
     {
         return Err(Failure::new(Problem::ExpiredToken, "The security token included in the request is expired"));
     }
     authorization.check(call, &secret, now).map_err(signature_problem)?;
     // The accounts that are gone have no principals any more.
-    let account = world.aws.account(&caller.account).ok_or_else(unknown)?;
-    if account.at(world.clock.now()).is_gone() { Err(unknown()) } else { Ok(caller) }
+    let account = aws.state.account(&caller.account).ok_or_else(unknown)?;
+    if account.at(aws.ground.clock.now()).is_gone() { Err(unknown()) } else { Ok(caller) }
 }
 
 /// The principal that a key is of, and the secret of the key. A key of a session goes with its token, any other with
 /// none.
-fn find(world: &World, call: &Call, key_id: &str) -> Option<(Caller, String)> {
-    let principals = &world.aws.principals;
+fn find(aws: &Aws<'_>, call: &Call, key_id: &str) -> Option<(Caller, String)> {
+    let principals = &aws.state.principals;
     let token = call.header("x-amz-security-token");
     if let Some(user) = principals.users.get(key_id) {
         let arn = user_arn(&user.account, &user.name);

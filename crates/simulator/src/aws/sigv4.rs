@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use ring::{digest, hmac};
 
-use crate::protocol::Call;
+use crate::message::Call;
 
 /// The only region here.
 pub(crate) const REGION: &str = "us-east-1";

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::Service;
 use super::errors::{Failure, Problem};
 use super::principals::{self, Caller, Role, Session};
+use super::state::Aws;
 use super::xml;
 use crate::jwt::{CLOCK_SKEW, Federated, Token};
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use crate::message::{Call, Reply};
 
 const VERSION: &str = "2011-06-15";
 /// How long a session lasts at most that a session asks for.
@@ -109,8 +109,8 @@ pub(crate) fn unknown(form: &Form, operation: &str) -> Failure {
 }
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>: no permission is needed.
-pub(crate) fn get_caller_identity(world: &World, call: &Call, request_id: &str) -> Result<Reply, Failure> {
-    let caller = principals::authenticate(world, call, Service::Sts)?;
+pub(crate) fn get_caller_identity(aws: &Aws<'_>, call: &Call, request_id: &str) -> Result<Reply, Failure> {
+    let caller = principals::authenticate(aws, call, Service::Sts)?;
     let result =
         [xml::text("Arn", &caller.arn), xml::text("UserId", &caller.user_id), xml::text("Account", &caller.account)];
     Ok(Reply::xml(200, xml::answer("GetCallerIdentity", &result.concat(), request_id)))
@@ -118,11 +118,11 @@ pub(crate) fn get_caller_identity(world: &World, call: &Call, request_id: &str) 
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>. Policies, tags and codes of devices are
 /// ignored.
-pub(crate) fn assume_role(world: &mut World, call: &Call, form: &Form, request_id: &str) -> Result<Reply, Failure> {
-    let caller = principals::authenticate(world, call, Service::Sts)?;
+pub(crate) fn assume_role(aws: &mut Aws<'_>, call: &Call, form: &Form, request_id: &str) -> Result<Reply, Failure> {
+    let caller = principals::authenticate(aws, call, Service::Sts)?;
     let (arn, name, duration) = (form.role_arn()?, form.session_name()?, form.duration()?);
     let external_id = form.text("ExternalId", 2..=1224, "_+=,.@:/-")?;
-    let role = live_role(world, arn).filter(|role| trusts(role, &caller, external_id)).cloned();
+    let role = live_role(aws, arn).filter(|role| trusts(role, &caller, external_id)).cloned();
     let denied = |why: &str| {
         let text = format!("User: {} is not authorized to perform: sts:AssumeRole on resource: {arn}{why}", caller.arn);
         Failure::new(Problem::AccessDenied, text)
@@ -138,14 +138,14 @@ pub(crate) fn assume_role(world: &mut World, call: &Call, form: &Form, request_i
         let text = "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining";
         return Err(Failure::new(Problem::Invalid, text));
     }
-    let session = begin(world, &role, name, duration)?;
+    let session = begin(aws, &role, name, duration)?;
     Ok(Reply::xml(200, xml::answer("AssumeRole", &told(&session), request_id)))
 }
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html>: not signed. The texts of its
 /// errors are those that users report.
 pub(crate) fn assume_role_with_web_identity(
-    world: &mut World,
+    aws: &mut Aws<'_>,
     form: &Form,
     request_id: &str,
 ) -> Result<Reply, Failure> {
@@ -156,14 +156,14 @@ pub(crate) fn assume_role_with_web_identity(
         invalid("The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)".into())
     })?;
     let denied = || Failure::new(Problem::AccessDenied, "Not authorized to perform sts:AssumeRoleWithWebIdentity");
-    let role = live_role(world, arn).cloned().ok_or_else(denied)?;
-    check_token(world, &role, &token)?;
+    let role = live_role(aws, arn).cloned().ok_or_else(denied)?;
+    check_token(aws, &role, &token)?;
     let trusted = |one: &Federated| {
         one.issuer == token.claims.iss && one.subject == token.claims.sub && token.claims.aud.is(&one.audience)
     };
     let trusted = role.trust.federated.iter().find(|one| trusted(one)).ok_or_else(denied)?;
     let audience = trusted.audience.clone();
-    let session = begin(world, &role, name, duration)?;
+    let session = begin(aws, &role, name, duration)?;
     let result = [
         told(&session),
         xml::text("SubjectFromWebIdentityToken", &token.claims.sub),
@@ -175,10 +175,10 @@ pub(crate) fn assume_role_with_web_identity(
 
 /// Whether the token is of a provider that the role's account knows, and good. The keys and the audiences of a provider
 /// are those of all roles that name it.
-fn check_token(world: &World, role: &Role, token: &Token) -> Result<(), Failure> {
+fn check_token(aws: &Aws<'_>, role: &Role, token: &Token) -> Result<(), Failure> {
     let invalid = |message: String| Err(Failure::other(400, "InvalidIdentityToken", message));
     let claims = &token.claims;
-    let of_account = world.aws.principals.roles.values().filter(|other| other.account == role.account);
+    let of_account = aws.state.principals.roles.values().filter(|other| other.account == role.account);
     let provider: Vec<&Federated> =
         of_account.flat_map(|role| &role.trust.federated).filter(|one| one.issuer == claims.iss).collect();
     if provider.is_empty() {
@@ -208,10 +208,10 @@ fn check_token(world: &World, role: &Role, token: &Token) -> Result<(), Failure>
 }
 
 /// The role, if there is one, and its account is not gone.
-fn live_role<'w>(world: &'w World, arn: &str) -> Option<&'w Role> {
-    let role = world.aws.principals.roles.get(arn)?;
-    let account = world.aws.account(&role.account)?;
-    (!account.at(world.clock.now()).is_gone()).then_some(role)
+fn live_role<'w>(aws: &'w Aws<'_>, arn: &str) -> Option<&'w Role> {
+    let role = aws.state.principals.roles.get(arn)?;
+    let account = aws.state.account(&role.account)?;
+    (!account.at(aws.ground.clock.now()).is_gone()).then_some(role)
 }
 
 /// Whether the role takes this caller.
@@ -230,13 +230,13 @@ fn is_named(principal: &str, caller: &Caller) -> bool {
     principal == caller.arn || caller.role.as_deref() == Some(principal)
 }
 
-fn begin(world: &mut World, role: &Role, name: &str, duration: Option<u32>) -> Result<Session, Failure> {
+fn begin(aws: &mut Aws<'_>, role: &Role, name: &str, duration: Option<u32>) -> Result<Session, Failure> {
     if duration.is_some_and(|seconds| seconds > role.session_seconds.max(LEAST_MAXIMUM)) {
         let text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.";
         return Err(Failure::new(Problem::Invalid, text));
     }
     let seconds = duration.map_or(role.session_seconds, |wanted| wanted.min(role.session_seconds));
-    Ok(principals::begin_session(world, role, name, seconds))
+    Ok(principals::begin_session(aws, role, name, seconds))
 }
 
 /// The credentials of a session, and whom it is.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::offer::Offer;
 use super::settings::{Rejection, Settings};
-use crate::world::By;
+use crate::ground::By;
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const MILLIS_PER_DAY: Decimal = dec!(86_400_000);

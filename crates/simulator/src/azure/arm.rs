@@ -9,8 +9,9 @@ use super::account::{Snapshot, State};
 use super::entra::{self, Client, TokenProblem};
 use super::offer::Offer;
 use super::rights;
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use super::state::Azure;
+use crate::ground::Ground;
+use crate::message::{Call, Reply};
 
 /// What tokens for Resource Manager are asked for, without a slash at the end.
 pub(crate) const AUDIENCES: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
@@ -47,9 +48,9 @@ pub(crate) fn failure(status: u16) -> Reply {
 
 /// Adds the headers that every answer has:
 /// <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md>.
-pub(crate) fn finish(world: &mut World, call: &Call, mut reply: Reply) -> Reply {
-    let request_id = world.uuid();
-    let time = world.clock.now().strftime("%Y%m%dT%H%M%SZ");
+pub(crate) fn finish(ground: &mut Ground, call: &Call, mut reply: Reply) -> Reply {
+    let request_id = ground.uuid();
+    let time = ground.clock.now().strftime("%Y%m%dT%H%M%SZ");
     reply.set("x-ms-routing-request-id", &format!("SIMULATOR:{time}:{request_id}"));
     reply.set("cache-control", "no-cache");
     reply.set("x-ms-correlation-request-id", call.header("x-ms-correlation-request-id").unwrap_or(&request_id));
@@ -78,8 +79,8 @@ fn missing_api_version() -> Reply {
 }
 
 /// The client that the request's token was made for, if the token is for one of these audiences.
-pub(crate) fn authenticate(world: &World, call: &Call, id: &str, audiences: &[&str]) -> Result<Client, Reply> {
-    let problem = match entra::check(world, call, audiences) {
+pub(crate) fn authenticate(azure: &Azure<'_>, call: &Call, id: &str, audiences: &[&str]) -> Result<Client, Reply> {
+    let problem = match entra::check(azure, call, audiences) {
         Ok(client) => return Ok(client),
         Err(problem) => problem,
     };
@@ -104,24 +105,24 @@ pub(crate) fn authenticate(world: &World, call: &Call, id: &str, audiences: &[&s
             ),
         ),
     };
-    let tenant = world.account(id).map_or("common", |account| &account.settings.tenant_id);
-    Err(challenge(world, tenant, code, &message, &message))
+    let tenant = azure.state.account(id).map_or("common", |account| &account.settings.tenant_id);
+    Err(challenge(azure, tenant, code, &message, &message))
 }
 
 /// The refusal of a token, with the tenant where another is to be had. `short` is what the challenge says.
-fn challenge(world: &World, tenant: &str, code: &str, message: &str, short: &str) -> Reply {
+fn challenge(azure: &Azure<'_>, tenant: &str, code: &str, message: &str, short: &str) -> Reply {
     let challenge = format!(
         "Bearer authorization_uri=\"{}/{tenant}\", error=\"invalid_token\", error_description=\"{short}\"",
-        world.url
+        azure.ground.url
     );
     error(401, code, message).with("www-authenticate", &challenge)
 }
 
 /// Refuses a token that another tenant than the account's has issued:
 /// <https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/common-deployment-errors>.
-fn check_tenant(world: &World, ask: &Ask<'_>, id: &str) -> Result<(), Reply> {
-    let time = world.ago(ask.stale);
-    let Some(account) = world.account_at(id, time).filter(|account| account.at(time).state != State::Gone) else {
+fn check_tenant(azure: &Azure<'_>, ask: &Ask<'_>, id: &str) -> Result<(), Reply> {
+    let time = azure.ground.ago(ask.stale);
+    let Some(account) = azure.state.account_at(id, time).filter(|account| account.at(time).state != State::Gone) else {
         return Ok(());
     };
     let (issuer, tenant) = (&ask.client.tenant_id, &account.settings.tenant_id);
@@ -135,17 +136,17 @@ fn check_tenant(world: &World, ask: &Ask<'_>, id: &str) -> Result<(), Reply> {
          '{}/{tenant}' to get the token. Note, if the subscription is transferred to another tenant there is no impact \
          to the services, but information about new tenant could take time to propagate (up to an hour). If you just \
          transferred your subscription and see this error message, please try back later.",
-        world.url
+        azure.ground.url
     );
     let short = "The access token is from the wrong issuer. It must match the tenant associated with this \
                  subscription. Please use correct authority to get the token.";
-    Err(challenge(world, tenant, "InvalidAuthenticationTokenTenant", &message, short))
+    Err(challenge(azure, tenant, "InvalidAuthenticationTokenTenant", &message, short))
 }
 
 /// The account as it was `stale` billing seconds ago, if the client may see it. `action` and `scope` (below the
 /// account) are what the error names.
 pub(crate) fn readable<'w>(
-    world: &'w World,
+    azure: &'w Azure<'_>,
     client: &Client,
     id: &str,
     stale: u32,
@@ -155,8 +156,8 @@ pub(crate) fn readable<'w>(
         let message = format!("The provided subscription identifier '{id}' is malformed or invalid.");
         return Err(error(400, "InvalidSubscriptionId", &message));
     }
-    let time = world.ago(stale);
-    let account = world.account_at(id, time).filter(|account| account.settings.tenant_id == client.tenant_id);
+    let time = azure.ground.ago(stale);
+    let account = azure.state.account_at(id, time).filter(|account| account.settings.tenant_id == client.tenant_id);
     let account = account.ok_or_else(|| not_found(id))?;
     if !client.subscriptions.contains(id) {
         return Err(rights::forbidden(client, action, &format!("/subscriptions/{id}{scope}")));
@@ -170,12 +171,12 @@ pub(crate) fn not_found(id: &str) -> Reply {
 
 /// Any other provider of the account: none is simulated. An Imagine account may not even ask, a disabled one may not
 /// write: <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states>.
-pub(crate) fn other_provider(world: &World, ask: &Ask<'_>, id: &str, namespace: &str) -> Result<Reply, Reply> {
+pub(crate) fn other_provider(azure: &Azure<'_>, ask: &Ask<'_>, id: &str, namespace: &str) -> Result<Reply, Reply> {
     let version = ask.call.query("api-version").ok_or_else(missing_api_version)?;
     let writes = matches!(ask.call.method, Method::PUT | Method::PATCH | Method::POST);
     let namespace = ask.call.path.split('/').nth(4).unwrap_or(namespace); // as it was sent
     let action = format!("{namespace}/{}", if writes { "write" } else { "read" });
-    let snapshot = visible(world, ask, id, (&action, ""))?;
+    let snapshot = visible(azure, ask, id, (&action, ""))?;
     rights::check_role(&ask.client, &ask.call.method, &action, &format!("/subscriptions/{id}"))?;
     let imagine = snapshot.account.settings.offer == Offer::Imagine && !snapshot.converted;
     if imagine && !IMAGINE_PROVIDERS.split(',').any(|allowed| allowed.eq_ignore_ascii_case(namespace)) {
@@ -208,12 +209,12 @@ pub(crate) fn check_writable(snapshot: &Snapshot<'_>, id: &str) -> Result<(), Re
 
 /// The account, if Resource Manager knows it and the caller may see it.
 pub(crate) fn visible<'w>(
-    world: &'w World,
+    azure: &'w Azure<'_>,
     ask: &Ask<'_>,
     id: &str,
     action: (&str, &str),
 ) -> Result<Snapshot<'w>, Reply> {
-    check_tenant(world, ask, id)?;
-    let snapshot = readable(world, &ask.client, id, ask.stale, action)?;
+    check_tenant(azure, ask, id)?;
+    let snapshot = readable(azure, &ask.client, id, ask.stale, action)?;
     if snapshot.state == State::Gone { Err(not_found(id)) } else { Ok(snapshot) }
 }

@@ -13,8 +13,8 @@ use super::ids::{BillingIds, derived};
 use super::paging;
 use super::rights;
 use super::settings::{Agreement, Settings};
-use crate::protocol::Reply;
-use crate::world::World;
+use super::state::Azure;
+use crate::message::Reply;
 
 /// Who signed up.
 pub(crate) const HOLDER: &str = "Jan Jansen";
@@ -27,10 +27,10 @@ pub(crate) const API_VERSIONS: [&str; 2] = [billing_2020::API_VERSION, "2024-04-
 pub(crate) type Billed<'w> = (BillingIds, Snapshot<'w>);
 
 /// `GET /providers/Microsoft.Billing/billingAccounts`: those that the client has a role on. It is no error to have none.
-pub(crate) fn accounts(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
+pub(crate) fn accounts(azure: &Azure<'_>, ask: &Ask<'_>) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let time = world.ago(ask.stale);
-    let seen = world.accounts_at(time).filter(|account| {
+    let time = azure.ground.ago(ask.stale);
+    let seen = azure.state.accounts_at(time).filter(|account| {
         account.settings.tenant_id == ask.client.tenant_id
             && ask.client.rights.billing.sees(account.settings.agreement)
             && account.at(time).state != State::Gone
@@ -39,46 +39,46 @@ pub(crate) fn accounts(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
         seen.map(|account| (BillingIds::of(&account.settings), &account.settings)).map(account_item).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
     items.dedup_by(|(one, _), (other, _)| one == other);
-    list(world, ask, &items, in_version(version, billing_2020::account))
+    list(azure, ask, &items, in_version(version, billing_2020::account))
 }
 
 /// `GET …/billingAccounts/{account}`
-pub(crate) fn account(world: &World, ask: &Ask<'_>, name: &str) -> Result<Reply, Reply> {
+pub(crate) fn account(azure: &Azure<'_>, ask: &Ask<'_>, name: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let (ids, snapshot) = billed(world, ask, name, "read")?.swap_remove(0);
+    let (ids, snapshot) = billed(azure, ask, name, "read")?.swap_remove(0);
     let (_, body) = account_item((ids, &snapshot.account.settings));
     Ok(Reply::new(StatusCode::OK, in_version(version, billing_2020::account)(body)))
 }
 
 /// `GET …/billingAccounts/{account}/billingProfiles`
-pub(crate) fn profiles(world: &World, ask: &Ask<'_>, account: &str) -> Result<Reply, Reply> {
+pub(crate) fn profiles(azure: &Azure<'_>, ask: &Ask<'_>, account: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let billed = billed(world, ask, account, "billingProfiles/read")?;
+    let billed = billed(azure, ask, account, "billingProfiles/read")?;
     let with_profile = billed.iter().filter(|(_, snapshot)| snapshot.account.settings.agreement == Agreement::Mca);
     let mut items: Vec<_> = with_profile.map(|billed| (billed.0.profile.clone(), profile_body(billed))).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
-    list(world, ask, &items, in_version(version, billing_2020::profile))
+    list(azure, ask, &items, in_version(version, billing_2020::profile))
 }
 
 /// `GET …/billingAccounts/{account}/billingProfiles/{profile}`
-pub(crate) fn profile(world: &World, ask: &Ask<'_>, account: &str, name: &str) -> Result<Reply, Reply> {
+pub(crate) fn profile(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, name: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let billed = billed_by_profile(world, ask, account, name, "billingProfiles/read")?;
+    let billed = billed_by_profile(azure, ask, account, name, "billingProfiles/read")?;
     Ok(Reply::new(StatusCode::OK, in_version(version, billing_2020::profile)(profile_body(&billed))))
 }
 
 /// `GET …/billingSubscriptions` of a billing account, or of one profile.
 pub(crate) fn subscriptions(
-    world: &World,
+    azure: &Azure<'_>,
     ask: &Ask<'_>,
     account: &str,
     profile: Option<&str>,
 ) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let billed = in_scope(world, ask, account, profile, "billingSubscriptions/read")?;
+    let billed = in_scope(azure, ask, account, profile, "billingSubscriptions/read")?;
     let item = |billed: &Billed<'_>| (billed.1.account.settings.subscription_id.clone(), subscription_body(billed));
     let items: Vec<_> = billed.iter().map(item).collect();
-    let mut reply = list(world, ask, &items, in_version(version, billing_2020::subscription))?;
+    let mut reply = list(azure, ask, &items, in_version(version, billing_2020::subscription))?;
     if version == billing_2020::API_VERSION {
         reply.body["totalCount"] = json!(items.len());
     }
@@ -86,9 +86,9 @@ pub(crate) fn subscriptions(
 }
 
 /// `GET …/billingAccounts/{account}/billingSubscriptions/{name}`
-pub(crate) fn subscription(world: &World, ask: &Ask<'_>, account: &str, name: &str) -> Result<Reply, Reply> {
+pub(crate) fn subscription(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, name: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let mut billed = billed(world, ask, account, "billingSubscriptions/read")?.into_iter();
+    let mut billed = billed(azure, ask, account, "billingSubscriptions/read")?.into_iter();
     let found = billed.find(|(_, snapshot)| snapshot.account.settings.subscription_id == name);
     let found = found.ok_or_else(|| not_found("billing subscription", name))?;
     Ok(Reply::new(StatusCode::OK, in_version(version, billing_2020::subscription)(subscription_body(&found))))
@@ -99,8 +99,13 @@ pub(crate) fn in_version(version: &str, of_2020: fn(Value) -> Value) -> fn(Value
     if version == billing_2020::API_VERSION { of_2020 } else { |body| body }
 }
 
-fn list(world: &World, ask: &Ask<'_>, items: &[(String, Value)], shape: fn(Value) -> Value) -> Result<Reply, Reply> {
-    let mut page = paging::page(world, ask.call, items)?;
+fn list(
+    azure: &Azure<'_>,
+    ask: &Ask<'_>,
+    items: &[(String, Value)],
+    shape: fn(Value) -> Value,
+) -> Result<Reply, Reply> {
+    let mut page = paging::page(azure, ask.call, items)?;
     for item in page["value"].as_array_mut().into_iter().flatten() {
         *item = shape(item.take());
     }
@@ -108,10 +113,15 @@ fn list(world: &World, ask: &Ask<'_>, items: &[(String, Value)], shape: fn(Value
 }
 
 /// The accounts that a billing account pays for, if the client has a role on it; at least one, in the order of their ids.
-pub(crate) fn billed<'w>(world: &'w World, ask: &Ask<'_>, name: &str, action: &str) -> Result<Vec<Billed<'w>>, Reply> {
-    let time = world.ago(ask.stale);
+pub(crate) fn billed<'w>(
+    azure: &'w Azure<'_>,
+    ask: &Ask<'_>,
+    name: &str,
+    action: &str,
+) -> Result<Vec<Billed<'w>>, Reply> {
+    let time = azure.ground.ago(ask.stale);
     let of_tenant =
-        world.billed_at(name, time).filter(|(_, account)| account.settings.tenant_id == ask.client.tenant_id);
+        azure.state.billed_at(name, time).filter(|(_, account)| account.settings.tenant_id == ask.client.tenant_id);
     let billed: Vec<_> = of_tenant
         .map(|(ids, account)| (ids, account.at(time)))
         .filter(|(_, snapshot)| snapshot.state != State::Gone)
@@ -132,13 +142,13 @@ pub(crate) fn billed<'w>(world: &'w World, ask: &Ask<'_>, name: &str, action: &s
 
 /// The account that a billing profile pays for, if the client has a role on it.
 pub(crate) fn billed_by_profile<'w>(
-    world: &'w World,
+    azure: &'w Azure<'_>,
     ask: &Ask<'_>,
     account: &str,
     profile: &str,
     action: &str,
 ) -> Result<Billed<'w>, Reply> {
-    let mut billed = billed(world, ask, account, action)?.into_iter();
+    let mut billed = billed(azure, ask, account, action)?.into_iter();
     let found = billed.find(|(ids, snapshot)| {
         snapshot.account.settings.agreement == Agreement::Mca && ids.profile.eq_ignore_ascii_case(profile)
     });
@@ -147,15 +157,15 @@ pub(crate) fn billed_by_profile<'w>(
 
 /// What a billing account or one of its profiles pays for, if the client has a role on it.
 pub(crate) fn in_scope<'w>(
-    world: &'w World,
+    azure: &'w Azure<'_>,
     ask: &Ask<'_>,
     account: &str,
     profile: Option<&str>,
     action: &str,
 ) -> Result<Vec<Billed<'w>>, Reply> {
     match profile {
-        Some(profile) => Ok(vec![billed_by_profile(world, ask, account, profile, action)?]),
-        None => billed(world, ask, account, action),
+        Some(profile) => Ok(vec![billed_by_profile(azure, ask, account, profile, action)?]),
+        None => billed(azure, ask, account, action),
     }
 }
 

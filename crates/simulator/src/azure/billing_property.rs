@@ -11,16 +11,16 @@ use super::billing_2020;
 use super::ids::{BillingIds, derived};
 use super::rights::{self, BillingRole};
 use super::settings::Agreement;
+use super::state::Azure;
+use crate::message::Reply;
 use crate::patch::merge;
-use crate::protocol::Reply;
-use crate::world::World;
 
 /// `GET /subscriptions/{id}/providers/Microsoft.Billing/billingProperty/default`
-pub(crate) fn get(world: &World, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply> {
+pub(crate) fn get(azure: &Azure<'_>, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &billing::API_VERSIONS)?;
     let (action, path) =
         ("Microsoft.Billing/billingProperty/read", "/providers/Microsoft.Billing/billingProperty/default");
-    let snapshot = arm::visible(world, ask, id, (action, path))?;
+    let snapshot = arm::visible(azure, ask, id, (action, path))?;
     if !ask.client.rights.billing_property {
         return Err(rights::forbidden(&ask.client, action, &format!("/subscriptions/{id}{path}")));
     }

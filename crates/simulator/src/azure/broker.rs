@@ -14,8 +14,9 @@ use super::arm;
 use super::entra::Client;
 use super::operations::{self, Failed, Operation};
 use super::settings::Rejection;
-use crate::protocol::{Call, Reply};
-use crate::world::{By, World};
+use super::state::Azure;
+use crate::ground::By;
+use crate::message::{Call, Reply};
 
 /// What tokens for the broker are asked for.
 pub(crate) const AUDIENCE: &str = "api://payg-broker";
@@ -35,17 +36,17 @@ struct Properties {
 }
 
 /// `POST …/providers/PaygOperator.Broker/upgrade`
-pub(crate) fn upgrade(world: &mut World, call: &Call, id: &str) -> Result<Reply, Reply> {
-    let client = admit(world, call, id)?;
+pub(crate) fn upgrade(azure: &mut Azure<'_>, call: &Call, id: &str) -> Result<Reply, Reply> {
+    let client = admit(azure, call, id)?;
     let key = idempotency_key(call)?;
     check_body(call)?;
     let action = ("PaygOperator.Broker/upgrade/action", "/providers/PaygOperator.Broker");
-    let snapshot = arm::readable(world, &client, id, 0, action)?;
-    if let Some(operation) = world.operations.of_key(&key) {
+    let snapshot = arm::readable(azure, &client, id, 0, action)?;
+    if let Some(operation) = azure.state.operations.of_key(&key) {
         if operation.account != id {
             return Err(invalid("This Idempotency-Key was used for another subscription."));
         }
-        return Ok(accepted(world, operation));
+        return Ok(accepted(azure, operation));
     }
     match snapshot.account.can_upgrade(&By::Key(key.clone()), snapshot.time) {
         Ok(()) => {}
@@ -56,24 +57,29 @@ pub(crate) fn upgrade(world: &mut World, call: &Call, id: &str) -> Result<Reply,
         }
         Err(Refusal::Rejected(rejection)) => return Err(rejected(rejection, id)),
     }
-    if world.operations.is_running(id) {
+    if azure.state.operations.is_running(id) {
         let message = format!("Another operation on the subscription '{id}' is in progress.");
         return Err(arm::error(409, "OperationInProgress", &message));
     }
     let (broker, now) = (snapshot.account.settings.broker.clone(), snapshot.time);
-    let operation = operations::accept(world, id, &key, &broker, now);
-    world.operations.get(&operation).map(|operation| accepted(world, operation)).ok_or_else(|| not_found(&operation))
+    let operation = operations::accept(azure, id, &key, &broker, now);
+    azure
+        .state
+        .operations
+        .get(&operation)
+        .map(|operation| accepted(azure, operation))
+        .ok_or_else(|| not_found(&operation))
 }
 
 /// `GET …/providers/PaygOperator.Broker/operationStatuses/{operation}`
 pub(crate) fn operation_status(
-    world: &World,
+    azure: &Azure<'_>,
     call: &Call,
     id: &str,
     operation: &str,
     stale: u32,
 ) -> Result<Reply, Reply> {
-    let (operation, snapshot) = find(world, call, id, operation, stale)?;
+    let (operation, snapshot) = find(azure, call, id, operation, stale)?;
     let mut body = json!({
         "id": path(operation, "operationStatuses"),
         "name": operation.id,
@@ -98,16 +104,16 @@ pub(crate) fn operation_status(
 
 /// `GET …/providers/PaygOperator.Broker/operationResults/{operation}`
 pub(crate) fn operation_result(
-    world: &World,
+    azure: &Azure<'_>,
     call: &Call,
     id: &str,
     operation: &str,
     stale: u32,
 ) -> Result<Reply, Reply> {
-    let (operation, snapshot) = find(world, call, id, operation, stale)?;
+    let (operation, snapshot) = find(azure, call, id, operation, stale)?;
     match ended(operation, &snapshot) {
         None => {
-            let mut reply = accepted(world, operation);
+            let mut reply = accepted(azure, operation);
             reply.body = Value::Null;
             Ok(reply)
         }
@@ -118,9 +124,9 @@ pub(crate) fn operation_result(
 }
 
 /// The caller, if it may use the broker.
-fn admit(world: &World, call: &Call, id: &str) -> Result<Client, Reply> {
+fn admit(azure: &Azure<'_>, call: &Call, id: &str) -> Result<Client, Reply> {
     arm::api_version(call, &[API_VERSION])?;
-    let client = arm::authenticate(world, call, id, &[AUDIENCE])?;
+    let client = arm::authenticate(azure, call, id, &[AUDIENCE])?;
     if client.broker {
         return Ok(client);
     }
@@ -169,8 +175,8 @@ fn why(id: &str, code: &str) -> String {
     format!("The subscription '{id}' can not be upgraded: {what}.")
 }
 
-fn accepted(world: &World, operation: &Operation) -> Reply {
-    let url = |kind| format!("{}/broker{}?api-version={API_VERSION}", world.url, path(operation, kind));
+fn accepted(azure: &Azure<'_>, operation: &Operation) -> Reply {
+    let url = |kind| format!("{}/broker{}?api-version={API_VERSION}", azure.ground.url, path(operation, kind));
     let body = json!({"id": path(operation, "operationStatuses"), "name": operation.id, "status": "InProgress"});
     let reply = Reply::new(StatusCode::ACCEPTED, body)
         .with("azure-asyncoperation", &url("operationStatuses"))
@@ -190,17 +196,17 @@ fn path(operation: &Operation, kind: &str) -> String {
 }
 
 fn find<'w>(
-    world: &'w World,
+    azure: &'w Azure<'_>,
     call: &Call,
     id: &str,
     name: &str,
     stale: u32,
 ) -> Result<(&'w Operation, Snapshot<'w>), Reply> {
-    let client = admit(world, call, id)?;
+    let client = admit(azure, call, id)?;
     let action = ("PaygOperator.Broker/operationStatuses/read", "/providers/PaygOperator.Broker");
-    let snapshot = arm::readable(world, &client, id, stale, action)?;
+    let snapshot = arm::readable(azure, &client, id, stale, action)?;
     let of_account = |operation: &&Operation| operation.account == id && operation.started <= snapshot.time;
-    let operation = world.operations.get(name).filter(of_account);
+    let operation = azure.state.operations.get(name).filter(of_account);
     Ok((operation.ok_or_else(|| not_found(name))?, snapshot))
 }
 

@@ -14,9 +14,9 @@ use super::billing::{self, Billed, HOLDER, number};
 use super::ids::derived;
 use super::paging;
 use super::settings::{Agreement, Settings};
+use super::state::Azure;
 use crate::credit::Credit;
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use crate::message::{Call, Reply};
 
 const OLD: &str = "2021-10-01";
 const API_VERSIONS: [&str; 2] = [OLD, "2024-08-01"];
@@ -38,10 +38,10 @@ struct Balance<'w> {
 }
 
 /// `GET …/billingProfiles/{profile}/providers/Microsoft.Consumption/credits/balanceSummary`: 204 without a credit.
-pub(crate) fn balance_summary(world: &World, ask: &Ask<'_>, account: &str, profile: &str) -> Result<Reply, Reply> {
+pub(crate) fn balance_summary(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, profile: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let (ids, snapshot) = billing::billed_by_profile(world, ask, account, profile, "billingProfiles/read")?;
-    let Some(balance) = balance(world, &snapshot) else { return Ok(Reply::new(StatusCode::NO_CONTENT, Value::Null)) };
+    let (ids, snapshot) = billing::billed_by_profile(azure, ask, account, profile, "billingProfiles/read")?;
+    let Some(balance) = balance(azure, &snapshot) else { return Ok(Reply::new(StatusCode::NO_CONTENT, Value::Null)) };
     let amount = |value| balance.amount(value);
     let mut summary = json!({
         "estimatedBalance": amount(balance.left),
@@ -77,33 +77,33 @@ fn in_version(version: &str, body: &mut Value) {
 }
 
 /// `GET …/providers/Microsoft.Consumption/lots` of a billing account, or of one profile.
-pub(crate) fn lots(world: &World, ask: &Ask<'_>, account: &str, profile: Option<&str>) -> Result<Reply, Reply> {
+pub(crate) fn lots(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, profile: Option<&str>) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let billed = billing::in_scope(world, ask, account, profile, "billingProfiles/read")?;
-    let mut items: Vec<_> = billed.iter().filter_map(|billed| lot(world, billed)).collect();
+    let billed = billing::in_scope(azure, ask, account, profile, "billingProfiles/read")?;
+    let mut items: Vec<_> = billed.iter().filter_map(|billed| lot(azure, billed)).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (_, item) in &mut items {
         in_version(version, item);
     }
-    Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, &items)?))
+    Ok(Reply::new(StatusCode::OK, paging::page(azure, ask.call, &items)?))
 }
 
 /// `GET …/providers/Microsoft.Consumption/events?startDate=…&endDate=…`; the dates are required for a profile.
-pub(crate) fn events(world: &World, ask: &Ask<'_>, account: &str, profile: Option<&str>) -> Result<Reply, Reply> {
+pub(crate) fn events(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, profile: Option<&str>) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let (start, end) = (date(ask.call, "startDate")?, date(ask.call, "endDate")?);
     if profile.is_some() && (start.is_none() || end.is_none()) {
         return Err(arm::error(400, "BadRequest", "The query parameters startDate and endDate are required."));
     }
-    let billed = billing::in_scope(world, ask, account, profile, "billingProfiles/read")?;
-    let mut items: Vec<_> = billed.iter().flat_map(|billed| events_of(world, billed)).collect();
+    let billed = billing::in_scope(azure, ask, account, profile, "billingProfiles/read")?;
+    let mut items: Vec<_> = billed.iter().flat_map(|billed| events_of(azure, billed)).collect();
     items.retain(|(_, day, _)| start.is_none_or(|start| start <= *day) && end.is_none_or(|end| *day <= end));
     let mut items: Vec<_> = items.into_iter().map(|(name, _, event)| (name, event)).collect();
     items.sort_by(|(one, _), (other, _)| one.cmp(other));
     for (_, item) in &mut items {
         in_version(version, item);
     }
-    Ok(Reply::new(StatusCode::OK, paging::page(world, ask.call, &items)?))
+    Ok(Reply::new(StatusCode::OK, paging::page(azure, ask.call, &items)?))
 }
 
 fn date(call: &Call, name: &str) -> Result<Option<Date>, Reply> {
@@ -114,14 +114,14 @@ fn date(call: &Call, name: &str) -> Result<Option<Date>, Reply> {
     })
 }
 
-fn balance<'w>(world: &'w World, snapshot: &Snapshot<'w>) -> Option<Balance<'w>> {
+fn balance<'w>(azure: &'w Azure<'_>, snapshot: &Snapshot<'w>) -> Option<Balance<'w>> {
     let settings = &snapshot.account.settings;
     let credit = settings.credit.as_ref().filter(|_| settings.lots_listed && settings.agreement == Agreement::Mca)?;
     let lag = SignedDuration::from_secs(settings.balance_lag_seconds.into());
     // Subtracting an absolute duration saturates; the error is for calendar units only.
     let as_of = snapshot.time.saturating_sub(lag).unwrap_or(snapshot.time);
     let left = |time| {
-        let account = world.account_at(&settings.subscription_id, time)?;
+        let account = azure.state.account_at(&settings.subscription_id, time)?;
         if time < settings.start_time { Some(credit.amount) } else { account.credit_left(time) }
     };
     let closed = left(month_start(as_of)).unwrap_or(credit.amount);
@@ -157,8 +157,8 @@ impl Balance<'_> {
     }
 }
 
-fn lot(world: &World, (ids, snapshot): &Billed<'_>) -> Option<(String, Value)> {
-    let balance = balance(world, snapshot)?;
+fn lot(azure: &Azure<'_>, (ids, snapshot): &Billed<'_>) -> Option<(String, Value)> {
+    let balance = balance(azure, snapshot)?;
     let settings = balance.settings;
     let name = derived(&settings.subscription_id, "lot");
     let mut properties = json!({
@@ -191,9 +191,9 @@ fn lot(world: &World, (ids, snapshot): &Billed<'_>) -> Option<(String, Value)> {
 }
 
 /// What happened to the credit, with the day: granted, charged in each month, expired.
-fn events_of(world: &World, billed: &Billed<'_>) -> Vec<(String, Date, Value)> {
+fn events_of(azure: &Azure<'_>, billed: &Billed<'_>) -> Vec<(String, Date, Value)> {
     let (_, snapshot) = billed;
-    let Some(balance) = balance(world, snapshot) else { return Vec::new() };
+    let Some(balance) = balance(azure, snapshot) else { return Vec::new() };
     let settings = balance.settings;
     let granted = balance.credit.amount;
     let mut events = vec![event(&balance, billed, settings.start_time, ("NewCredit", "newCredit", granted), granted)];
@@ -202,7 +202,8 @@ fn events_of(world: &World, billed: &Billed<'_>) -> Vec<(String, Date, Value)> {
     let mut month = settings.start_time;
     while month < period_end && next_month(month) <= balance.as_of {
         month = next_month(month);
-        let then = world.account_at(&settings.subscription_id, month).and_then(|account| account.credit_left(month));
+        let then =
+            azure.state.account_at(&settings.subscription_id, month).and_then(|account| account.credit_left(month));
         let then = then.unwrap_or(left);
         // The last second of the month or of the period.
         let closing = month.min(period_end) - SignedDuration::from_secs(1);

@@ -10,14 +10,15 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::assertion::{self, Certificate};
 use super::broker;
 use super::imds::ManagedIdentity;
 use super::rights::Rights;
+use super::state::Azure;
 use crate::jwt::Federated;
-use crate::protocol::{Call, Reply};
-use crate::world::{World, object_id};
+use crate::message::{Call, Reply};
 
 /// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#openid-connect-scopes>
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
@@ -78,10 +79,10 @@ pub(crate) enum TokenProblem {
 }
 
 /// The client of the request's token, if the token is for one of these audiences.
-pub(crate) fn check(world: &World, call: &Call, audiences: &[&str]) -> Result<Client, TokenProblem> {
+pub(crate) fn check(azure: &Azure<'_>, call: &Call, audiences: &[&str]) -> Result<Client, TokenProblem> {
     let header = call.header("authorization").ok_or(TokenProblem::Missing)?;
     let (scheme, token) = header.split_once(' ').ok_or(TokenProblem::Unknown)?;
-    let known = world.tokens.get(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
+    let known = azure.state.tokens.get(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"));
     let token = known.ok_or(TokenProblem::Unknown)?;
     if token.expires <= payg_virtual_time::wall() {
         return Err(TokenProblem::Expired(token.expires));
@@ -89,18 +90,18 @@ pub(crate) fn check(world: &World, call: &Call, audiences: &[&str]) -> Result<Cl
     if !audiences.contains(&token.audience.as_str()) {
         return Err(TokenProblem::Audience(token.audience.clone()));
     }
-    let client = world.clients.get(&token.client_id).filter(|client| client.tenant_id == token.tenant_id);
+    let client = azure.state.clients.get(&token.client_id).filter(|client| client.tenant_id == token.tenant_id);
     client.cloned().ok_or(TokenProblem::Unknown)
 }
 
 /// `POST /{tenant}/oauth2/v2.0/token`
-pub(crate) fn token(world: &mut World, call: &Call, tenant: &str) -> Reply {
-    let grant = match granted(world, call, tenant) {
+pub(crate) fn token(azure: &mut Azure<'_>, call: &Call, tenant: &str) -> Reply {
+    let grant = match granted(azure, call, tenant) {
         Ok(grant) => grant,
-        Err(refusal) => return refusal.reply(world),
+        Err(refusal) => return refusal.reply(azure),
     };
     let seconds = grant.client.token_lifetime_seconds;
-    let text = issue(world, grant.client, grant.audience).text;
+    let text = issue(azure, grant.client, grant.audience).text;
     let body = json!({
         "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": text,
     });
@@ -115,16 +116,16 @@ pub(super) struct Issued {
 }
 
 /// Issues a token for `audience` to `client`.
-pub(super) fn issue(world: &mut World, client: Client, audience: String) -> Issued {
+pub(super) fn issue(azure: &mut Azure<'_>, client: Client, audience: String) -> Issued {
     let now = payg_virtual_time::wall();
     let lifetime = SignedDuration::from_secs(client.token_lifetime_seconds.into());
     // Adding an absolute duration saturates; the error is for calendar units only.
     let expires = now.saturating_add(lifetime).unwrap_or(now);
     let grant = Grant { client, audience };
-    let text = jwt(world, &grant, now, expires);
+    let text = jwt(azure, &grant, now, expires);
     let Grant { client, audience } = grant;
     let token = Token { client_id: client.id, tenant_id: client.tenant_id, audience, expires };
-    world.tokens.insert(text.clone(), token);
+    azure.state.tokens.insert(text.clone(), token);
     Issued { text, now, expires }
 }
 
@@ -148,8 +149,8 @@ impl Refusal {
         Self { status, error, code, message: message.into() }
     }
 
-    fn reply(self, world: &mut World) -> Reply {
-        let (trace, correlation) = (world.uuid(), world.uuid());
+    fn reply(self, azure: &mut Azure<'_>) -> Reply {
+        let (trace, correlation) = (azure.ground.uuid(), azure.ground.uuid());
         let time = payg_virtual_time::wall().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
         let (code, message) = (self.code, self.message);
         let body = json!({
@@ -160,13 +161,13 @@ impl Refusal {
             "timestamp": time,
             "trace_id": trace,
             "correlation_id": correlation,
-            "error_uri": format!("{}/error?code={code}", world.url),
+            "error_uri": format!("{}/error?code={code}", azure.ground.url),
         });
         Reply::new(self.status, body)
     }
 }
 
-fn granted(world: &World, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
+fn granted(azure: &Azure<'_>, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
     let form: HashMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
     let field = |name: &str| {
         let missing = || format!("The request body must contain the following parameter: '{name}'.");
@@ -177,14 +178,14 @@ fn granted(world: &World, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
         return Err(Refusal::new(400, "unsupported_grant_type", 70003, message));
     }
     let (client_id, scope) = (field("client_id")?.to_lowercase(), field("scope")?);
-    if !world.knows_tenant(tenant) {
+    if !azure.state.knows_tenant(tenant) {
         let message = format!(
             "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
              correct cloud."
         );
         return Err(Refusal::new(400, "invalid_request", 90002, message));
     }
-    let client = world.clients.get(&client_id).filter(|client| client.tenant_id == tenant).ok_or_else(|| {
+    let client = azure.state.clients.get(&client_id).filter(|client| client.tenant_id == tenant).ok_or_else(|| {
         let message = format!("Application with identifier '{client_id}' was not found in the directory '{tenant}'.");
         Refusal::new(400, "unauthorized_client", 700_016, message)
     })?;
@@ -198,7 +199,7 @@ fn granted(world: &World, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
             return Err(Refusal::new(401, "invalid_client", 7_000_215, message));
         }
         (None, Some(shown)) => {
-            assertion::check(client, &form, shown, &format!("{}/{tenant}/oauth2/v2.0/token", world.url))?;
+            assertion::check(client, &form, shown, &format!("{}/{tenant}/oauth2/v2.0/token", azure.ground.url))?;
         }
         (None, None) => {
             let message =
@@ -254,7 +255,7 @@ pub(super) fn audience(client: &Client, scope: &str) -> Result<String, Refusal> 
 
 /// A token with the shape of a JSON Web Token. Its signature is noise: only this simulator can check it, and does so by
 /// what it remembers.
-fn jwt(world: &mut World, grant: &Grant, now: Timestamp, expires: Timestamp) -> String {
+fn jwt(azure: &mut Azure<'_>, grant: &Grant, now: Timestamp, expires: Timestamp) -> String {
     let client = &grant.client;
     let header = json!({"typ": "JWT", "alg": "RS256", "kid": "payg-simulator"});
     let claims = json!({
@@ -270,24 +271,24 @@ fn jwt(world: &mut World, grant: &Grant, now: Timestamp, expires: Timestamp) -> 
         "tid": client.tenant_id,
         "ver": "1.0",
     });
-    let signature: Vec<u8> = std::iter::repeat_with(|| world.random.u8(..)).take(32).collect();
+    let signature: Vec<u8> = std::iter::repeat_with(|| azure.ground.random.u8(..)).take(32).collect();
     let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     [encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()), encode(&signature)].join(".")
 }
 
 /// `GET /common/discovery/instance`: this host is an authority of its own.
-pub(crate) fn instance_discovery(world: &World) -> Reply {
-    let host = world.url.trim_start_matches("https://");
+pub(crate) fn instance_discovery(azure: &Azure<'_>) -> Reply {
+    let host = azure.ground.url.trim_start_matches("https://");
     ok(json!({
-        "tenant_discovery_endpoint": format!("{}/common/v2.0/.well-known/openid-configuration", world.url),
+        "tenant_discovery_endpoint": format!("{}/common/v2.0/.well-known/openid-configuration", azure.ground.url),
         "api-version": "1.1",
         "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
     }))
 }
 
 /// `GET /{tenant}/v2.0/.well-known/openid-configuration`
-pub(crate) fn openid_configuration(world: &World, tenant: &str) -> Reply {
-    let base = format!("{}/{tenant}", world.url);
+pub(crate) fn openid_configuration(azure: &Azure<'_>, tenant: &str) -> Reply {
+    let base = format!("{}/{tenant}", azure.ground.url);
     ok(json!({
         "issuer": format!("{base}/v2.0"),
         "authorization_endpoint": format!("{base}/oauth2/v2.0/authorize"),
@@ -308,4 +309,9 @@ pub(crate) fn signing_keys() -> Reply {
 
 fn ok(body: Value) -> Reply {
     Reply::new(StatusCode::OK, body)
+}
+
+/// The object id of the service principal of a client: made up, but always the same.
+pub(crate) fn object_id(client_id: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, client_id.as_bytes()).to_string()
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::entra::{self, Client};
-use crate::protocol::{Call, Reply};
-use crate::world::World;
+use super::state::Azure;
+use crate::message::{Call, Reply};
 
 /// How a client is an identity of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -19,7 +19,7 @@ pub(crate) enum ManagedIdentity {
 }
 
 /// `GET /metadata/identity/oauth2/token`
-pub(crate) fn token(world: &mut World, call: &Call) -> Reply {
+pub(crate) fn token(azure: &mut Azure<'_>, call: &Call) -> Reply {
     if !call.header("metadata").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return refuse("invalid_request", "Required metadata header not specified");
     }
@@ -31,7 +31,7 @@ pub(crate) fn token(world: &mut World, call: &Call) -> Reply {
     let Some(resource) = call.query("resource") else {
         return refuse("invalid_request", "Required query variable 'resource' is missing");
     };
-    let client = match identity(world, call.query("client_id").as_deref()) {
+    let client = match identity(azure, call.query("client_id").as_deref()) {
         Ok(client) => client,
         Err(why) => return refuse("invalid_request", why),
     };
@@ -43,7 +43,7 @@ pub(crate) fn token(world: &mut World, call: &Call) -> Reply {
         return refuse("invalid_resource", &why);
     };
     let (id, lifetime) = (client.id.clone(), client.token_lifetime_seconds.to_string());
-    let issued = entra::issue(world, client, audience);
+    let issued = entra::issue(azure, client, audience);
     let body = json!({
         "access_token": issued.text, "client_id": id, "expires_in": lifetime, "ext_expires_in": lifetime,
         "expires_on": issued.expires.as_second().to_string(), "not_before": issued.now.as_second().to_string(),
@@ -53,8 +53,8 @@ pub(crate) fn token(world: &mut World, call: &Call) -> Reply {
 }
 
 /// The identity of the machine with this id; without one, the one that is meant without saying so.
-fn identity(world: &World, id: Option<&str>) -> Result<Client, &'static str> {
-    let of_machine = || world.clients.values().filter(|client| client.managed_identity.is_some());
+fn identity(azure: &Azure<'_>, id: Option<&str>) -> Result<Client, &'static str> {
+    let of_machine = || azure.state.clients.values().filter(|client| client.managed_identity.is_some());
     let found = match id {
         Some(id) => of_machine().find(|client| client.id == id.to_lowercase()),
         None => match of_machine().find(|client| client.managed_identity == Some(ManagedIdentity::SystemAssigned)) {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::arm::{self, Ask};
 use super::rights;
-use crate::protocol::Reply;
-use crate::world::World;
+use super::state::Azure;
+use crate::message::Reply;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -18,31 +18,31 @@ pub(crate) enum Action {
 }
 
 /// `POST /subscriptions/{id}/providers/Microsoft.Subscription/{cancel,rename,enable}`: done when answered.
-pub(crate) fn act(world: &mut World, ask: &Ask<'_>, id: &str, action: Action) -> Result<Reply, Reply> {
+pub(crate) fn act(azure: &mut Azure<'_>, ask: &Ask<'_>, id: &str, action: Action) -> Result<Reply, Reply> {
     arm::api_version(ask.call, &["2021-10-01"])?;
     let name = match action {
         Action::Cancel => "Microsoft.Subscription/cancel/action",
         Action::Rename => "Microsoft.Subscription/rename/action",
         Action::Enable => "Microsoft.Subscription/enable/action",
     };
-    let snapshot = arm::visible(world, ask, id, (name, ""))?;
+    let snapshot = arm::visible(azure, ask, id, (name, ""))?;
     rights::check_role(&ask.client, &ask.call.method, name, &format!("/subscriptions/{id}"))?;
     let mut account = snapshot.account.clone();
     match action {
-        Action::Cancel => cancel(world, ask, &mut account)?,
+        Action::Cancel => cancel(azure, ask, &mut account)?,
         Action::Rename => {
             arm::check_writable(&snapshot, id)?;
-            rename(world, ask, &mut account)?;
+            rename(azure, ask, &mut account)?;
         }
-        Action::Enable => enable(world, &mut account)?,
+        Action::Enable => enable(azure, &mut account)?,
     }
-    let now = world.clock.now();
-    world.put_account(account, now);
+    let now = azure.ground.clock.now();
+    azure.state.put_account(account, now);
     Ok(Reply::new(StatusCode::OK, json!({"subscriptionId": id})))
 }
 
-fn cancel(world: &World, ask: &Ask<'_>, account: &mut Account) -> Result<(), Reply> {
-    let now = world.clock.now();
+fn cancel(azure: &Azure<'_>, ask: &Ask<'_>, account: &mut Account) -> Result<(), Reply> {
+    let now = azure.ground.clock.now();
     if !account.at(now).state.is_running() {
         return Err(refused("SubscriptionNotActive", "The subscription is not active."));
     }
@@ -56,19 +56,19 @@ fn cancel(world: &World, ask: &Ask<'_>, account: &mut Account) -> Result<(), Rep
     Ok(())
 }
 
-fn rename(world: &World, ask: &Ask<'_>, account: &mut Account) -> Result<(), Reply> {
+fn rename(azure: &Azure<'_>, ask: &Ask<'_>, account: &mut Account) -> Result<(), Reply> {
     let body: Value = serde_json::from_slice(&ask.call.body).unwrap_or_default();
     let name = body["subscriptionName"].as_str().filter(|name| !name.trim().is_empty());
     let name = name.ok_or_else(|| refused("InvalidRequestContent", "The subscriptionName is missing."))?;
     let mut settings = account.settings.clone();
     name.clone_into(&mut settings.display_name);
-    account.patch(settings, world.clock.now());
+    account.patch(settings, azure.ground.clock.now());
     Ok(())
 }
 
-fn enable(world: &World, account: &mut Account) -> Result<(), Reply> {
+fn enable(azure: &Azure<'_>, account: &mut Account) -> Result<(), Reply> {
     let message = "The subscription can not be reactivated: only a pay-as-you-go subscription that was cancelled can.";
-    account.enable(world.clock.now()).then_some(()).ok_or_else(|| refused("ReactivationNotAllowed", message))
+    account.enable(azure.ground.clock.now()).then_some(()).ok_or_else(|| refused("ReactivationNotAllowed", message))
 }
 
 /// An error of this provider: its code and message are there twice.

@@ -17,19 +17,21 @@ pub(crate) mod operations;
 mod paging;
 pub(crate) mod rights;
 pub(crate) mod settings;
+pub(crate) mod state;
 mod subscriptions;
 pub(crate) mod throttle;
 
 use axum::http::Method;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::arm::Ask;
 use self::management::Action;
+use self::state::{Azure, State};
 use self::throttle::Counted;
 use super::faults::RetryAfter;
+use super::message::{Call, Reply};
 use super::operation::OperationName;
-use super::protocol::{Call, Reply};
-use super::world::World;
 
 /// What a request asks for. Account ids are in canonical form if they are GUIDs, otherwise as they were sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,13 +198,13 @@ impl Target {
 
     /// The account that the request is about: the one in the path, or the only one that the billing account or profile
     /// in the path pays for.
-    pub(crate) fn account(&self, world: &World) -> Option<String> {
+    pub(crate) fn account(&self, state: &State, now: Timestamp) -> Option<String> {
         if let Some(id) = self.subscription() {
             return Some(id.to_owned());
         }
         let (account, profile) = self.billed_by()?;
-        let mut billed = world
-            .billed_at(account, world.clock.now())
+        let mut billed = state
+            .billed_at(account, now)
             .filter(|(ids, _)| profile.is_none_or(|profile| ids.profile.eq_ignore_ascii_case(profile)));
         let (_, only) = billed.next()?;
         billed.next().is_none().then(|| only.settings.subscription_id.clone())
@@ -210,54 +212,54 @@ impl Target {
 }
 
 /// Processes a request; reads show the account as it was `stale` billing seconds ago.
-pub(crate) fn process(world: &mut World, call: &Call, target: &Target, stale: u32) -> Reply {
+pub(crate) fn process(azure: &mut Azure<'_>, call: &Call, target: &Target, stale: u32) -> Reply {
     let answer = match target {
-        Target::Token { tenant } => return entra::token(world, call, tenant),
-        Target::MachineToken => return imds::token(world, call),
-        Target::InstanceDiscovery => return entra::instance_discovery(world),
-        Target::OpenIdConfiguration { tenant } => return entra::openid_configuration(world, tenant),
+        Target::Token { tenant } => return entra::token(azure, call, tenant),
+        Target::MachineToken => return imds::token(azure, call),
+        Target::InstanceDiscovery => return entra::instance_discovery(azure),
+        Target::OpenIdConfiguration { tenant } => return entra::openid_configuration(azure, tenant),
         Target::SigningKeys => return entra::signing_keys(),
-        Target::Upgrade { id } => broker::upgrade(world, call, id),
-        Target::OperationStatus { id, operation } => broker::operation_status(world, call, id, operation, stale),
-        Target::OperationResult { id, operation } => broker::operation_result(world, call, id, operation, stale),
-        _ => resource_manager(world, call, target, stale),
+        Target::Upgrade { id } => broker::upgrade(azure, call, id),
+        Target::OperationStatus { id, operation } => broker::operation_status(azure, call, id, operation, stale),
+        Target::OperationResult { id, operation } => broker::operation_result(azure, call, id, operation, stale),
+        _ => resource_manager(azure, call, target, stale),
     };
     let reply = answer.unwrap_or_else(|refusal| refusal);
-    arm::finish(world, call, reply)
+    arm::finish(azure.ground, call, reply)
 }
 
-fn resource_manager(world: &mut World, call: &Call, target: &Target, stale: u32) -> Result<Reply, Reply> {
+fn resource_manager(azure: &mut Azure<'_>, call: &Call, target: &Target, stale: u32) -> Result<Reply, Reply> {
     if *target == Target::Unknown {
         return Err(arm::error(404, "NotFound", &format!("There is nothing at {}.", call.path)));
     }
-    let client = arm::authenticate(world, call, target.subscription().unwrap_or_default(), &arm::AUDIENCES)?;
+    let client = arm::authenticate(azure, call, target.subscription().unwrap_or_default(), &arm::AUDIENCES)?;
     let counted = Counted::of(target, &call.method, &client.tenant_id);
-    let left = world.buckets.take(world.settings.throttling, &client, &counted)?;
+    let left = azure.state.buckets.take(azure.state.settings.throttling, &client, &counted)?;
     let ask = &Ask { call, client, stale };
-    let mut reply = answer(world, ask, target).unwrap_or_else(|refusal| refusal);
+    let mut reply = answer(azure, ask, target).unwrap_or_else(|refusal| refusal);
     counted.mark(&mut reply, left);
     Ok(reply)
 }
 
-fn answer(world: &mut World, ask: &Ask<'_>, target: &Target) -> Result<Reply, Reply> {
+fn answer(azure: &mut Azure<'_>, ask: &Ask<'_>, target: &Target) -> Result<Reply, Reply> {
     match target {
-        Target::Tenants => subscriptions::tenants(world, ask),
-        Target::Subscriptions => subscriptions::list(world, ask),
-        Target::Subscription { id } => subscriptions::get(world, ask, id),
-        Target::BillingProperty { id } => billing_property::get(world, ask, id),
-        Target::BillingAccounts => billing::accounts(world, ask),
-        Target::BillingAccount { account } => billing::account(world, ask, account),
-        Target::BillingProfiles { account } => billing::profiles(world, ask, account),
-        Target::BillingProfile { account, profile } => billing::profile(world, ask, account, profile),
+        Target::Tenants => subscriptions::tenants(azure, ask),
+        Target::Subscriptions => subscriptions::list(azure, ask),
+        Target::Subscription { id } => subscriptions::get(azure, ask, id),
+        Target::BillingProperty { id } => billing_property::get(azure, ask, id),
+        Target::BillingAccounts => billing::accounts(azure, ask),
+        Target::BillingAccount { account } => billing::account(azure, ask, account),
+        Target::BillingProfiles { account } => billing::profiles(azure, ask, account),
+        Target::BillingProfile { account, profile } => billing::profile(azure, ask, account, profile),
         Target::BillingSubscriptions { account, profile } => {
-            billing::subscriptions(world, ask, account, profile.as_deref())
+            billing::subscriptions(azure, ask, account, profile.as_deref())
         }
-        Target::BillingSubscription { account, name } => billing::subscription(world, ask, account, name),
-        Target::BalanceSummary { account, profile } => consumption::balance_summary(world, ask, account, profile),
-        Target::Lots { account, profile } => consumption::lots(world, ask, account, profile.as_deref()),
-        Target::Events { account, profile } => consumption::events(world, ask, account, profile.as_deref()),
-        Target::Manage { id, action } => management::act(world, ask, id, *action),
-        Target::OtherProvider { id, namespace } => arm::other_provider(world, ask, id, namespace),
+        Target::BillingSubscription { account, name } => billing::subscription(azure, ask, account, name),
+        Target::BalanceSummary { account, profile } => consumption::balance_summary(azure, ask, account, profile),
+        Target::Lots { account, profile } => consumption::lots(azure, ask, account, profile.as_deref()),
+        Target::Events { account, profile } => consumption::events(azure, ask, account, profile.as_deref()),
+        Target::Manage { id, action } => management::act(azure, ask, id, *action),
+        Target::OtherProvider { id, namespace } => arm::other_provider(azure, ask, id, namespace),
         // The others are no business of Resource Manager.
         _ => Err(arm::error(404, "NotFound", &format!("There is nothing at {}.", ask.call.path))),
     }

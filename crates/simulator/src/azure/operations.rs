@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::account::Refusal;
 use super::settings::{Broker, Rejection, Unsuccessful};
-use crate::world::{By, World};
+use super::state::Azure;
+use crate::ground::By;
 
 /// An upgrade that was accepted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,52 +79,54 @@ impl Operations {
 }
 
 /// Accepts an upgrade, and carries it out when it is due: perhaps at once. The answer is its id.
-pub(crate) fn accept(world: &mut World, account: &str, key: &str, broker: &Broker, now: Timestamp) -> String {
-    let id = world.uuid();
+pub(crate) fn accept(azure: &mut Azure<'_>, account: &str, key: &str, broker: &Broker, now: Timestamp) -> String {
+    let id = azure.ground.uuid();
     let due = payg_virtual_time::wall() + SignedDuration::from_secs(broker.operation_seconds.into());
     let (key, account) = (key.to_owned(), account.to_owned());
     let operation =
         Operation { id: id.clone(), account, key: key.clone(), started: now, due, broker: broker.clone(), end: None };
-    world.operations.by_id.insert(id.clone(), operation);
-    world.operations.by_key.insert(key, id.clone());
-    world.operations.running.insert((due, id.clone()));
+    azure.state.operations.by_id.insert(id.clone(), operation);
+    azure.state.operations.by_key.insert(key, id.clone());
+    azure.state.operations.running.insert((due, id.clone()));
     if broker.operation_seconds == 0 {
-        carry_out(world, due, &id, now);
+        carry_out(azure, due, &id, now);
     }
     id
 }
 
 /// Carries out what is due.
-pub(crate) fn settle(world: &mut World) {
+pub(crate) fn settle(azure: &mut Azure<'_>) {
     let now = payg_virtual_time::wall();
-    while let Some((due, id)) = world.operations.running.first().filter(|(due, _)| *due <= now).cloned() {
-        let time = world.clock.at(due);
-        carry_out(world, due, &id, time);
+    while let Some((due, id)) = azure.state.operations.running.first().filter(|(due, _)| *due <= now).cloned() {
+        let time = azure.ground.clock.at(due);
+        carry_out(azure, due, &id, time);
     }
 }
 
 /// Ends an operation at a billing time.
-fn carry_out(world: &mut World, due: Timestamp, id: &str, time: Timestamp) {
-    world.operations.running.remove(&(due, id.to_owned()));
-    let Some(operation) = world.operations.get(id).cloned() else { return };
+fn carry_out(azure: &mut Azure<'_>, due: Timestamp, id: &str, time: Timestamp) {
+    azure.state.operations.running.remove(&(due, id.to_owned()));
+    let Some(operation) = azure.state.operations.get(id).cloned() else { return };
     let failure = match &operation.broker.fails {
         Some(failure) => Some(Failed { status: failure.status, code: failure.code.clone() }),
-        None => upgrade(world, &operation, time).map(|code| Failed { status: Unsuccessful::Failed, code }),
+        None => upgrade(azure, &operation, time).map(|code| Failed { status: Unsuccessful::Failed, code }),
     };
     if failure.is_some() {
-        world.operations.by_key.remove(&operation.key);
+        azure.state.operations.by_key.remove(&operation.key);
     }
-    if let Some(operation) = world.operations.by_id.get_mut(id) {
+    if let Some(operation) = azure.state.operations.by_id.get_mut(id) {
         operation.end = Some(End { at: time, failure });
     }
 }
 
 /// Upgrades the account, or tells why that is not possible any more.
-fn upgrade(world: &mut World, operation: &Operation, time: Timestamp) -> Option<String> {
+fn upgrade(azure: &mut Azure<'_>, operation: &Operation, time: Timestamp) -> Option<String> {
     let by = By::Key(operation.key.clone());
-    let Some(account) = world.account(&operation.account).cloned() else { return Some("SubscriptionNotFound".into()) };
+    let Some(account) = azure.state.account(&operation.account).cloned() else {
+        return Some("SubscriptionNotFound".into());
+    };
     match account.can_upgrade(&by, time) {
-        Ok(()) => world.apply_upgrade(account, by, time),
+        Ok(()) => azure.apply_upgrade(account, by, time),
         Err(Refusal::AlreadyUpgraded) => {}
         Err(Refusal::Deleted) => return Some("SubscriptionDeleted".into()),
         Err(Refusal::Rejected(rejection)) => return Some(rejection_code(rejection)),

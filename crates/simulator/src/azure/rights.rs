@@ -4,10 +4,9 @@ use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
 use super::arm;
-use super::entra::Client;
+use super::entra::{Client, object_id};
 use super::settings::Agreement;
-use crate::protocol::Reply;
-use crate::world::object_id;
+use crate::message::Reply;
 
 /// The roles of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

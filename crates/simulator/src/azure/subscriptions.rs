@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use super::account::{Snapshot, State};
 use super::arm::{self, Ask};
 use super::paging;
-use crate::protocol::Reply;
-use crate::world::World;
+use super::state::Azure;
+use crate::message::Reply;
 
 /// What released SDKs and tools ask for. Each has what the one before it has, and perhaps more.
 const API_VERSIONS: [&str; 7] =
     ["2016-06-01", "2018-06-01", "2019-06-01", "2019-11-01", "2020-01-01", "2021-01-01", "2022-12-01"];
 
 /// `GET /subscriptions`: those that the client may read.
-pub(crate) fn list(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
+pub(crate) fn list(azure: &Azure<'_>, ask: &Ask<'_>) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let time = world.ago(ask.stale);
-    let readable = world.accounts_at(time).filter(|account| {
+    let time = azure.ground.ago(ask.stale);
+    let readable = azure.state.accounts_at(time).filter(|account| {
         let settings = &account.settings;
         settings.tenant_id == ask.client.tenant_id && ask.client.subscriptions.contains(&settings.subscription_id)
     });
@@ -26,7 +26,7 @@ pub(crate) fn list(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
     let items: Vec<_> = snapshots
         .map(|snapshot| (snapshot.account.settings.subscription_id.clone(), body(&snapshot, version)))
         .collect();
-    let mut page = page(world, ask, &items)?;
+    let mut page = page(azure, ask, &items)?;
     if version >= "2022-12-01" {
         page["count"] = json!({"type": "Total", "value": items.len()});
     }
@@ -34,14 +34,14 @@ pub(crate) fn list(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
 }
 
 /// `GET /subscriptions/{id}`
-pub(crate) fn get(world: &World, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply> {
+pub(crate) fn get(azure: &Azure<'_>, ask: &Ask<'_>, id: &str) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
-    let snapshot = arm::visible(world, ask, id, ("Microsoft.Resources/subscriptions/read", ""))?;
+    let snapshot = arm::visible(azure, ask, id, ("Microsoft.Resources/subscriptions/read", ""))?;
     Ok(Reply::new(StatusCode::OK, body(&snapshot, version)))
 }
 
 /// `GET /tenants`: an application sees its own.
-pub(crate) fn tenants(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
+pub(crate) fn tenants(azure: &Azure<'_>, ask: &Ask<'_>) -> Result<Reply, Reply> {
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let id = &ask.client.tenant_id;
     let mut tenant = json!({"id": format!("/tenants/{id}"), "tenantId": id});
@@ -59,12 +59,12 @@ pub(crate) fn tenants(world: &World, ask: &Ask<'_>) -> Result<Reply, Reply> {
         tenant["defaultDomain"] = json!(domain);
         tenant["tenantType"] = json!("AAD");
     }
-    Ok(Reply::new(StatusCode::OK, page(world, ask, &[(id.clone(), tenant)])?))
+    Ok(Reply::new(StatusCode::OK, page(azure, ask, &[(id.clone(), tenant)])?))
 }
 
 /// A page of a list whose specification requires `nextLink`: on the last one it is empty.
-fn page(world: &World, ask: &Ask<'_>, items: &[(String, Value)]) -> Result<Value, Reply> {
-    let mut page = paging::page(world, ask.call, items)?;
+fn page(azure: &Azure<'_>, ask: &Ask<'_>, items: &[(String, Value)]) -> Result<Value, Reply> {
+    let mut page = paging::page(azure, ask.call, items)?;
     if page.get("nextLink").is_none() {
         page["nextLink"] = json!("");
     }

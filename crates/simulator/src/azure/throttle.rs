@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Target;
 use super::arm;
-use super::entra::Client;
+use super::entra::{Client, object_id};
 use crate::faults::RetryAfter;
-use crate::protocol::Reply;
-use crate::world::object_id;
+use crate::message::Reply;
 
 /// The sizes of the buckets, and how many requests flow in per second. Those of deletes are those of writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

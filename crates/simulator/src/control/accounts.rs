@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use super::{Answer, Refused};
 use crate::aws::{account as aws, settings as aws_settings};
 use crate::azure::{account as azure, settings as azure_settings};
-use crate::world::{By, Shared, World};
+use crate::ground::By;
+use crate::world::{Shared, World};
 
 type Sim = State<Arc<Shared>>;
 
@@ -37,7 +38,7 @@ impl Account {
         let id = id.to_lowercase();
         let account = match world.aws.account(&id) {
             Some(account) => Some(Self::Aws(account.clone())),
-            None => world.account(&id).cloned().map(Self::Azure),
+            None => world.azure.account(&id).cloned().map(Self::Azure),
         };
         account.ok_or_else(|| Refused::Missing(format!("account {id}; POST /_sim/accounts makes one")))
     }
@@ -52,7 +53,7 @@ impl Account {
     /// Records what it is from `now` on.
     fn put(self, world: &mut World, now: Timestamp) {
         match self {
-            Self::Azure(account) => world.put_account(account, now),
+            Self::Azure(account) => world.azure.put_account(account, now),
             Self::Aws(account) => world.aws.put_account(account, now),
         }
     }
@@ -107,7 +108,7 @@ impl Account {
                         azure::Refusal::Rejected(_) => "its offer is not eligible, or it is cancelled",
                     })
                 })?;
-                world.apply_upgrade(account, by, now);
+                world.azure().apply_upgrade(account, by, now);
             }
             Self::Aws(account) => {
                 account.can_upgrade(&by, now).map_err(|refusal| {
@@ -119,7 +120,7 @@ impl Account {
                         aws::Refusal::Rejected(_) => "it is rejected",
                     })
                 })?;
-                world.apply_aws_upgrade(account, by, now);
+                world.aws().apply_upgrade(account, by, now);
             }
         }
         Ok(())
@@ -177,7 +178,7 @@ fn of_aws(account: &aws::Account, now: Timestamp) -> Value {
 
 pub(super) async fn create(State(shared): Sim, Json(request): Json<Value>) -> Answer {
     let mut world = shared.world();
-    let now = world.clock.now();
+    let now = world.ground.clock.now();
     let account = Account::new(&request, now)?;
     if Account::find(&world, account.id()).is_ok() {
         return Err(Refused::Conflict(format!("account {} exists; PATCH or DELETE it", account.id())));
@@ -189,7 +190,7 @@ pub(super) async fn create(State(shared): Sim, Json(request): Json<Value>) -> An
 
 pub(super) async fn show(State(shared): Sim, Path(id): Path<String>) -> Answer {
     let world = shared.world();
-    Ok(Json(Account::find(&world, &id)?.truth(world.clock.now())).into_response())
+    Ok(Json(Account::find(&world, &id)?.truth(world.ground.clock.now())).into_response())
 }
 
 pub(super) async fn patch(State(shared): Sim, Path(id): Path<String>, Json(patch): Json<Value>) -> Answer {
@@ -199,7 +200,7 @@ pub(super) async fn patch(State(shared): Sim, Path(id): Path<String>, Json(patch
 pub(super) async fn delete(State(shared): Sim, Path(id): Path<String>) -> Answer {
     let mut world = shared.world();
     match Account::find(&world, &id)? {
-        Account::Azure(account) => drop(world.remove_account(&account.settings.subscription_id)),
+        Account::Azure(account) => world.azure.remove_account(&account.settings.subscription_id),
         Account::Aws(account) => drop(world.aws.accounts.remove(&account.settings.account_id)),
     }
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -260,14 +261,14 @@ pub(super) async fn pay(State(shared): Sim, Path(id): Path<String>) -> Answer {
 
 pub(super) async fn portal_upgrade(State(shared): Sim, Path(id): Path<String>) -> Answer {
     let mut world = shared.world();
-    let now = world.clock.now();
+    let now = world.ground.clock.now();
     Account::find(&world, &id)?.upgrade(&mut world, now)?;
     Ok(Json(Account::find(&world, &id)?.truth(now)).into_response())
 }
 
 fn change(shared: &Shared, id: &str, f: impl FnOnce(&mut Account, Timestamp) -> Result<(), Refused>) -> Answer {
     let mut world = shared.world();
-    let (mut account, now) = (Account::find(&world, id)?, world.clock.now());
+    let (mut account, now) = (Account::find(&world, id)?, world.ground.clock.now());
     f(&mut account, now)?;
     let body = account.truth(now);
     account.put(&mut world, now);

@@ -88,8 +88,8 @@ pub(crate) fn add(world: &mut World, posted: Value) -> Result<(), Refused> {
         broker: new.broker,
         token_lifetime_seconds: new.token_lifetime_seconds,
     };
-    world.posted.insert(client.id.clone(), posted);
-    world.clients.insert(client.id.clone(), client);
+    world.azure.posted.insert(client.id.clone(), posted);
+    world.azure.clients.insert(client.id.clone(), client);
     Ok(())
 }
 
@@ -112,8 +112,8 @@ pub(super) async fn delete(State(shared): State<Arc<Shared>>, Path(id): Path<Str
     }
     let id = guid("clientId", &id)?;
     let mut world = shared.world();
-    world.tokens.retain(|_, token| token.client_id != id);
-    world.posted.remove(&id);
-    let removed = world.clients.remove(&id);
+    world.azure.tokens.retain(|_, token| token.client_id != id);
+    world.azure.posted.remove(&id);
+    let removed = world.azure.clients.remove(&id);
     removed.map(|_| StatusCode::NO_CONTENT.into_response()).ok_or_else(|| Refused::Missing(format!("client {id}")))
 }

@@ -75,7 +75,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
 }
 
 async fn ledger(State(shared): Sim) -> Response {
-    Json(&shared.world().ledger).into_response()
+    Json(&shared.world().ground.ledger).into_response()
 }
 
 #[derive(Deserialize)]
@@ -94,16 +94,16 @@ async fn requests(State(shared): Sim, Query(wanted): Query<Wanted>) -> Response 
 }
 
 async fn show_settings(State(shared): Sim) -> Response {
-    Json(shared.world().settings).into_response()
+    Json(shared.world().azure.settings).into_response()
 }
 
 async fn set_settings(State(shared): Sim, Json(patch): Json<Value>) -> Answer {
     let mut world = shared.world();
     let wrong = |error: serde_json::Error| Refused::Wrong(format!("these are no settings: {error}"));
-    let mut settings = serde_json::to_value(world.settings).map_err(wrong)?;
+    let mut settings = serde_json::to_value(world.azure.settings).map_err(wrong)?;
     merge(&mut settings, &patch);
-    world.settings = serde_json::from_value(settings).map_err(wrong)?;
-    Ok(Json(world.settings).into_response())
+    world.azure.settings = serde_json::from_value(settings).map_err(wrong)?;
+    Ok(Json(world.azure.settings).into_response())
 }
 
 #[derive(Deserialize)]
@@ -114,11 +114,11 @@ struct ClockChange {
 }
 
 async fn show_clock(State(shared): Sim) -> Response {
-    Json(shared.world().clock.read()).into_response()
+    Json(shared.world().ground.clock.read()).into_response()
 }
 
 async fn set_clock(State(shared): Sim, Json(change): Json<ClockChange>) -> Answer {
-    let clock = &mut shared.world().clock;
+    let clock = &mut shared.world().ground.clock;
     match change.rate {
         Some(0) => return Err(Refused::Wrong("the rate must be at least 1".into())),
         Some(rate) => clock.set_rate(rate),
@@ -133,7 +133,7 @@ async fn show_state(State(shared): Sim) -> Response {
 }
 
 async fn set_state(State(shared): Sim, text: String) -> Answer {
-    shared.restore(&text)?;
+    state::restore(&shared, &text)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

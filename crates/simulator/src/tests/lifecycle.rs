@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{SUB, TENANT};
 use crate::azure::account::{Account, Refusal, State};
 use crate::azure::settings::{Rejection, Settings};
-use crate::world::By;
+use crate::ground::By;
 
 enum Act {
     Spend(i64),

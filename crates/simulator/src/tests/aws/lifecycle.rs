@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{ID, with};
 use crate::aws::account::{Account, Refusal};
 use crate::aws::settings::{Rejection, Settings};
-use crate::world::By;
+use crate::ground::By;
 
 enum Act {
     Spend(i64),
