@@ -6,15 +6,14 @@
 //! setting, or a guess that the documentation of the simulator lists.
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp};
-use rust_decimal::{Decimal, dec, prelude::ToPrimitive};
+use jiff::{Span, Timestamp};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Plan, Rejection, Settings};
+use crate::credit::{Meter, Terms, days_later, seconds_later};
 use crate::ground::By;
 
-const SECONDS_PER_DAY: i64 = 86_400;
-const MILLIS_PER_DAY: Decimal = dec!(86_400_000);
 /// How long an account that its owner has closed can be opened again: the post-closure period.
 const POST_CLOSURE_DAYS: u32 = 90;
 /// How long the credit of a new account lasts from its creation: <https://aws.amazon.com/free/free-tier-faqs/>
@@ -31,10 +30,7 @@ pub(crate) struct Account {
     closed_at: Option<Timestamp>,
     /// All that was ever granted.
     granted: Decimal,
-    spent: Decimal,
-    /// The time that `spent` is about.
-    spent_as_of: Timestamp,
-    spent_up_at: Option<Timestamp>,
+    meter: Meter,
 }
 
 /// An upgrade that was applied.
@@ -127,9 +123,7 @@ impl Account {
             upgrade: None,
             closed_at: None,
             granted: settings.credit.as_ref().map_or(Decimal::ZERO, |credit| credit.amount),
-            spent: Decimal::ZERO,
-            spent_as_of: settings.start_time,
-            spent_up_at: None,
+            meter: Meter::new(settings.start_time),
             settings,
         }
     }
@@ -207,20 +201,19 @@ impl Account {
 
     /// The credit that is left at `time`, to the hundredth of a cent; `None` when there is none.
     pub(crate) fn credit_left(&self, time: Timestamp) -> Option<Decimal> {
-        self.settings.credit.as_ref()?;
         if time >= self.credit_period().1 {
-            return Some(Decimal::ZERO);
+            return self.granted().map(|_| Decimal::ZERO);
         }
         let mut account = self.clone();
         account.settle(time);
-        Some((account.granted - account.spent).max(Decimal::ZERO).round_dp(4))
+        account.meter.left(account.terms())
     }
 
     /// When the credit was spent, if it is at `time`.
     pub(crate) fn spent_up(&self, time: Timestamp) -> Option<Timestamp> {
         let mut account = self.clone();
         account.settle(time);
-        account.spent_up_at
+        account.meter.spent_up_at()
     }
 
     /// Changes what is declared. Charges up to `now` stay as they were; benefits that were used up can come back.
@@ -229,16 +222,13 @@ impl Account {
         let amount = |settings: &Settings| settings.credit.as_ref().map_or(Decimal::ZERO, |credit| credit.amount);
         self.granted = (self.granted - amount(&self.settings) + amount(&settings)).max(Decimal::ZERO);
         self.settings = settings;
-        if self.settings.credit.is_none() || self.spent < self.granted {
-            self.spent_up_at = None;
-        }
+        self.meter.revise(self.terms());
     }
 
     /// Charges the credit with `amount` at once.
     pub(crate) fn spend(&mut self, amount: Decimal, now: Timestamp) {
         self.settle(now);
-        self.spent = self.spent.saturating_add(amount);
-        self.spent_up_at = self.credit_end().filter(|end| *end <= now);
+        self.meter.charge(self.terms(), amount, now);
     }
 
     /// The owner closes the account.
@@ -271,9 +261,7 @@ impl Account {
         if self.settings.credit.is_some() {
             self.granted = self.granted.saturating_add(self.settings.upgrade_bonus);
         }
-        if self.spent < self.granted {
-            self.spent_up_at = None;
-        }
+        self.meter.revise(self.terms());
         self.upgrade = Some(Upgrade { at: now, by, late });
     }
 
@@ -285,31 +273,18 @@ impl Account {
     }
 
     fn credit_end(&self) -> Option<Timestamp> {
-        self.settings.credit.as_ref()?;
-        if self.spent_up_at.is_some() {
-            return self.spent_up_at;
-        }
-        let left = self.granted - self.spent;
-        if left <= Decimal::ZERO {
-            return Some(self.spent_as_of);
-        }
-        let days = left.checked_div(self.settings.burn_per_day)?;
-        let seconds = days.checked_mul(SECONDS_PER_DAY.into())?.ceil().to_i64()?;
-        Some(seconds_later(self.spent_as_of, seconds))
+        self.meter.end(self.terms())
     }
 
-    /// Brings `spent` up to `now`. Nothing is charged after the end of a free plan, or when the account is closed.
+    fn terms(&self) -> Terms {
+        Terms { granted: self.granted(), burn_per_day: self.settings.burn_per_day }
+    }
+
+    /// Brings the charges up to `now`. Nothing is charged after the end of a free plan, or when the account is closed.
     fn settle(&mut self, now: Timestamp) {
         let plan_end = self.plan_end().filter(|_| self.upgrade.is_none());
         let until = [Some(now), plan_end, self.closed_at].into_iter().flatten().min().unwrap_or(now);
-        self.spent_up_at = self.credit_end().filter(|end| *end <= until);
-        if self.spent_up_at.is_some() {
-            self.spent = self.granted;
-        } else if until > self.spent_as_of {
-            let days = Decimal::from(until.as_millisecond() - self.spent_as_of.as_millisecond()) / MILLIS_PER_DAY;
-            self.spent = self.spent.saturating_add(self.settings.burn_per_day.saturating_mul(days));
-        }
-        self.spent_as_of = self.spent_as_of.max(now);
+        self.meter.settle(self.terms(), until, now);
     }
 }
 
@@ -326,12 +301,3 @@ fn months_later(time: Timestamp, months: u32) -> Timestamp {
 
 /// More months than the calendar has, and as many as a span can have.
 const MOST_MONTHS: i64 = 200_000;
-
-fn days_later(time: Timestamp, days: u32) -> Timestamp {
-    seconds_later(time, i64::from(days) * SECONDS_PER_DAY)
-}
-
-fn seconds_later(time: Timestamp, seconds: i64) -> Timestamp {
-    // Adding an absolute duration saturates; the error is for calendar units only.
-    time.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(time)
-}

@@ -6,16 +6,15 @@
 //! "Upgrade your Free Trial or Microsoft Imagine Azure subscription to Pay-As-You-Go". What Microsoft does not publish is
 //! a setting.
 
-use jiff::{SignedDuration, Timestamp};
-use rust_decimal::{Decimal, dec, prelude::ToPrimitive};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::offer::Offer;
 use super::settings::{Rejection, Settings};
+use crate::credit::{Meter, Terms, days_later, seconds_later};
 use crate::ground::By;
 
-const SECONDS_PER_DAY: i64 = 86_400;
-const MILLIS_PER_DAY: Decimal = dec!(86_400_000);
 /// How long a deleted account is still shown as `Deleted` before it is not found.
 const DELETED_SHOWN_DAYS: u32 = 1;
 
@@ -28,10 +27,7 @@ pub(crate) struct Account {
     cancelled_at: Option<Timestamp>,
     /// Since when an invoice is overdue.
     unpaid_since: Option<Timestamp>,
-    spent: Decimal,
-    /// The time that `spent` is about.
-    spent_as_of: Timestamp,
-    exhausted_at: Option<Timestamp>,
+    meter: Meter,
 }
 
 /// An upgrade that was accepted.
@@ -107,25 +103,17 @@ pub(crate) struct Snapshot<'a> {
 
 impl Account {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self {
-            spent_as_of: settings.start_time,
-            settings,
-            upgrade: None,
-            cancelled_at: None,
-            unpaid_since: None,
-            spent: Decimal::ZERO,
-            exhausted_at: None,
-        }
+        Self { meter: Meter::new(settings.start_time), settings, upgrade: None, cancelled_at: None, unpaid_since: None }
     }
 
     /// The end of the period in which the benefits can be used; `None` when the offer has none.
     pub(crate) fn period_end(&self) -> Option<Timestamp> {
-        self.settings.period_days.map(|days| later(self.settings.start_time, days))
+        self.settings.period_days.map(|days| days_later(self.settings.start_time, days))
     }
 
     /// When the benefits are used up if charges go on as they do; `None` when the offer has none.
     pub(crate) fn benefits_end(&self) -> Option<Stop> {
-        let credit = self.credit_end().map(|at| Stop { at, cause: Cause::CreditSpent });
+        let credit = self.meter.end(self.terms()).map(|at| Stop { at, cause: Cause::CreditSpent });
         let period = self.period_end().map(|at| Stop { at, cause: Cause::PeriodOver });
         [credit, period].into_iter().flatten().min_by_key(|stop| stop.at)
     }
@@ -161,26 +149,22 @@ impl Account {
 
     /// The credit that is left at `time`, to the hundredth of a cent; `None` when the offer has none.
     pub(crate) fn credit_left(&self, time: Timestamp) -> Option<Decimal> {
-        let credit = self.settings.credit.as_ref()?;
         let mut account = self.clone();
         account.settle(time);
-        Some((credit.amount - account.spent).max(Decimal::ZERO).round_dp(4))
+        account.meter.left(account.terms())
     }
 
     /// Changes what is declared. Charges up to `now` stay as they were; benefits that were exhausted can come back.
     pub(crate) fn patch(&mut self, settings: Settings, now: Timestamp) {
         self.settle(now);
         self.settings = settings;
-        if self.settings.credit.as_ref().is_none_or(|credit| self.spent < credit.amount) {
-            self.exhausted_at = None;
-        }
+        self.meter.revise(self.terms());
     }
 
     /// Charges the credit with `amount` at once.
     pub(crate) fn spend(&mut self, amount: Decimal, now: Timestamp) {
         self.settle(now);
-        self.spent = self.spent.saturating_add(amount);
-        self.exhausted_at = self.credit_end().filter(|end| *end <= now);
+        self.meter.charge(self.terms(), amount, now);
     }
 
     /// The owner cancels the account.
@@ -259,15 +243,15 @@ impl Account {
 
     /// When the owner of an unpaid account is warned, and when the account stops.
     fn reminders(&self, since: Timestamp) -> (Timestamp, Stop) {
-        let warned = later(since, self.settings.past_due_days);
-        (warned, Stop { at: later(warned, self.settings.unpaid_warned_days), cause: Cause::PastDue })
+        let warned = days_later(since, self.settings.past_due_days);
+        (warned, Stop { at: days_later(warned, self.settings.unpaid_warned_days), cause: Cause::PastDue })
     }
 
     fn after_stop(&self, stop: Stop, upgraded: bool, time: Timestamp) -> State {
-        let deletion = later(stop.at, self.settings.grace_days);
+        let deletion = days_later(stop.at, self.settings.grace_days);
         if time < deletion || (upgraded && stop.cause.is_end_of_benefits()) {
             State::Disabled
-        } else if time < later(deletion, DELETED_SHOWN_DAYS) {
+        } else if time < days_later(deletion, DELETED_SHOWN_DAYS) {
             State::Deleted
         } else {
             State::Gone
@@ -275,34 +259,19 @@ impl Account {
     }
 
     fn ends_within_a_day(&self, time: Timestamp) -> bool {
-        self.benefits_end().is_some_and(|end| end.at <= later(time, 1))
+        self.benefits_end().is_some_and(|end| end.at <= days_later(time, 1))
     }
 
-    fn credit_end(&self) -> Option<Timestamp> {
-        if self.exhausted_at.is_some() {
-            return self.exhausted_at;
-        }
-        let left = self.settings.credit.as_ref()?.amount - self.spent;
-        if left <= Decimal::ZERO {
-            return Some(self.spent_as_of);
-        }
-        let days = left.checked_div(self.settings.burn_per_day)?;
-        let seconds = days.checked_mul(SECONDS_PER_DAY.into())?.ceil().to_i64()?;
-        Some(seconds_later(self.spent_as_of, seconds))
+    fn terms(&self) -> Terms {
+        let granted = self.settings.credit.as_ref().map(|credit| credit.amount);
+        Terms { granted, burn_per_day: self.settings.burn_per_day }
     }
 
-    /// Brings `spent` up to `now`. Nothing is charged outside the period or after a cancellation.
+    /// Brings the charges up to `now`. Nothing is charged outside the period or after a cancellation.
     fn settle(&mut self, now: Timestamp) {
         let ends = [Some(now), self.period_end(), self.cancelled_at];
         let until = ends.into_iter().flatten().min().unwrap_or(now);
-        self.exhausted_at = self.credit_end().filter(|end| *end <= until);
-        if let (Some(_), Some(credit)) = (self.exhausted_at, &self.settings.credit) {
-            self.spent = credit.amount;
-        } else if until > self.spent_as_of {
-            let days = Decimal::from(until.as_millisecond() - self.spent_as_of.as_millisecond()) / MILLIS_PER_DAY;
-            self.spent = self.spent.saturating_add(self.settings.burn_per_day.saturating_mul(days));
-        }
-        self.spent_as_of = self.spent_as_of.max(now);
+        self.meter.settle(self.terms(), until, now);
     }
 }
 
@@ -348,13 +317,4 @@ impl Snapshot<'_> {
             _ => "Active",
         }
     }
-}
-
-fn later(time: Timestamp, days: u32) -> Timestamp {
-    seconds_later(time, i64::from(days) * SECONDS_PER_DAY)
-}
-
-fn seconds_later(time: Timestamp, seconds: i64) -> Timestamp {
-    // Adding an absolute duration saturates; the error is for calendar units only.
-    time.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(time)
 }
