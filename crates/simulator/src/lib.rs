@@ -107,7 +107,8 @@ impl Running {
 }
 
 fn service(shared: &Arc<world::Shared>) -> Router {
-    Router::new().nest("/_sim", control::router()).fallback(protocol::serve).with_state(Arc::clone(shared))
+    let control = control::router().merge(state::router());
+    Router::new().nest("/_sim", control).fallback(protocol::serve).with_state(Arc::clone(shared))
 }
 
 /// Starts a simulator, which listens when this returns.

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::aws;
-use super::azure::{self, arm};
+use super::azure::{self, arm, errors};
 use super::faults::{self, Kind, LateAnswer, RetryAfter};
 use super::message::{Call, JSON, Reply, known};
 use super::operation::OperationName;
@@ -56,7 +56,7 @@ impl Target {
     /// What a service says that fails with this status.
     fn failed(&self, world: &mut World, call: &Call, status: u16) -> Reply {
         match self {
-            Self::Azure(_) => arm::finish(&mut world.ground, call, arm::failure(status)),
+            Self::Azure(_) => arm::finish(&mut world.ground, call, errors::failure(status)),
             Self::Aws(target) => aws::failed(&mut world.ground, target, status),
         }
     }

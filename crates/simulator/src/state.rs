@@ -2,7 +2,13 @@
 //! in the buckets of the throttling are not in it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,11 +16,12 @@ use super::aws::account::Account as AwsAccount;
 use super::aws::principals::Session;
 use super::aws::state::State as AwsState;
 use super::azure::account::Account;
-use super::azure::entra::Token;
+use super::azure::client::Token;
 use super::azure::operations::Operations;
 use super::azure::state::Settings;
 use super::clock::{Reading, VirtualClock};
 use super::control::clients;
+use super::control::refused::{Answer, Refused};
 use super::faults::Fault;
 use super::ground::Applied;
 use super::past::Past;
@@ -22,7 +29,7 @@ use super::world::{Shared, World};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct State {
+pub(crate) struct Saved {
     settings: Settings,
     clock: Reading,
     /// The state of the random numbers, in hexadecimal digits: JSON has no integers of 64 bits.
@@ -85,7 +92,7 @@ impl OfAws {
 #[error("this is no state of a simulator: {0}")]
 pub(crate) struct Invalid(String);
 
-impl State {
+impl Saved {
     pub(crate) fn of(world: &World) -> Self {
         Self {
             settings: world.azure.settings,
@@ -130,12 +137,25 @@ impl State {
 
 /// The state to restore later.
 pub(crate) fn save(shared: &Shared) -> String {
-    serde_json::to_string_pretty(&State::of(&shared.world())).unwrap_or_default()
+    serde_json::to_string_pretty(&Saved::of(&shared.world())).unwrap_or_default()
 }
 
 /// Goes on from a state that was saved; the log of requests begins anew.
 pub(crate) fn restore(shared: &Shared, text: &str) -> Result<(), Invalid> {
     let mut world = shared.world();
-    *world = State::parse(text)?.world(world.ground.url.clone())?;
+    *world = Saved::parse(text)?.world(world.ground.url.clone())?;
     Ok(())
+}
+
+pub(crate) fn router() -> Router<Arc<Shared>> {
+    Router::new().route("/state", get(show).put(set).layer(DefaultBodyLimit::disable()))
+}
+
+async fn show(State(shared): State<Arc<Shared>>) -> Response {
+    Json(Saved::of(&shared.world())).into_response()
+}
+
+async fn set(State(shared): State<Arc<Shared>>, text: String) -> Answer {
+    restore(&shared, &text).map_err(|invalid| Refused::Wrong(invalid.to_string()))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::aws::state::{Aws, State as AwsState};
-use super::azure::operations;
 use super::azure::state::{Azure, State as AzureState};
+use super::azure::upgrades;
 use super::clock::VirtualClock;
 use super::faults::Fault;
 use super::ground::Ground;
@@ -34,7 +34,7 @@ impl Shared {
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         // A panic while it was held fails one request; the others go on with what it left.
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        operations::settle(&mut world.azure());
+        upgrades::settle(&mut world.azure());
         world
     }
 }

@@ -12,6 +12,7 @@ use super::account::Account;
 use super::errors::{Failure, Problem};
 use super::free_tier::parse;
 use super::principals::Caller;
+use super::service::JSON_1_0;
 use super::settings;
 use super::state::Aws;
 use crate::message::{Call, Reply};
@@ -54,7 +55,7 @@ pub(crate) fn get_credits(aws: &Aws<'_>, caller: &Caller, call: &Call, stale: u3
     let within = |(first, last): (Timestamp, Timestamp)| first <= end && last >= start;
     let listed = account.is_some_and(|account| account.settings.credits_listed && within(account.credit_period()));
     let credits: Vec<Value> = credit.filter(|_| listed).into_iter().collect();
-    Ok(Reply::json_of(200, super::JSON_1_0, json!({"credits": credits})))
+    Ok(Reply::json_of(200, JSON_1_0, json!({"credits": credits})))
 }
 
 /// The credit of an account. Bills are final at the end of a month: `remainingAmount` is of then, `estimatedAmount` has

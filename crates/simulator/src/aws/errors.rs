@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::Service;
+use super::service::{JSON_1_0, Service};
 use super::xml;
 use crate::message::Reply;
 
@@ -93,7 +93,7 @@ impl Failure {
                     _ => "com.amazon.coral.service",
                 };
                 body["__type"] = json!(format!("{namespace}#{code}"));
-                Reply::json_of(status, super::JSON_1_0, body)
+                Reply::json_of(status, JSON_1_0, body)
             }
         }
     }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::account::{PlanType, Refusal};
 use super::errors::{Failure, Problem};
 use super::principals::Caller;
+use super::service::JSON_1_0;
 use super::state::Aws;
 use crate::ground::By;
 use crate::message::{Call, Reply};
@@ -37,7 +38,7 @@ pub(crate) fn get_account_plan_state(
     if let Some(end) = account.plan_end().filter(|_| plan == PlanType::Free) {
         body["accountPlanExpirationDate"] = json!(iso_8601(end));
     }
-    Ok(Reply::json_of(200, super::JSON_1_0, body))
+    Ok(Reply::json_of(200, JSON_1_0, body))
 }
 
 #[derive(Deserialize)]
@@ -83,7 +84,7 @@ pub(crate) fn upgrade_account_plan(aws: &mut Aws<'_>, caller: &Caller, call: &Ca
     }
     let (_, status) = aws.state.account(id).and_then(|account| account.at(now).plan).ok_or_else(|| no_record(id))?;
     let body = json!({"accountId": id, "accountPlanType": "PAID", "accountPlanStatus": status.name()});
-    Ok(Reply::json_of(200, super::JSON_1_0, body))
+    Ok(Reply::json_of(200, JSON_1_0, body))
 }
 
 /// What accounts older than the plans get, and members of organizations; the text is from users' reports.

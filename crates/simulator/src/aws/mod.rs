@@ -3,11 +3,13 @@
 
 pub(crate) mod account;
 mod account_information;
+mod authentication;
 mod billing;
 mod errors;
 mod free_tier;
 mod pod_identity;
 pub(crate) mod principals;
+mod service;
 pub(crate) mod settings;
 mod sigv4;
 pub(crate) mod state;
@@ -17,38 +19,13 @@ mod xml;
 use axum::http::Method;
 
 use self::errors::{Failure, Problem};
+use self::service::Service;
 use self::sigv4::Authorization;
 use self::state::{Aws, State};
 use self::sts::Form;
 use super::ground::Ground;
 use super::message::{Call, Reply};
 use super::operation::OperationName;
-
-/// What the Free Tier and Billing APIs send.
-const JSON_1_0: &str = "application/x-amz-json-1.0";
-
-/// The services, each with its protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
-    FreeTier,
-    Billing,
-    Account,
-    Sts,
-    PodIdentity,
-}
-
-impl Service {
-    /// What signatures are made for.
-    const fn signing_name(self) -> &'static str {
-        match self {
-            Self::FreeTier => "freetier",
-            Self::Billing => "billing",
-            Self::Account => "account",
-            Self::Sts => "sts",
-            Self::PodIdentity => "",
-        }
-    }
-}
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +134,7 @@ fn answer(aws: &mut Aws<'_>, call: &Call, target: &Target, stale: u32, request_i
         let text = format!("There is no operation {} here.", target.name);
         return Err(Failure::new(Problem::UnknownOperation, text));
     }
-    let caller = principals::authenticate(aws, call, target.service)?;
+    let caller = authentication::authenticate(aws, call, target.service)?;
     match target.operation {
         OperationName::GetAccountPlanState => free_tier::get_account_plan_state(aws, &caller, call, stale),
         OperationName::UpgradeAccountPlan => free_tier::upgrade_account_plan(aws, &caller, call),

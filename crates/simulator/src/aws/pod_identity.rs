@@ -4,8 +4,8 @@
 
 use serde_json::json;
 
+use super::authentication;
 use super::errors::Failure;
-use super::principals;
 use super::state::Aws;
 use crate::message::{Call, Reply};
 
@@ -26,7 +26,7 @@ pub(crate) fn credentials(aws: &mut Aws<'_>, call: &Call, request_id: &str) -> R
         return refuse(400, format!("[{request_id}]: {text}"));
     }
     let name = format!("eks-simulator-payg-{}", aws.ground.uuid());
-    let session = principals::begin_session(aws, &role, &name, role.session_seconds);
+    let session = authentication::begin_session(aws, &role, &name, role.session_seconds);
     let body = json!({
         "AccessKeyId": session.key_id,
         "SecretAccessKey": session.secret,

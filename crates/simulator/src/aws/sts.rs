@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Service;
+use super::authentication;
 use super::errors::{Failure, Problem};
 use super::principals::{self, Caller, Role, Session};
+use super::service::Service;
 use super::state::Aws;
 use super::xml;
 use crate::jwt::{CLOCK_SKEW, Federated, Token};
@@ -110,7 +111,7 @@ pub(crate) fn unknown(form: &Form, operation: &str) -> Failure {
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>: no permission is needed.
 pub(crate) fn get_caller_identity(aws: &Aws<'_>, call: &Call, request_id: &str) -> Result<Reply, Failure> {
-    let caller = principals::authenticate(aws, call, Service::Sts)?;
+    let caller = authentication::authenticate(aws, call, Service::Sts)?;
     let result =
         [xml::text("Arn", &caller.arn), xml::text("UserId", &caller.user_id), xml::text("Account", &caller.account)];
     Ok(Reply::xml(200, xml::answer("GetCallerIdentity", &result.concat(), request_id)))
@@ -119,7 +120,7 @@ pub(crate) fn get_caller_identity(aws: &Aws<'_>, call: &Call, request_id: &str) 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>. Policies, tags and codes of devices are
 /// ignored.
 pub(crate) fn assume_role(aws: &mut Aws<'_>, call: &Call, form: &Form, request_id: &str) -> Result<Reply, Failure> {
-    let caller = principals::authenticate(aws, call, Service::Sts)?;
+    let caller = authentication::authenticate(aws, call, Service::Sts)?;
     let (arn, name, duration) = (form.role_arn()?, form.session_name()?, form.duration()?);
     let external_id = form.text("ExternalId", 2..=1224, "_+=,.@:/-")?;
     let role = live_role(aws, arn).filter(|role| trusts(role, &caller, external_id)).cloned();
@@ -236,7 +237,7 @@ fn begin(aws: &mut Aws<'_>, role: &Role, name: &str, duration: Option<u32>) -> R
         return Err(Failure::new(Problem::Invalid, text));
     }
     let seconds = duration.map_or(role.session_seconds, |wanted| wanted.min(role.session_seconds));
-    Ok(principals::begin_session(aws, role, name, seconds))
+    Ok(authentication::begin_session(aws, role, name, seconds))
 }
 
 /// The credentials of a session, and whom it is.

@@ -1,20 +1,19 @@
 //! Azure Resource Manager: the envelope, and the checks that come before every answer.
 //! <https://github.com/Azure/azure-resource-manager-rpc>, version 1.0.
 
-use axum::http::{Method, StatusCode};
-use serde_json::json;
+use axum::http::Method;
 use uuid::Uuid;
 
 use super::account::{Snapshot, State};
-use super::entra::{self, Client, TokenProblem};
+use super::client::Client;
+use super::entra::{self, TokenProblem};
+use super::errors::error;
 use super::offer::Offer;
 use super::rights;
 use super::state::Azure;
 use crate::ground::Ground;
 use crate::message::{Call, Reply};
 
-/// What tokens for Resource Manager are asked for, without a slash at the end.
-pub(crate) const AUDIENCES: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
 /// The provider namespaces that a Microsoft Imagine account can use, as its error lists them. Not documented; reported
 /// by users: <https://github.com/JulianHayward/Azure-MG-Sub-Governance-Reporting/issues/110>.
 const IMAGINE_PROVIDERS: &str = "Microsoft.Authorization,Microsoft.Billing,Microsoft.Education,Microsoft.Features,\
@@ -27,23 +26,6 @@ pub(crate) struct Ask<'a> {
     pub(crate) client: Client,
     /// Reads show what was so many billing seconds ago.
     pub(crate) stale: u32,
-}
-
-pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    Reply::new(status, json!({"error": {"code": code, "message": message}}))
-}
-
-/// The error of a service that fails with this status.
-pub(crate) fn failure(status: u16) -> Reply {
-    let (code, message) = match status {
-        404 => ("NotFound", "The resource could not be found."),
-        502 => ("BadGateway", "The server received an invalid response from an upstream server."),
-        503 => ("ServiceUnavailable", "The service is unavailable. Please try again later."),
-        504 => ("GatewayTimeout", "The gateway did not receive a response from the service within the time limit."),
-        _ => ("InternalServerError", "The server encountered an error. Please try again later."),
-    };
-    error(status, code, message)
 }
 
 /// Adds the headers that every answer has:

@@ -5,45 +5,14 @@
 
 use std::collections::HashMap;
 
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use ring::digest;
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, VerificationAlgorithm};
-use serde::{Deserialize, Deserializer};
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-use super::entra::{Client, Refusal};
+use super::client::{Certificate, Client};
+use super::errors::Refusal;
 use crate::jwt::{CLOCK_SKEW, Federated, Token};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const LEARN: &str = "https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
-
-/// A certificate that is registered with an application.
-#[derive(Clone, Debug)]
-pub(crate) struct Certificate {
-    /// By SHA-256 and by SHA-1.
-    thumbprints: [String; 2],
-    public_key: Vec<u8>,
-    valid: std::ops::RangeInclusive<i64>,
-}
-
-impl<'de> Deserialize<'de> for Certificate {
-    /// From PEM.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wrong = || serde::de::Error::custom("a certificate must be X.509 in PEM");
-        let pem = String::deserialize(deserializer)?;
-        let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(|_| wrong())?;
-        let (_, certificate) = x509_parser::parse_x509_certificate(&der).map_err(|_| wrong())?;
-        let thumbprint = |algorithm| BASE64_URL_SAFE_NO_PAD.encode(digest::digest(algorithm, &der));
-        let validity = certificate.validity();
-        Ok(Self {
-            thumbprints: [thumbprint(&digest::SHA256), thumbprint(&digest::SHA1_FOR_LEGACY_USE_ONLY)],
-            public_key: certificate.public_key().subject_public_key.data.to_vec(),
-            valid: validity.not_before.timestamp()..=validity.not_after.timestamp(),
-        })
-    }
-}
 
 /// Whether the assertion in the form proves that the sender is `client`. `endpoint` is the address it was sent to.
 pub(super) fn check(

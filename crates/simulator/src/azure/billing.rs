@@ -8,7 +8,7 @@ use serde_json::{Number, Value, json};
 use super::account::{Cause, Snapshot, State};
 use super::arm::{self, Ask};
 use super::billing_2020;
-use super::billing_property::{billing_status, status_details};
+use super::errors::error;
 use super::ids::{BillingIds, derived};
 use super::paging;
 use super::rights;
@@ -133,7 +133,7 @@ pub(crate) fn billed<'w>(
     }
     Err(match agreement {
         // As users report it: <https://github.com/Azure/azure-sdk-for-js/issues/21953>.
-        Agreement::Mosp => arm::error(401, "Unauthorized", "No claims present for the caller in the system."),
+        Agreement::Mosp => error(401, "Unauthorized", "No claims present for the caller in the system."),
         Agreement::Mca => {
             rights::forbidden(&ask.client, &format!("Microsoft.Billing/billingAccounts/{action}"), &ids.account_path())
         }
@@ -170,7 +170,7 @@ pub(crate) fn in_scope<'w>(
 }
 
 fn not_found(what: &str, name: &str) -> Reply {
-    arm::error(404, "NotFound", &format!("The {what} '{name}' could not be found."))
+    error(404, "NotFound", &format!("The {what} '{name}' could not be found."))
 }
 
 fn account_item((ids, settings): (BillingIds, &Settings)) -> (String, Value) {
@@ -248,7 +248,7 @@ fn subscription_body((ids, snapshot): &Billed<'_>) -> Value {
         "displayName": settings.display_name,
         "operationStatus": "None",
         "provisioningState": "Succeeded",
-        "status": billing_status(snapshot),
+        "status": status(snapshot),
         "subscriptionId": id,
         "suspensionReasons": reasons,
         "suspensionReasonDetails": details,
@@ -325,4 +325,26 @@ pub(crate) fn limit_details(snapshot: &Snapshot<'_>) -> Value {
 pub(crate) fn number(amount: Decimal) -> Value {
     // Any decimal is a JSON number.
     amount.normalize().to_string().parse::<Number>().map_or(Value::Null, Value::Number)
+}
+
+/// How billing calls the account's state. It has no word for `PastDue`.
+pub(crate) fn status(snapshot: &Snapshot<'_>) -> &'static str {
+    match snapshot.state {
+        State::Enabled | State::PastDue => "Active",
+        State::Warned => "Warned",
+        State::Disabled => "Disabled",
+        State::Deleted | State::Gone => "Deleted",
+    }
+}
+
+/// Why the account does not work, and since when.
+pub(crate) fn status_details(snapshot: &Snapshot<'_>) -> Value {
+    let Some(stop) = snapshot.stopped else { return json!([]) };
+    let reason = match stop.cause {
+        Cause::CreditSpent => "SpendingLimitReached",
+        Cause::PeriodOver => "Expired",
+        Cause::Cancelled => "Cancelled",
+        Cause::PastDue => "PastDue",
+    };
+    json!([{"effectiveDate": stop.at, "reason": reason}])
 }

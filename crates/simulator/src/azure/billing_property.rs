@@ -4,12 +4,13 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::account::{Cause, Snapshot, State};
+use super::account::Snapshot;
 use super::arm::{self, Ask};
 use super::billing::{self, EMAIL, HOLDER};
 use super::billing_2020;
+use super::client::BillingRole;
 use super::ids::{BillingIds, derived};
-use super::rights::{self, BillingRole};
+use super::rights;
 use super::settings::Agreement;
 use super::state::Azure;
 use crate::message::Reply;
@@ -55,8 +56,8 @@ fn common(snapshot: &Snapshot<'_>) -> Value {
         "billingAccountStatus": "Active",
         "billingAccountType": "Individual",
         "billingTenantId": settings.tenant_id,
-        "subscriptionBillingStatus": billing_status(snapshot),
-        "subscriptionBillingStatusDetails": status_details(snapshot),
+        "subscriptionBillingStatus": billing::status(snapshot),
+        "subscriptionBillingStatusDetails": billing::status_details(snapshot),
         "subscriptionBillingType": match (snapshot.is_paid(), snapshot.has_benefits()) {
             (true, _) => "Paid",
             (false, true) => "Free",
@@ -64,28 +65,6 @@ fn common(snapshot: &Snapshot<'_>) -> Value {
         },
         "subscriptionWorkloadType": "Production",
     })
-}
-
-/// How billing calls the account's state. It has no word for `PastDue`.
-pub(crate) fn billing_status(snapshot: &Snapshot<'_>) -> &'static str {
-    match snapshot.state {
-        State::Enabled | State::PastDue => "Active",
-        State::Warned => "Warned",
-        State::Disabled => "Disabled",
-        State::Deleted | State::Gone => "Deleted",
-    }
-}
-
-/// Why the account does not work, and since when.
-pub(crate) fn status_details(snapshot: &Snapshot<'_>) -> Value {
-    let Some(stop) = snapshot.stopped else { return json!([]) };
-    let reason = match stop.cause {
-        Cause::CreditSpent => "SpendingLimitReached",
-        Cause::PeriodOver => "Expired",
-        Cause::Cancelled => "Cancelled",
-        Cause::PastDue => "PastDue",
-    };
-    json!([{"effectiveDate": stop.at, "reason": reason}])
 }
 
 /// Microsoft Online Services Program: nothing tells the amount or the dates of the credit.

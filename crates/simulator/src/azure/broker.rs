@@ -11,15 +11,16 @@ use uuid::Uuid;
 
 use super::account::{Refusal, Snapshot};
 use super::arm;
-use super::entra::Client;
-use super::operations::{self, Failed, Operation};
+use super::client::Client;
+use super::entra;
+use super::errors::error;
+use super::operations::{Failed, Operation};
 use super::settings::Rejection;
 use super::state::Azure;
+use super::upgrades;
 use crate::ground::By;
 use crate::message::{Call, Reply};
 
-/// What tokens for the broker are asked for.
-pub(crate) const AUDIENCE: &str = "api://payg-broker";
 const API_VERSION: &str = "2026-11-01";
 const NAMESPACE: &str = "PaygOperator.Broker";
 
@@ -53,16 +54,16 @@ pub(crate) fn upgrade(azure: &mut Azure<'_>, call: &Call, id: &str) -> Result<Re
         Err(Refusal::AlreadyUpgraded) => return Ok(Reply::new(StatusCode::OK, json!({"status": "AlreadyConverted"}))),
         Err(Refusal::Deleted) => {
             let message = format!("The subscription '{id}' is deleted; it can not be upgraded any more.");
-            return Err(arm::error(410, "SubscriptionDeleted", &message));
+            return Err(error(410, "SubscriptionDeleted", &message));
         }
         Err(Refusal::Rejected(rejection)) => return Err(rejected(rejection, id)),
     }
     if azure.state.operations.is_running(id) {
         let message = format!("Another operation on the subscription '{id}' is in progress.");
-        return Err(arm::error(409, "OperationInProgress", &message));
+        return Err(error(409, "OperationInProgress", &message));
     }
     let (broker, now) = (snapshot.account.settings.broker.clone(), snapshot.time);
-    let operation = operations::accept(azure, id, &key, &broker, now);
+    let operation = upgrades::accept(azure, id, &key, &broker, now);
     azure
         .state
         .operations
@@ -119,19 +120,19 @@ pub(crate) fn operation_result(
         }
         // Without a `status` of its own: that would be read as the state of an operation.
         Some((_, None)) => Ok(Reply::new(StatusCode::OK, json!({"properties": {"status": outcome(&snapshot)}}))),
-        Some((_, Some(Failed { code, .. }))) => Err(arm::error(422, code, &why(id, code))),
+        Some((_, Some(Failed { code, .. }))) => Err(error(422, code, &why(id, code))),
     }
 }
 
 /// The caller, if it may use the broker.
 fn admit(azure: &Azure<'_>, call: &Call, id: &str) -> Result<Client, Reply> {
     arm::api_version(call, &[API_VERSION])?;
-    let client = arm::authenticate(azure, call, id, &[AUDIENCE])?;
+    let client = arm::authenticate(azure, call, id, &[entra::BROKER])?;
     if client.broker {
         return Ok(client);
     }
     let message = format!("The client '{}' may not use this broker.", client.id);
-    Err(arm::error(403, "AuthorizationFailed", &message))
+    Err(error(403, "AuthorizationFailed", &message))
 }
 
 fn idempotency_key(call: &Call) -> Result<String, Reply> {
@@ -154,13 +155,13 @@ fn check_body(call: &Call) -> Result<(), Reply> {
 }
 
 fn invalid(message: &str) -> Reply {
-    arm::error(400, "InvalidRequestContent", message)
+    error(400, "InvalidRequestContent", message)
 }
 
 fn rejected(rejection: Rejection, id: &str) -> Reply {
     let status = if rejection == Rejection::NotAccountAdministrator { 403 } else { 422 };
-    let code = operations::rejection_code(rejection);
-    arm::error(status, &code, &why(id, &code))
+    let code = upgrades::rejection_code(rejection);
+    error(status, &code, &why(id, &code))
 }
 
 /// Why a subscription is not upgraded, in words.
@@ -211,7 +212,7 @@ fn find<'w>(
 }
 
 fn not_found(name: &str) -> Reply {
-    arm::error(404, "OperationNotFound", &format!("The operation '{name}' could not be found."))
+    error(404, "OperationNotFound", &format!("The operation '{name}' could not be found."))
 }
 
 /// When the operation was done and why it failed, if it did; `None` while it is going on, or an account that had stopped

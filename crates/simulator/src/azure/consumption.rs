@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::account::Snapshot;
 use super::arm::{self, Ask};
 use super::billing::{self, Billed, HOLDER, number};
+use super::errors::error;
 use super::ids::derived;
 use super::paging;
 use super::settings::{Agreement, Settings};
@@ -93,7 +94,7 @@ pub(crate) fn events(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, profile: O
     let version = arm::api_version(ask.call, &API_VERSIONS)?;
     let (start, end) = (date(ask.call, "startDate")?, date(ask.call, "endDate")?);
     if profile.is_some() && (start.is_none() || end.is_none()) {
-        return Err(arm::error(400, "BadRequest", "The query parameters startDate and endDate are required."));
+        return Err(error(400, "BadRequest", "The query parameters startDate and endDate are required."));
     }
     let billed = billing::in_scope(azure, ask, account, profile, "billingProfiles/read")?;
     let mut items: Vec<_> = billed.iter().flat_map(|billed| events_of(azure, billed)).collect();
@@ -109,9 +110,7 @@ pub(crate) fn events(azure: &Azure<'_>, ask: &Ask<'_>, account: &str, profile: O
 fn date(call: &Call, name: &str) -> Result<Option<Date>, Reply> {
     let parse = |text: String| text.get(..10).unwrap_or(&text).parse();
     let date = call.query(name).map(parse).transpose();
-    date.map_err(|_| {
-        arm::error(400, "BadRequest", &format!("The query parameter {name} must be a date as 2026-01-31."))
-    })
+    date.map_err(|_| error(400, "BadRequest", &format!("The query parameter {name} must be a date as 2026-01-31.")))
 }
 
 fn balance<'w>(azure: &'w Azure<'_>, snapshot: &Snapshot<'w>) -> Option<Balance<'w>> {

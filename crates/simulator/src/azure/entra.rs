@@ -2,73 +2,26 @@
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>; error codes:
 //! <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
-use super::assertion::{self, Certificate};
-use super::broker;
-use super::imds::ManagedIdentity;
-use super::rights::Rights;
+use super::assertion;
+use super::client::{Client, Token, object_id};
+use super::errors::Refusal;
 use super::state::Azure;
-use crate::jwt::Federated;
 use crate::message::{Call, Reply};
 
+/// What tokens for Resource Manager are asked for, without a slash at the end.
+pub(crate) const RESOURCE_MANAGER: [&str; 2] = ["https://management.azure.com", "https://management.core.windows.net"];
+/// What tokens for the broker are asked for.
+pub(crate) const BROKER: &str = "api://payg-broker";
 /// <https://learn.microsoft.com/entra/identity-platform/scopes-oidc#openid-connect-scopes>
 const OPENID_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-
-/// An application that can get tokens.
-#[derive(Clone, Debug)]
-pub(crate) struct Client {
-    pub(crate) tenant_id: String,
-    pub(crate) id: String,
-    pub(crate) secret: Option<String>,
-    /// Whose tokens it takes for its own.
-    pub(crate) federated: Vec<Federated>,
-    /// What it can sign assertions with.
-    pub(crate) certificates: Vec<Certificate>,
-    /// Whether the machine has it.
-    pub(crate) managed_identity: Option<ManagedIdentity>,
-    pub(crate) subscriptions: Subscriptions,
-    pub(crate) rights: Rights,
-    /// Whether it may ask the broker for upgrades.
-    pub(crate) broker: bool,
-    /// How long its tokens are valid on the wall clock.
-    pub(crate) token_lifetime_seconds: u32,
-}
-
-/// Which accounts of its tenant a client can read.
-#[derive(Clone, Debug)]
-pub(crate) enum Subscriptions {
-    All,
-    Some(HashSet<String>),
-}
-
-impl Subscriptions {
-    pub(crate) fn contains(&self, id: &str) -> bool {
-        match self {
-            Self::All => true,
-            Self::Some(ids) => ids.contains(id),
-        }
-    }
-}
-
-/// What a token was issued for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Token {
-    pub(crate) client_id: String,
-    tenant_id: String,
-    audience: String,
-    /// On the wall clock.
-    expires: Timestamp,
-}
 
 /// Why a request's token is not accepted.
 pub(crate) enum TokenProblem {
@@ -98,7 +51,7 @@ pub(crate) fn check(azure: &Azure<'_>, call: &Call, audiences: &[&str]) -> Resul
 pub(crate) fn token(azure: &mut Azure<'_>, call: &Call, tenant: &str) -> Reply {
     let grant = match granted(azure, call, tenant) {
         Ok(grant) => grant,
-        Err(refusal) => return refusal.reply(azure),
+        Err(refusal) => return refusal.reply(azure.ground),
     };
     let seconds = grant.client.token_lifetime_seconds;
     let text = issue(azure, grant.client, grant.audience).text;
@@ -133,38 +86,6 @@ pub(super) fn issue(azure: &mut Azure<'_>, client: Client, audience: String) -> 
 struct Grant {
     client: Client,
     audience: String,
-}
-
-/// An error of the token endpoint.
-pub(super) struct Refusal {
-    status: StatusCode,
-    error: &'static str,
-    code: u32,
-    message: String,
-}
-
-impl Refusal {
-    pub(super) fn new(status: u16, error: &'static str, code: u32, message: impl Into<String>) -> Self {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        Self { status, error, code, message: message.into() }
-    }
-
-    fn reply(self, azure: &mut Azure<'_>) -> Reply {
-        let (trace, correlation) = (azure.ground.uuid(), azure.ground.uuid());
-        let time = payg_virtual_time::wall().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-        let (code, message) = (self.code, self.message);
-        let body = json!({
-            "error": self.error,
-            "error_description":
-                format!("AADSTS{code}: {message} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}"),
-            "error_codes": [code],
-            "timestamp": time,
-            "trace_id": trace,
-            "correlation_id": correlation,
-            "error_uri": format!("{}/error?code={code}", azure.ground.url),
-        });
-        Reply::new(self.status, body)
-    }
 }
 
 fn granted(azure: &Azure<'_>, call: &Call, tenant: &str) -> Result<Grant, Refusal> {
@@ -238,7 +159,7 @@ pub(super) fn audience(client: &Client, scope: &str) -> Result<String, Refusal> 
     };
     let audience = resource.trim_end_matches('/');
     let tenant = &client.tenant_id;
-    if audience == broker::AUDIENCE {
+    if audience == BROKER {
         if client.broker {
             return Ok(audience.to_owned());
         }
@@ -246,7 +167,7 @@ pub(super) fn audience(client: &Client, scope: &str) -> Result<String, Refusal> 
             format!("Application '{}' is not assigned to a role for the application '{audience}'.", client.id);
         return Err(Refusal::new(400, "invalid_grant", 501_051, message));
     }
-    if super::arm::AUDIENCES.contains(&audience) {
+    if RESOURCE_MANAGER.contains(&audience) {
         return Ok(audience.to_owned());
     }
     let message = format!("The resource principal named {resource} was not found in the tenant named {tenant}.");
@@ -309,9 +230,4 @@ pub(crate) fn signing_keys() -> Reply {
 
 fn ok(body: Value) -> Reply {
     Reply::new(StatusCode::OK, body)
-}
-
-/// The object id of the service principal of a client: made up, but always the same.
-pub(crate) fn object_id(client_id: &str) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, client_id.as_bytes()).to_string()
 }

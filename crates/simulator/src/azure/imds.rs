@@ -3,20 +3,12 @@
 //! listens at 169.254.169.254, without TLS.
 
 use axum::http::StatusCode;
-use serde::Deserialize;
 use serde_json::json;
 
-use super::entra::{self, Client};
+use super::client::{Client, ManagedIdentity};
+use super::entra;
 use super::state::Azure;
 use crate::message::{Call, Reply};
-
-/// How a client is an identity of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum ManagedIdentity {
-    SystemAssigned,
-    UserAssigned,
-}
 
 /// `GET /metadata/identity/oauth2/token`
 pub(crate) fn token(azure: &mut Azure<'_>, call: &Call) -> Reply {

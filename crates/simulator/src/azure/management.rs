@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::arm::{self, Ask};
+use super::errors::error;
 use super::rights;
 use super::state::Azure;
 use crate::message::Reply;
@@ -73,7 +74,7 @@ fn enable(azure: &Azure<'_>, account: &mut Account) -> Result<(), Reply> {
 
 /// An error of this provider: its code and message are there twice.
 fn refused(code: &str, message: &str) -> Reply {
-    let mut reply = arm::error(400, code, message);
+    let mut reply = error(400, code, message);
     reply.body["code"] = json!(code);
     reply.body["message"] = json!(message);
     reply

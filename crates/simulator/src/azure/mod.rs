@@ -2,30 +2,34 @@
 
 pub(crate) mod account;
 pub(crate) mod arm;
-pub(crate) mod assertion;
+mod assertion;
 mod billing;
 mod billing_2020;
 mod billing_property;
-pub(crate) mod broker;
+mod broker;
+pub(crate) mod client;
 mod consumption;
 pub(crate) mod entra;
+pub(crate) mod errors;
 pub(crate) mod ids;
-pub(crate) mod imds;
+mod imds;
 mod management;
 pub(crate) mod offer;
 pub(crate) mod operations;
 mod paging;
-pub(crate) mod rights;
+mod rights;
 pub(crate) mod settings;
 pub(crate) mod state;
 mod subscriptions;
 pub(crate) mod throttle;
+pub(crate) mod upgrades;
 
 use axum::http::Method;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use self::arm::Ask;
+use self::errors::error;
 use self::management::Action;
 use self::state::{Azure, State};
 use self::throttle::Counted;
@@ -230,10 +234,10 @@ pub(crate) fn process(azure: &mut Azure<'_>, call: &Call, target: &Target, stale
 
 fn resource_manager(azure: &mut Azure<'_>, call: &Call, target: &Target, stale: u32) -> Result<Reply, Reply> {
     if *target == Target::Unknown {
-        return Err(arm::error(404, "NotFound", &format!("There is nothing at {}.", call.path)));
+        return Err(error(404, "NotFound", &format!("There is nothing at {}.", call.path)));
     }
-    let client = arm::authenticate(azure, call, target.subscription().unwrap_or_default(), &arm::AUDIENCES)?;
-    let counted = Counted::of(target, &call.method, &client.tenant_id);
+    let client = arm::authenticate(azure, call, target.subscription().unwrap_or_default(), &entra::RESOURCE_MANAGER)?;
+    let counted = Counted::of(target.subscription(), &call.method, &client.tenant_id);
     let left = azure.state.buckets.take(azure.state.settings.throttling, &client, &counted)?;
     let ask = &Ask { call, client, stale };
     let mut reply = answer(azure, ask, target).unwrap_or_else(|refusal| refusal);
@@ -261,7 +265,7 @@ fn answer(azure: &mut Azure<'_>, ask: &Ask<'_>, target: &Target) -> Result<Reply
         Target::Manage { id, action } => management::act(azure, ask, id, *action),
         Target::OtherProvider { id, namespace } => arm::other_provider(azure, ask, id, namespace),
         // The others are no business of Resource Manager.
-        _ => Err(arm::error(404, "NotFound", &format!("There is nothing at {}.", ask.call.path))),
+        _ => Err(error(404, "NotFound", &format!("There is nothing at {}.", ask.call.path))),
     }
 }
 
@@ -270,9 +274,9 @@ fn answer(azure: &mut Azure<'_>, ask: &Ask<'_>, target: &Target) -> Result<Reply
 pub(crate) fn throttled(target: &Target, call: &Call, retry_after: RetryAfter) -> Reply {
     match target {
         Target::BalanceSummary { .. } | Target::Lots { .. } | Target::Events { .. } => {
-            arm::error(429, "429", "Too many requests. Please retry.")
+            error(429, "429", "Too many requests. Please retry.")
                 .with("x-ms-ratelimit-microsoft.consumption-retry-after", &retry_after.to_string())
         }
-        _ => Counted::of(target, &call.method, "").refusal(&Uuid::nil().to_string(), retry_after),
+        _ => Counted::of(target.subscription(), &call.method, "").refusal(&Uuid::nil().to_string(), retry_after),
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::arm;
+use super::errors::error;
 use super::state::Azure;
 use crate::message::{Call, Reply};
 
@@ -37,5 +37,5 @@ fn next_link(azure: &Azure<'_>, call: &Call, last: &str) -> String {
 fn after(token: &str) -> Result<String, Reply> {
     let text = BASE64_URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let name = text.as_deref().and_then(|text| text.strip_prefix("after ")).map(str::to_owned);
-    name.ok_or_else(|| arm::error(400, "InvalidSkipToken", &format!("The skip token '{token}' is invalid.")))
+    name.ok_or_else(|| error(400, "InvalidSkipToken", &format!("The skip token '{token}' is invalid.")))
 }

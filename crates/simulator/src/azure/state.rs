@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::account::Account;
-use super::entra::{Client, Token};
+use super::client::{Client, Token};
 use super::ids::BillingIds;
 use super::operations::Operations;
 use super::throttle::{Buckets, Limits};

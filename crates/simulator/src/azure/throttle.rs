@@ -8,9 +8,8 @@ use axum::http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Target;
-use super::arm;
-use super::entra::{Client, object_id};
+use super::client::{Client, object_id};
+use super::errors::error;
 use crate::faults::RetryAfter;
 use crate::message::Reply;
 
@@ -61,9 +60,9 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    pub(crate) fn of(target: &Target, method: &Method, tenant: &str) -> Self {
+    pub(crate) fn of(subscription: Option<&str>, method: &Method, tenant: &str) -> Self {
         let of_tenant = || Scope::Tenant(tenant.to_owned());
-        let scope = target.subscription().map_or_else(of_tenant, |id| Scope::Subscription(id.to_owned()));
+        let scope = subscription.map_or_else(of_tenant, |id| Scope::Subscription(id.to_owned()));
         let kind = match *method {
             Method::GET | Method::HEAD => Kind::Reads,
             Method::DELETE => Kind::Deletes,
@@ -104,7 +103,7 @@ impl Counted {
             "Number of '{kind}' requests for {scope} '{id}' actor '{actor}' exceeded. Please try again after '{seconds}' \
              seconds."
         );
-        let mut reply = arm::error(429, code, &message).with("retry-after", &retry_after.to_string());
+        let mut reply = error(429, code, &message).with("retry-after", &retry_after.to_string());
         self.mark(&mut reply, 0);
         reply
     }

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Refused};
+use super::refused::{Answer, Refused};
 use crate::aws::{account as aws, settings as aws_settings};
 use crate::azure::{account as azure, settings as azure_settings};
 use crate::ground::By;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Refused;
+use super::refused::Refused;
 use crate::aws::principals::{Role, Trust, User, account_of_arn, pod_key};
 use crate::aws::settings::check_id;
 use crate::world::World;

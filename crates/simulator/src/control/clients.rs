@@ -9,11 +9,9 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Answer, Refused, aws_clients};
-use crate::azure::assertion::Certificate;
-use crate::azure::entra::{Client, Subscriptions};
-use crate::azure::imds::ManagedIdentity;
-use crate::azure::rights::{BillingRole, Rights, Role};
+use super::aws_clients;
+use super::refused::{Answer, Refused};
+use crate::azure::client::{BillingRole, Certificate, Client, ManagedIdentity, Rights, Role, Subscriptions};
 use crate::azure::settings::guid;
 use crate::jwt::Federated;
 use crate::world::{Shared, World};

@@ -4,56 +4,26 @@
 mod accounts;
 mod aws_clients;
 pub(crate) mod clients;
+pub(crate) mod refused;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use self::refused::{Answer, Refused};
 use super::faults::Fault;
 use super::operation::OperationName;
 use super::patch::merge;
-use super::state::{self, State as Saved};
 use super::world::Shared;
-use super::{aws, azure};
 
 type Sim = State<Arc<Shared>>;
-type Answer = Result<Response, Refused>;
-
-/// Why a control request is not carried out.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error(transparent)]
-    Azure(#[from] azure::settings::Invalid),
-    #[error(transparent)]
-    Aws(#[from] aws::settings::Invalid),
-    #[error(transparent)]
-    State(#[from] state::Invalid),
-    #[error("{0}")]
-    Wrong(String),
-    #[error("there is no {0}")]
-    Missing(String),
-    #[error("{0}")]
-    Conflict(String),
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let status = match self {
-            Self::Azure(_) | Self::Aws(_) | Self::State(_) | Self::Wrong(_) => StatusCode::BAD_REQUEST,
-            Self::Missing(_) => StatusCode::NOT_FOUND,
-            Self::Conflict(_) => StatusCode::CONFLICT,
-        };
-        (status, Json(json!({"error": self.to_string()}))).into_response()
-    }
-}
-
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/accounts", post(accounts::create))
@@ -67,7 +37,6 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/clients/{id}", delete(clients::delete))
         .route("/ledger", get(ledger))
         .route("/requests", get(requests))
-        .route("/state", get(show_state).put(set_state).layer(DefaultBodyLimit::disable()))
         .route("/settings", get(show_settings).post(set_settings))
         .route("/clock", get(show_clock).post(set_clock))
         .route("/faults", post(add_fault).delete(clear_faults))
@@ -126,15 +95,6 @@ async fn set_clock(State(shared): Sim, Json(change): Json<ClockChange>) -> Answe
     }
     clock.advance(SignedDuration::from_secs(change.advance_seconds.unwrap_or(0).into()));
     Ok(Json(clock.read()).into_response())
-}
-
-async fn show_state(State(shared): Sim) -> Response {
-    Json(Saved::of(&shared.world())).into_response()
-}
-
-async fn set_state(State(shared): Sim, text: String) -> Answer {
-    state::restore(&shared, &text)?;
-    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn add_fault(State(shared): Sim, Json(mut fault): Json<Fault>) -> Answer {
