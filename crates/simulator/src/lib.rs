@@ -50,18 +50,13 @@ pub struct Config {
 /// Why a simulator does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen {
-        /// The address asked for.
         address: SocketAddr,
-        /// What the operating system says.
         source: io::Error,
     },
-    /// The certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] tokio_rustls::rustls::Error),
     /// A saved state cannot be gone on with.

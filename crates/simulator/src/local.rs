@@ -39,7 +39,6 @@ impl Local {
         self.shared.world().ground.ledger.iter().any(|applied| applied.account == account)
     }
 
-    /// Its whole state.
     pub fn save(&self) -> String {
         state::save(&self.shared)
     }

@@ -16,7 +16,6 @@ impl<T> Past<T> {
         Self { first: (since, first), later: Vec::new() }
     }
 
-    /// What it is now.
     pub(crate) fn now(&self) -> &T {
         let (_, last) = self.later.last().unwrap_or(&self.first);
         last

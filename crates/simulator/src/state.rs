@@ -47,7 +47,6 @@ pub(crate) struct Saved {
     faults: Vec<Fault>,
 }
 
-/// What is of AWS.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OfAws {

@@ -10,7 +10,6 @@ use super::service::{JSON_1_0, Service};
 use super::xml;
 use crate::message::Reply;
 
-/// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     MissingAuthentication,

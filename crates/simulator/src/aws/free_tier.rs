@@ -92,7 +92,6 @@ fn no_record(id: &str) -> Failure {
     Failure::other(400, "ResourceNotFoundException", format!("Missing data for account: {id}"))
 }
 
-/// The request's document.
 pub(crate) fn parse<T: for<'de> Deserialize<'de>>(call: &Call) -> Result<T, Failure> {
     let wrong = |_| Failure::new(Problem::Malformed, "The request body is not what the operation takes.");
     serde_json::from_slice(&call.body).map_err(wrong)

@@ -56,7 +56,6 @@ pub(crate) struct Session {
     pub(crate) expires: Timestamp,
 }
 
-/// All of them.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
     /// By the ids of their keys.

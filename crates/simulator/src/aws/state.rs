@@ -10,7 +10,6 @@ use super::principals::Principals;
 use crate::ground::{By, Ground};
 use crate::past::Past;
 
-/// The state of AWS.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// By their ids of twelve digits.

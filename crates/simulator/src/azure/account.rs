@@ -37,7 +37,6 @@ pub(crate) struct Upgrade {
     pub(crate) by: By,
 }
 
-/// Why an account stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     CreditSpent,
@@ -54,7 +53,6 @@ impl Cause {
     }
 }
 
-/// When and why an account stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) at: Timestamp,
@@ -282,7 +280,6 @@ impl Snapshot<'_> {
         declared.as_deref().unwrap_or_else(|| self.offer().quota_id())
     }
 
-    /// The offer in force.
     pub(crate) fn offer(&self) -> &Offer {
         if self.converted { &Offer::PayAsYouGo } else { &self.account.settings.offer }
     }

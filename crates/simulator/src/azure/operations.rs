@@ -13,7 +13,6 @@ use super::settings::{Broker, Unsuccessful};
 pub(crate) struct Operation {
     pub(crate) id: String,
     pub(crate) account: String,
-    /// Its idempotency key.
     pub(super) key: String,
     /// Billing time.
     pub(crate) started: Timestamp,
@@ -24,7 +23,6 @@ pub(crate) struct Operation {
     pub(crate) end: Option<End>,
 }
 
-/// How an operation ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct End {
@@ -42,7 +40,6 @@ pub(crate) struct Failed {
     pub(crate) code: String,
 }
 
-/// All operations.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Operations {
@@ -81,7 +78,6 @@ impl Operations {
         self.get(&first.1).cloned()
     }
 
-    /// Ends an operation.
     pub(super) fn end(&mut self, operation: &Operation, end: End) {
         self.running.remove(&(operation.due, operation.id.clone()));
         if end.failure.is_some() {

@@ -16,7 +16,6 @@ use super::throttle::{Buckets, Limits};
 use crate::ground::{By, Ground};
 use crate::past::Past;
 
-/// The state of Azure.
 #[derive(Default)]
 pub(crate) struct State {
     pub(crate) clients: HashMap<String, Client>,
