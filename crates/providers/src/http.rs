@@ -56,7 +56,6 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
-    /// What happened.
     pub(super) fn detail(self) -> String {
         match self {
             Self::NotConnected(detail) | Self::Broken(detail) => detail,
@@ -75,10 +74,8 @@ impl NoAnswer {
 /// Sends a request, once, and begins to read what comes back. In production it is reqwest's client.
 pub type Transport = BoxCloneSyncService<Request, Response, NoAnswer>;
 
-/// A client over HTTP.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
-    /// Makes requests.
     requests: reqwest::Client,
     transport: Transport,
 }
@@ -175,7 +172,6 @@ pub(super) fn https_once(anchors: Option<&[u8]>) -> Result<reqwest::ClientBuilde
     Ok(https(anchors)?.pool_max_idle_per_host(0).retry(reqwest::retry::never()))
 }
 
-/// The client, built.
 pub(super) fn built(builder: reqwest::ClientBuilder) -> Result<Client, ProviderError> {
     let requests = builder.build().map_err(|error| refused(&error))?;
     let transport = BoxCloneSyncService::new(requests.clone().map_err(no_answer));

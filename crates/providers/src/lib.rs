@@ -69,7 +69,6 @@ pub struct Survey {
 /// An account in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The account.
     pub account: AccountId,
     /// A text that changes when there is something new to see on the account.
     pub mark: String,

@@ -15,7 +15,6 @@ use url::Url;
 pub(crate) struct Request {
     /// The method and the target, such as `GET /subscriptions`.
     pub(crate) line: String,
-    /// The header lines.
     pub(crate) head: String,
     pub(crate) body: String,
 }

@@ -46,7 +46,6 @@ pub(super) enum Failure {
     Odd(String),
     /// The service said no.
     Refused {
-        /// The HTTP status.
         status: u16,
         /// The service's own code.
         code: String,

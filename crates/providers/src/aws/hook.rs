@@ -14,7 +14,6 @@ use crate::within;
 use payg_core::account::{AccountId, AwsAccountId};
 use payg_core::provider::ProviderError;
 
-/// What was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Something may have happened to these accounts.

@@ -47,7 +47,6 @@ pub(super) struct Look {
     pub(super) observed: Timestamp,
     /// The time by AWS's clock.
     pub(super) provider_time: Option<Timestamp>,
-    /// What was read.
     pub(super) source: Source,
 }
 

@@ -46,19 +46,15 @@ pub enum Credential {
         /// The role to assume with it; without one it is used itself.
         role: Option<Role>,
     },
-    /// An access key.
     AccessKey {
-        /// The key.
         key: AccessKey,
         /// The role to assume with it; without one it is used itself.
         role: Option<Role>,
     },
 }
 
-/// A role to assume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    /// Its ARN.
     pub arn: String,
     /// What its trust policy asks for, so that nobody else can have it assumed.
     pub external_id: Option<String>,

@@ -38,7 +38,6 @@ struct Amount {
     unit: Option<String>,
 }
 
-/// A plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlanType {
     Free,
@@ -58,7 +57,6 @@ pub(super) enum PlanStatus {
 pub(super) struct Plan {
     pub(super) kind: PlanType,
     pub(super) status: PlanStatus,
-    /// The credit left.
     pub(super) credit: Option<Money>,
     /// When the Free plan ends at the latest.
     pub(super) expires: Option<Timestamp>,

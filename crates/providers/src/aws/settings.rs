@@ -52,7 +52,6 @@ pub struct Connections {
     pub(super) reads: Client,
     /// For the agent of EKS on the operator's own machine, which speaks plain HTTP.
     agent: Client,
-    /// For upgrades.
     upgrades: Client,
     pub(super) clock: Clock,
 }

@@ -41,7 +41,6 @@ pub(super) struct Arm<'a> {
 /// What came of a read that not everybody may make, and for which not every account has something.
 #[derive(Debug)]
 pub(super) enum Seen<T> {
-    /// It was read.
     Yes(T),
     /// There is nothing to read.
     Nothing,

@@ -39,7 +39,6 @@ pub struct Certificate {
     pub key_pem: Secret,
 }
 
-/// Signs assertions.
 pub(super) struct Signer {
     key: KeyPair,
     thumbprint: String,

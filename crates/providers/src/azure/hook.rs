@@ -10,7 +10,6 @@ use uuid::Uuid;
 use crate::document::unmarked;
 use payg_core::account::AccountId;
 
-/// What was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// Something may have happened to these accounts.

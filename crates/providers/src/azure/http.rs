@@ -38,7 +38,6 @@ impl ArmError {
         excerpt(&format!("{}: {}", self.code, self.message))
     }
 
-    /// The message, for people.
     pub(super) fn message(&self) -> String {
         excerpt(&self.message)
     }

@@ -20,9 +20,7 @@ pub(super) enum Scope {
     Subscription(Uuid),
     /// The billing property of this subscription, of which Microsoft.Billing tells.
     BillingProperty(Uuid),
-    /// Billing profiles.
     Billing,
-    /// Microsoft.Consumption.
     Consumption,
 }
 

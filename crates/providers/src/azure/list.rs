@@ -23,7 +23,6 @@ const MOST_ENTRIES: usize = 20_000;
 
 /// What came of a list.
 pub(super) enum Listed<T> {
-    /// What its entries hold.
     Entries(Vec<T>),
     /// The answer to one of its pages that is no page.
     Refused(Answer),

@@ -105,9 +105,7 @@ pub struct Connections {
     /// For tokens of the metadata service. Where that is the machine's own, it is the only one that may do without TLS, and
     /// trusts nobody with it.
     pub(super) imds: Client,
-    /// For reads.
     pub(super) reads: Client,
-    /// For upgrades.
     pub(super) upgrades: Client,
 }
 
@@ -170,7 +168,6 @@ impl Connections {
         address(self.settings.imds_endpoint.as_ref(), IMDS)
     }
 
-    /// The broker.
     pub(super) fn broker(&self) -> Result<&Broker, ProviderError> {
         self.settings.broker.as_ref().ok_or_else(|| ProviderError::Config {
             detail: "the BillingProvider asks for upgrades by the broker, and this operator has none: its administrator can \

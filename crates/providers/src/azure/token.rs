@@ -37,7 +37,6 @@ use payg_core::provider::ProviderError;
 /// What the operator proves to Microsoft Entra with who it is.
 #[derive(Clone, Debug)]
 pub enum Credential {
-    /// A client secret.
     ClientSecret {
         /// The id of the application (client).
         client_id: Uuid,
@@ -48,7 +47,6 @@ pub enum Credential {
     Federated {
         /// The id of the application (client), or of a user-assigned managed identity.
         client_id: Uuid,
-        /// The tokens.
         assertions: Assertions,
     },
     /// A certificate that is registered with the application.

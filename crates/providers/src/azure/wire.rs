@@ -142,7 +142,6 @@ pub(super) struct Balances {
     pub(super) estimated_balance: Option<Amount>,
 }
 
-/// An amount of money.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Amount {
     pub(super) currency: Option<String>,
@@ -157,7 +156,6 @@ pub(super) struct Lot {
     pub(super) properties: LotProperties,
 }
 
-/// What a lot says.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LotProperties {
