@@ -75,7 +75,6 @@ pub enum Error {
     Setup {
         /// Where the API server is.
         url: String,
-        /// What is wrong.
         source: kube::Error,
     },
 }

@@ -20,11 +20,9 @@ use super::object_key::ObjectKey;
 pub enum Event<K> {
     /// The object exists, in this state. It may have replaced one of the same name.
     Applied(K),
-    /// The object is gone.
     Deleted(ObjectKey),
     /// The object exists and cannot be read as its kind: it was stored under another version of the schema.
     Invalid {
-        /// Its key.
         key: ObjectKey,
         /// What is wrong with it.
         error: String,

@@ -45,7 +45,6 @@ pub enum Severity {
     Warning,
 }
 
-/// What happened.
 #[derive(Clone, Copy, Debug)]
 pub struct Note<'a> {
     /// Whether it asks for attention.

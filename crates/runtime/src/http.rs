@@ -53,9 +53,7 @@ pub enum Error {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another address or port")]
     Bind {
-        /// The address.
         address: SocketAddr,
-        /// The system's reason.
         source: io::Error,
     },
 }

@@ -10,7 +10,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 pub struct ObjectKey {
     /// The namespace; none for a cluster-scoped object.
     pub namespace: Option<Arc<str>>,
-    /// The name.
     pub name: Arc<str>,
 }
 

@@ -15,9 +15,7 @@ use super::workers::panic_text;
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for the signal {name}: {source}; without it the process could not stop in order")]
 pub struct SignalError {
-    /// The signal.
     pub name: &'static str,
-    /// The system's reason.
     pub source: io::Error,
 }
 
@@ -47,12 +45,9 @@ pub struct Tasks<T> {
     names: HashMap<Id, &'static str>,
 }
 
-/// A task that ended.
 #[derive(Debug)]
 pub struct Ended<T> {
-    /// Its name.
     pub name: &'static str,
-    /// What it returned.
     pub result: Result<T, Panicked>,
 }
 
@@ -60,19 +55,15 @@ pub struct Ended<T> {
 #[derive(Debug, thiserror::Error)]
 #[error("the task \"{name}\" panicked, which is a bug in this program; please report it: {message}")]
 pub struct Panicked {
-    /// The task.
     pub name: &'static str,
-    /// What the panic said.
     pub message: String,
 }
 
 impl<T: Send + 'static> Tasks<T> {
-    /// No tasks.
     pub fn new() -> Self {
         Self { set: JoinSet::new(), names: HashMap::new() }
     }
 
-    /// Starts a task.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = T> + Send + 'static) {
         let id = self.set.spawn(task).id();
         self.names.insert(id, name);

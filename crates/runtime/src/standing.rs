@@ -20,7 +20,6 @@ pub(super) struct View {
     seen: Option<(LeaseSpec, Instant)>,
 }
 
-/// How the lease stands.
 #[derive(Debug, PartialEq)]
 pub(super) enum Standing {
     /// There is none.

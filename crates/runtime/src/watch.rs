@@ -65,7 +65,6 @@ struct Health {
 }
 
 impl Watches {
-    /// No watches yet.
     pub fn new(metrics: &Metrics) -> Self {
         Self { metrics: metrics.clone(), state: Arc::default() }
     }

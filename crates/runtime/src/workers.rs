@@ -29,7 +29,6 @@ const STUCK: Duration = Duration::from_mins(1);
 /// How long an abandoned pass may take to notice.
 const ABORT: Duration = Duration::from_secs(1);
 
-/// Bounds of the passes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many passes run at once, at least 1.
@@ -169,7 +168,6 @@ where
     }
 }
 
-/// What a panic said.
 pub(super) fn panic_text(error: JoinError) -> String {
     match error.try_into_panic() {
         Ok(payload) => match payload.downcast::<String>() {
