@@ -43,9 +43,7 @@ pub enum TokenError {
     /// The file cannot be read.
     #[error("the token for webhooks cannot be read from {path}: {source}", path = .path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// The system's reason.
         source: std::io::Error,
     },
     /// It can be guessed.
@@ -61,7 +59,6 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// When to send again what came to a replica that does not work, in seconds.
 const SEND_AGAIN: &str = "5";
 
-/// What takes deliveries.
 pub(super) struct Hooks {
     operator: Arc<Operator>,
     aws: aws::Connections,

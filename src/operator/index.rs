@@ -17,9 +17,7 @@ use payg_runtime::ObjectKey;
 pub struct Entry {
     /// Its uid and generation: a change of these, and of nothing else, calls for a pass.
     pub version: (String, i64),
-    /// Its account.
     pub account: AccountId,
-    /// Its BillingProvider.
     pub provider: ObjectKey,
     /// The value of its annotation that asks for a look.
     pub asks: Option<Text<128>>,

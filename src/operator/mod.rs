@@ -55,7 +55,6 @@ pub struct Settings {
     pub clock: Clock,
 }
 
-/// Something to look at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Work {
     Subscription(ObjectKey),
@@ -74,7 +73,6 @@ impl fmt::Display for Work {
     }
 }
 
-/// What a pass needs.
 struct Operator {
     client: Client,
     ledger: ledger::Ledger,

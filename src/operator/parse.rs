@@ -23,9 +23,7 @@ use payg_core::trigger::PastLook;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{field}` {problem}")]
 pub struct Invalid {
-    /// The field.
     pub field: &'static str,
-    /// What it must be.
     pub problem: &'static str,
 }
 

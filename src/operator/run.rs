@@ -40,7 +40,6 @@ pub struct Config {
     pub kubeconfig: Option<PathBuf>,
     /// The namespace of the lease.
     pub namespace: String,
-    /// This replica's name.
     pub pod_name: String,
     /// Where the metrics are served.
     pub listen: SocketAddr,
@@ -50,17 +49,13 @@ pub struct Config {
     pub hooks: Option<hooks::Endpoint>,
     /// How many passes run at once.
     pub workers: usize,
-    /// How to work.
     pub settings: Settings,
     /// The namespaces that may use the identity of the machine that this process runs on.
     pub ambient_identity_namespaces: HashSet<String>,
-    /// Where Azure is.
     pub azure: azure::Settings,
-    /// Where AWS is.
     pub aws: aws::Settings,
 }
 
-/// Why the process ended.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The cluster cannot be reached.

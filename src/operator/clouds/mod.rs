@@ -33,7 +33,6 @@ pub const LOOKS: Rate = Rate { burst: 8, interval: Duration::from_millis(125) };
 /// A cloud through one BillingProvider.
 #[derive(Clone)]
 pub struct Provider {
-    /// The cloud.
     pub client: Arc<dyn BillingProvider>,
     /// Who it is used as, for people.
     pub identity: Arc<str>,

@@ -106,12 +106,10 @@ pub fn names(record: &api::UpgradeRecord, id: &str) -> bool {
     intents.into_iter().any(|intent| intent.id == id)
 }
 
-/// How an attempt ended.
 #[derive(Clone, Debug)]
 pub struct End {
     /// What the answer proves of it, by itself.
     pub proves: Outcome,
-    /// When it was sent.
     pub sent: Timestamp,
     /// What the provider said.
     pub message: String,
@@ -124,7 +122,6 @@ pub struct End {
 /// Whose an attempt was, and what kept it from being made.
 #[derive(Clone, Debug)]
 pub struct Of {
-    /// Who made it.
     pub requester: Requester,
     /// The reason of the error, where there was one.
     pub reason: Option<Reason>,

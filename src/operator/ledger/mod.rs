@@ -35,15 +35,12 @@ const READ_BACKS: u32 = 3;
 pub struct Claim {
     /// The record as it was written.
     pub record: api::UpgradeRecord,
-    /// The attempt's number.
     pub number: i32,
     /// The last moment at which it may be sent (wall clock).
     pub not_after: Timestamp,
-    /// Who makes it.
     pub requester: Requester,
 }
 
-/// The ledger.
 #[derive(Clone)]
 pub struct Ledger {
     client: Client,
