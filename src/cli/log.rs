@@ -14,7 +14,6 @@ use tracing_subscriber::fmt::{FmtContext, layer};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry::LookupSpan;
 
-/// How lines are written.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum LogFormat {
     Text,

@@ -110,7 +110,6 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
-    /// Prints a list.
     fn all(&self, list: &ObjectList<DynamicObject>) -> Result<(), Error> {
         if self.args.watch && matches!(self.args.output, Output::Json | Output::Yaml) {
             // One document for each, here as later.

@@ -81,7 +81,6 @@ impl Manifests {
         Self(Arc::new(Mutex::new(objects)))
     }
 
-    /// A client of it.
     pub fn client(&self) -> Client {
         let objects = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
@@ -139,7 +138,6 @@ impl Manifests {
         json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApprovalList", "metadata": {}, "items": items})
     }
 
-    /// Makes a merge patch.
     fn change(&self, path: &str, change: &Value) -> Option<Value> {
         let mut objects = self.objects();
         let object = objects.get_mut(path)?;

@@ -36,7 +36,6 @@ impl Manifest {
     }
 }
 
-/// What was read.
 #[derive(Default)]
 pub struct Manifests {
     pub all: Vec<Manifest>,
