@@ -9,9 +9,7 @@ pub struct Approval {
     pub expires: Option<Timestamp>,
     /// When it was created (wall clock).
     pub created: Timestamp,
-    /// Its uid.
     pub uid: String,
-    /// Its name.
     pub name: String,
     /// Who decided: the requesting user, as the admission policy made sure.
     pub approver: String,

@@ -78,11 +78,8 @@ pub enum ApprovalMode {
 /// A Subscription that asks for an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimant {
-    /// Its namespace.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its uid.
     pub uid: String,
     /// When it was created.
     pub created: Timestamp,

@@ -106,7 +106,6 @@ impl Outcome {
 /// A BillingProvider at a moment: one that was changed, or made again, is another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderVersion {
-    /// Its uid.
     pub uid: String,
     /// The generation of its spec.
     pub generation: i64,
@@ -117,9 +116,7 @@ pub struct ProviderVersion {
 pub struct Requester {
     /// The namespace of the Subscription.
     pub namespace: String,
-    /// Its name.
     pub name: String,
-    /// Its uid.
     pub uid: String,
     /// The BillingProvider that it was made through; `None` where that was not written.
     pub provider: Option<ProviderVersion>,
@@ -190,7 +187,6 @@ impl Attempt {
 /// An `UpgradeRecord`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its name.
     pub name: String,
     /// Where the upgrade stands.
     pub state: RecordState,

@@ -52,7 +52,6 @@ pub enum Verdict {
     },
     /// A call may have been made; the account is being watched.
     VerifyingUpgrade {
-        /// The record.
         record: String,
         /// Until when it is only watched (wall clock).
         settled_at: Timestamp,
@@ -63,7 +62,6 @@ pub enum Verdict {
     },
     /// A person must decide.
     UpgradeUnresolved {
-        /// The record.
         record: String,
         /// The attempt that a Retry must name.
         attempt: u32,
@@ -74,14 +72,12 @@ pub enum Verdict {
     },
     /// A person has said Retry, and something else keeps the upgrade from being asked for again.
     RetryHeld {
-        /// The record.
         record: String,
         /// What keeps it.
         by: Box<Verdict>,
     },
     /// The ledger says that the account was upgraded, and the account says that it was not.
     UpgradeContradicted {
-        /// The record.
         record: String,
     },
     /// The manifest asks only to look.

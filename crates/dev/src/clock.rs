@@ -20,7 +20,6 @@ pub struct ClockArgs {
 }
 
 impl ClockArgs {
-    /// The clock.
     pub fn clock(self) -> Clock {
         if let (Some(start), Some(origin), Some(rate)) = (self.billing_start, self.billing_origin, self.billing_rate) {
             return Clock::scaled(start, origin, rate);
