@@ -42,10 +42,7 @@ pub struct Endpoint {
 pub enum TokenError {
     /// The file cannot be read.
     #[error("the token for webhooks cannot be read from {path}: {source}", path = .path.display())]
-    Unreadable {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Unreadable { path: PathBuf, source: std::io::Error },
     /// It can be guessed.
     #[error("the token for webhooks in {path} is shorter than {SHORTEST_TOKEN} characters; put a longer one there", path = .0.display())]
     Short(PathBuf),

@@ -53,7 +53,9 @@ pub fn slim(metadata: &mut ObjectMeta) {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use axum::{Json, Router, extract::Query, routing::get};
+    use axum::extract::Query;
+    use axum::routing::get;
+    use axum::{Json, Router};
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::{Client, ResourceExt};
     use serde_json::{Value, json};

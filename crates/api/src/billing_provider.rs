@@ -8,10 +8,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    conditions, lenient,
-    schema::{NAME, one_member, rule},
-};
+use super::schema::{NAME, one_member, rule};
+use super::{conditions, lenient};
 
 const SERVICE_ACCOUNT: &str =
     "must be the name of a ServiceAccount in this namespace: lower case letters, digits, hyphens and dots";

@@ -1,7 +1,8 @@
 //! Reading what the operator itself wrote earlier. A value in a status that cannot be read (written by another version,
 //! or damaged) is as good as none, and must not hide the object that it is in.
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// Reads a value, or nothing if it cannot be read.

@@ -21,10 +21,15 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 
-pub use self::{
-    billing_provider::*, money::*, offer::*, subscription::*, subscription_status::*, text::*, time::*,
-    upgrade_approval::*, upgrade_record::*,
-};
+pub use self::billing_provider::*;
+pub use self::money::*;
+pub use self::offer::*;
+pub use self::subscription::*;
+pub use self::subscription_status::*;
+pub use self::text::*;
+pub use self::time::*;
+pub use self::upgrade_approval::*;
+pub use self::upgrade_record::*;
 
 /// The API group of all kinds.
 pub const GROUP: &str = "payg-operator.io";

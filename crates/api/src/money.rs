@@ -1,6 +1,7 @@
 //! Amounts of money, as decimal text: floating point would round, and JSON numbers are floating point to many clients.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
+use std::fmt;
 
 use rust_decimal::{Decimal, RoundingStrategy, dec};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

@@ -4,12 +4,10 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    money::Money,
-    schema::{NAME, immutable, one_member, rule},
-    subscription_status::SubscriptionStatus,
-    time::Time,
-};
+use super::money::Money;
+use super::schema::{NAME, immutable, one_member, rule};
+use super::subscription_status::SubscriptionStatus;
+use super::time::Time;
 
 /// What a user declares about an account.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

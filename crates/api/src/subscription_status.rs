@@ -4,14 +4,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    conditions, lenient,
-    money::{Amount, CURRENCY},
-    offer::Offer,
-    schema::map_list,
-    text::Text,
-    time::Time,
-};
+use super::money::{Amount, CURRENCY};
+use super::offer::Offer;
+use super::schema::map_list;
+use super::text::Text;
+use super::time::Time;
+use super::{conditions, lenient};
 
 /// What the operator reports about an account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

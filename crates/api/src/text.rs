@@ -1,6 +1,8 @@
 //! Text of a bounded length.
 
-use std::{borrow::Cow, fmt, ops::Deref};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};

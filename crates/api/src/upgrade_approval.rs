@@ -5,10 +5,8 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    schema::{NAME, immutable, rule},
-    time::Time,
-};
+use super::schema::{NAME, immutable, rule};
+use super::time::Time;
 
 /// A person's decision about an upgrade.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -8,12 +8,10 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    offer::Offer,
-    schema::{immutable, map_list, rule},
-    text::Text,
-    time::Time,
-};
+use super::offer::Offer;
+use super::schema::{immutable, map_list, rule};
+use super::text::Text;
+use super::time::Time;
 
 /// Which account is upgraded, for which Subscription and why.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

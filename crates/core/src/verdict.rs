@@ -77,9 +77,7 @@ pub enum Verdict {
         by: Box<Verdict>,
     },
     /// The ledger says that the account was upgraded, and the account says that it was not.
-    UpgradeContradicted {
-        record: String,
-    },
+    UpgradeContradicted { record: String },
     /// The manifest asks only to look.
     Observing,
     /// There is no way from the offer in force to the desired one.

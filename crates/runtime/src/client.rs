@@ -1,20 +1,19 @@
 //! The connection to the API server: kube's client with the bounds that it leaves out.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{HeaderValue, InvalidHeaderValue, USER_AGENT};
 use http::{Request, Response};
 use hyper::body::Bytes;
-use kube::{
-    Client, Config,
-    client::{AuthError, Body, ClientBuilder},
-    config::{ExecConfig, InClusterError},
-};
-use tower::{
-    BoxError, Service, ServiceExt,
-    timeout::{Timeout, TimeoutLayer, error::Elapsed},
-    util::{MapErrLayer, MapRequestLayer, option_layer},
-};
+use kube::client::{AuthError, Body, ClientBuilder};
+use kube::config::{ExecConfig, InClusterError};
+use kube::{Client, Config};
+use tower::timeout::error::Elapsed;
+use tower::timeout::{Timeout, TimeoutLayer};
+use tower::util::{MapErrLayer, MapRequestLayer, option_layer};
+use tower::{BoxError, Service, ServiceExt};
 
 use super::kubeconfig::{self, KubeconfigError};
 use super::token_file::TokenFile;

@@ -1,17 +1,14 @@
 //! What really changed, out of what a watch says: a list after a gap says neither what vanished meanwhile nor what is
 //! just as it was.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{
-    Resource,
-    core::{DeserializeGuard, error_boundary::InvalidObject},
-    runtime::watcher,
-};
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::watcher;
 
 use super::object_key::ObjectKey;
 
@@ -130,7 +127,8 @@ fn version(metadata: &ObjectMeta) -> u64 {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
-    use kube::{ResourceExt, runtime::watcher::Event as From};
+    use kube::ResourceExt;
+    use kube::runtime::watcher::Event as From;
     use serde_json::json;
 
     use super::*;

@@ -8,16 +8,17 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v1::MicroTime};
-use kube::{Api, Client, api::PostParams};
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::PostParams;
+use kube::{Api, Client};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
-use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use super::{
-    metrics::Metrics,
-    standing::{Standing, View},
-};
+use super::metrics::Metrics;
+use super::standing::{Standing, View};
 
 /// A candidate takes over a lease that it has seen unchanged for so long.
 pub const LEASE_DURATION: Duration = Duration::from_secs(15);
@@ -231,17 +232,14 @@ impl Leadership {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    };
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::Ordering::SeqCst;
+    use std::sync::{Arc, Mutex};
 
-    use axum::{
-        Json, Router,
-        http::StatusCode,
-        middleware::{self, Next},
-        routing::{get, post},
-    };
+    use axum::http::StatusCode;
+    use axum::middleware::{self, Next};
+    use axum::routing::{get, post};
+    use axum::{Json, Router};
     use prometheus_client::registry::Registry;
     use serde_json::{Value, json};
 

@@ -1,19 +1,16 @@
 //! The one queue: what to look at, when. At most one pass at a time per key. Groups of keys are served in turn, so that no
 //! group waits for what another one has to do, however much that is and however long it takes.
 
-use std::{
-    hash::Hash,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::hash::Hash;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
-use super::{pace::Rate, schedule::Schedule};
+use super::pace::Rate;
+use super::schedule::Schedule;
 
 /// Where a key waits: among whose keys, and for what. Keys of which nothing is said wait in one group, without a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

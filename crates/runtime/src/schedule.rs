@@ -1,18 +1,14 @@
 //! Which key is worked on next: the queue without its clock and without its lock.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
-    hash::Hash,
-    sync::Arc,
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    backoff::Backoff,
-    queue::{Bounds, Next, Place},
-};
+use super::backoff::Backoff;
+use super::queue::{Bounds, Next, Place};
 
 /// After a failed pass.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_mins(5) };

@@ -1,11 +1,10 @@
 //! How the process ends: by a signal, or because a task ended that never should.
 
-use std::{collections::HashMap, io};
+use std::collections::HashMap;
+use std::io;
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::{Id, JoinError, JoinSet},
-};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 

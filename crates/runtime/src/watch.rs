@@ -1,32 +1,24 @@
 //! Watches: one task each, which nothing ends. A watch that fails waits for itself only, and says once what is wrong.
 
-use std::{
-    fmt::Debug,
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use kube::{
-    Api, Resource,
-    core::{DeserializeGuard, Status},
-    runtime::watcher::{self, watcher},
-};
+use kube::core::{DeserializeGuard, Status};
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep, timeout},
-};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
+use super::backoff::Backoff;
+use super::client::HEADER_TIMEOUT;
+use super::diff::Diff;
 pub use super::diff::Event;
-use super::{
-    backoff::Backoff,
-    client::HEADER_TIMEOUT,
-    diff::Diff,
-    metrics::{ByWatch, Metrics},
-};
+use super::metrics::{ByWatch, Metrics};
 
 /// How long the API server keeps a watch open. To resume one is cheap, and a connection that died in silence goes
 /// unnoticed for not much longer than this.
@@ -259,22 +251,20 @@ fn explain<K: Resource<DynamicType = ()>>(error: &watcher::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        cell::RefCell,
-        io,
-        sync::atomic::{AtomicU16, AtomicUsize, Ordering::SeqCst},
-    };
+    use std::cell::RefCell;
+    use std::io;
+    use std::sync::atomic::Ordering::SeqCst;
+    use std::sync::atomic::{AtomicU16, AtomicUsize};
 
-    use axum::{
-        Json, Router,
-        body::Body,
-        extract::Query,
-        http::StatusCode,
-        response::{IntoResponse, Response},
-        routing::get,
-    };
+    use axum::body::Body;
+    use axum::extract::Query;
+    use axum::http::StatusCode;
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::get;
+    use axum::{Json, Router};
     use futures::stream;
-    use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
+    use k8s_openapi::api::coordination::v1::Lease;
+    use k8s_openapi::api::core::v1::ConfigMap;
     use kube::{Client, ResourceExt};
     use prometheus_client::registry::Registry;
     use serde_json::{Value, json};

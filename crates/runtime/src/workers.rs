@@ -1,24 +1,19 @@
 //! Passes: a bounded number at once, each with a deadline, none able to take the others down.
 
-use std::{
-    collections::HashMap,
-    fmt::Display,
-    hash::Hash,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::{
-    task::{Id, JoinError, JoinSet},
-    time::{Instant, MissedTickBehavior, error::Elapsed, interval, timeout},
-};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use super::{
-    metrics::{ByOutcome, Metrics},
-    queue::{Next, Queue},
-};
+use super::metrics::{ByOutcome, Metrics};
+use super::queue::{Next, Queue};
 
 /// How often the loop shows that it moves.
 const BEAT: Duration = Duration::from_secs(5);
@@ -180,15 +175,16 @@ pub(super) fn panic_text(error: JoinError) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
 
     use prometheus_client::registry::Registry;
-    use tokio::{task::JoinHandle, time::sleep};
+    use tokio::task::JoinHandle;
+    use tokio::time::sleep;
 
-    use super::super::{
-        pace::Rate,
-        queue::{Bounds, Place, tests::UNBOUNDED},
-    };
+    use super::super::pace::Rate;
+    use super::super::queue::tests::UNBOUNDED;
+    use super::super::queue::{Bounds, Place};
     use super::*;
 
     const LIMITS: Limits = Limits { workers: 2, deadline: Duration::from_secs(30), grace: Duration::from_secs(20) };

@@ -1,7 +1,8 @@
 //! The credit of a trial: as a test declares it, and how charges use it up.
 
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::{Decimal, dec, prelude::ToPrimitive};
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, dec};
 use serde::{Deserialize, Serialize};
 
 const SECONDS_PER_DAY: i64 = 86_400;

@@ -5,11 +5,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 
 use super::*;
-use crate::{
-    metrics::{Metrics, register_queue, register_watches},
-    queue::Queue,
-    watch::Event,
-};
+use crate::metrics::{Metrics, register_queue, register_watches};
+use crate::queue::Queue;
+use crate::watch::Event;
 
 fn empty() -> (Arc<Registry>, Probes) {
     let mut registry = Registry::with_prefix("test");

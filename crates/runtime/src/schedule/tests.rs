@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::super::{pace::Rate, queue::tests::UNBOUNDED};
+use super::super::pace::Rate;
+use super::super::queue::tests::UNBOUNDED;
 use super::*;
 
 const FLOOR: Duration = Duration::from_millis(100);
