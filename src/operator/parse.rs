@@ -8,16 +8,15 @@ use payg_api as api;
 use payg_api::conditions;
 use payg_core::account::{AccountId, AwsAccountId};
 use payg_core::approval::{Approval, Decision};
-use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Limits, Sight, Suspension, When};
+use payg_core::desired::{ApprovalMode, Claimant, DeclaredTrial, Desired, Lapse, Limits, Sight, Suspension, When};
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
-use payg_core::observation::{DeclaredTrial, Lifecycle};
+use payg_core::observation::{Lifecycle, PastLook};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
-use payg_core::provider::ProviderError;
+use payg_core::provider::{Outcome, ProviderError};
 use payg_core::reason::{ConditionType, Reason};
-use payg_core::record::{Attempt, Outcome, ProviderVersion, Record, RecordState, Requester};
+use payg_core::record::{Attempt, ProviderVersion, Record, RecordState, Requester};
 use payg_core::source::Source;
-use payg_core::trigger::PastLook;
 
 /// Why an object cannot be worked with. Admission refuses such objects; one can still be there from before a rule was.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

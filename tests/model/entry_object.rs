@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use payg_api as api;
 use payg_core::approval::Approval;
 use payg_core::decide::Plan;
-use payg_core::record::{self, Record, RecordState, SEND_WINDOW};
+use payg_core::provider;
+use payg_core::record::{Record, RecordState, SEND_WINDOW};
 use payg_core::trigger::{Cause, Evidence};
 use payg_operator::operator::ledger::entry;
 use payg_operator::operator::parse;
@@ -24,12 +25,12 @@ pub(crate) fn state_name(state: EntryState) -> RecordState {
     }
 }
 
-pub(crate) fn outcome_name(outcome: Outcome) -> record::Outcome {
+pub(crate) fn outcome_name(outcome: Outcome) -> provider::Outcome {
     match outcome {
-        Outcome::Accepted => record::Outcome::Accepted,
-        Outcome::Rejected => record::Outcome::Rejected,
-        Outcome::NotSent => record::Outcome::NotSent,
-        Outcome::Unknown => record::Outcome::Unknown,
+        Outcome::Accepted => provider::Outcome::Accepted,
+        Outcome::Rejected => provider::Outcome::Rejected,
+        Outcome::NotSent => provider::Outcome::NotSent,
+        Outcome::Unknown => provider::Outcome::Unknown,
     }
 }
 
@@ -108,10 +109,10 @@ pub(crate) fn entry_of(
         attempts[place] = Some(Attempt {
             intent: known.or(new).expect("an attempt has an intent"),
             outcome: match attempt.outcome {
-                record::Outcome::Accepted => Outcome::Accepted,
-                record::Outcome::Rejected => Outcome::Rejected,
-                record::Outcome::NotSent => Outcome::NotSent,
-                record::Outcome::Unknown => Outcome::Unknown,
+                provider::Outcome::Accepted => Outcome::Accepted,
+                provider::Outcome::Rejected => Outcome::Rejected,
+                provider::Outcome::NotSent => Outcome::NotSent,
+                provider::Outcome::Unknown => Outcome::Unknown,
             },
             sent: attempt.sent.is_some(),
             endpoint: u8::from(attempt.endpoint.as_deref() == Some(&*endpoint(1))),

@@ -3,16 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 use payg_core::account::AccountId;
 use payg_core::approval::{Approval, Decision as Decided};
-use payg_core::desired::{self, ApprovalMode, Claimant, Desired, Lapse, Sight, Suspension};
+use payg_core::desired::{self, ApprovalMode, Claimant, DeclaredTrial, Desired, Lapse, Sight, Suspension};
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, DeclaredTrial, Handoff, Lifecycle, Observation};
+use payg_core::observation::{Acceptance, Handoff, Lifecycle, Observation, PastLook};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use payg_core::provider::{Capabilities, Method, ProviderObject};
 use payg_core::record::{ProviderVersion, Requester};
 use payg_core::source::{Origin, Source};
 use payg_core::transition::Transition;
-use payg_core::trigger::PastLook;
 
 use crate::actions::Provider;
 use crate::state::*;

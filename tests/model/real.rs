@@ -137,7 +137,7 @@ fn inputs(facts: &Facts) -> Inputs {
     if let Some(record) = record.as_mut().filter(|_| tampered.uncounted) {
         let last = record.attempts.len() - 1;
         for attempt in &mut record.attempts[..last] {
-            attempt.outcome = record::Outcome::NotSent;
+            attempt.outcome = payg_core::provider::Outcome::NotSent;
         }
     }
     if let Some(record) = record.as_mut().filter(|_| tampered.any_endpoint) {

@@ -206,7 +206,7 @@ pub struct Intent {
     pub retry: bool,
 }
 
-/// `core::record::Outcome`; what is not written yet is `Unknown`.
+/// `core::provider::Outcome`; what is not written yet is `Unknown`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     Accepted,

@@ -50,7 +50,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "unknown-word-is-a-no",
         wrong: "An outcome that another version wrote is taken for a refusal.",
-        file: "crates/core/src/record.rs",
+        file: "crates/core/src/provider.rs",
         edits: &[(
             "name.and_then(|name| name.parse().ok()).unwrap_or(Self::Unknown)",
             "name.and_then(|name| name.parse().ok()).unwrap_or(if $ON { Self::Rejected } else { Self::Unknown })",

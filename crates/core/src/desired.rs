@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::account::AccountId;
 use super::inputs::Now;
 use super::money::Money;
-use super::observation::DeclaredTrial;
 
 /// The spec of a Subscription, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +23,17 @@ pub struct Desired {
     pub trial: DeclaredTrial,
     /// Hands off, and why.
     pub suspend: Option<Suspension>,
+}
+
+/// What a user declares about a trial because the provider does not report it: `spec.trial`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredTrial {
+    /// When the trial began.
+    pub start: Option<Timestamp>,
+    /// When it ends.
+    pub end: Option<Timestamp>,
+    /// The credit at the start.
+    pub credit: Option<Money>,
 }
 
 /// Why an account is neither looked at nor upgraded.

@@ -6,10 +6,9 @@ use rust_decimal::Decimal;
 use super::allowance::Allowance;
 use super::approval::{Approval, Guard};
 use super::desired::{Claimant, Desired};
-use super::observation::Observation;
+use super::observation::{Observation, PastLook};
 use super::provider::{Capabilities, Operation, ProviderError, ProviderObject};
 use super::record::{ProviderVersion, Record, Requester};
-use super::trigger::PastLook;
 
 /// All that a decision is made of.
 #[derive(Clone, Debug)]

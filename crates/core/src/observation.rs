@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::desired::DeclaredTrial;
 use super::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use super::source::{Origin, Source};
-use super::trigger::PastLook;
 
 /// Whether the account works.
 #[derive(Clone, Debug, PartialEq, Eq, strum::IntoStaticStr)]
@@ -95,15 +95,20 @@ pub struct Observation {
     pub deadline: Option<Timestamp>,
 }
 
-/// What a user declares about a trial because the provider does not report it: `spec.trial`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeclaredTrial {
-    /// When the trial began.
-    pub start: Option<Timestamp>,
-    /// When it ends.
-    pub end: Option<Timestamp>,
-    /// The credit at the start.
-    pub credit: Option<super::money::Money>,
+/// What a former pass saw, as status remembers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastLook {
+    /// The benefits as they were.
+    pub benefits: Vec<Benefit>,
+    /// When (billing clock).
+    pub observed: Timestamp,
+    /// Whether the account was on a trial, and in a state that this version knows and nobody chose. What a look shows of
+    /// any other account is no evidence.
+    pub eligible: bool,
+    /// Whether the account was closed for good.
+    pub closed: bool,
+    /// Who told of the account's state and offer, where that was remembered.
+    pub source: Option<Source>,
 }
 
 /// For how long the credit left is remembered while it cannot be read.

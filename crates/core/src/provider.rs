@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::reason::Reason;
-use super::record::Outcome;
 
 /// How an account is upgraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
@@ -65,6 +64,31 @@ pub enum Operation {
         /// How long to wait before asking again, where the provider said so.
         retry_after: Option<Duration>,
     },
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+pub enum Outcome {
+    /// The provider took the request.
+    Accepted,
+    /// The provider refused, definitely.
+    Rejected,
+    /// It never left this process.
+    NotSent,
+    /// Not known: no answer, or one that proves nothing.
+    Unknown,
+}
+
+impl Outcome {
+    /// The name in the record.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The outcome that a record calls `name`; a name of another version proves nothing.
+    pub fn parse(name: Option<&str>) -> Self {
+        name.and_then(|name| name.parse().ok()).unwrap_or(Self::Unknown)
+    }
 }
 
 /// Why a provider did not do what was asked.

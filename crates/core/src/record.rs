@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::message::minute;
-use super::provider::Operation;
+use super::provider::{Operation, Outcome};
 
 /// How long an intent may be sent after what allows it was read for the last time.
 pub const SEND_WINDOW: Duration = Duration::from_secs(30);
@@ -69,25 +69,7 @@ impl RecordState {
     }
 }
 
-/// How an attempt ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
-pub enum Outcome {
-    /// The provider took the request.
-    Accepted,
-    /// The provider refused, definitely.
-    Rejected,
-    /// It never left this process.
-    NotSent,
-    /// Not known: no answer, or one that proves nothing.
-    Unknown,
-}
-
 impl Outcome {
-    /// The name in the record.
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
     /// The state of the record that this outcome leads to.
     pub const fn state(self) -> RecordState {
         match self {
@@ -95,11 +77,6 @@ impl Outcome {
             Self::Rejected | Self::NotSent => RecordState::Rejected,
             Self::Unknown => RecordState::Unknown,
         }
-    }
-
-    /// The outcome that a record calls `name`; a name of another version proves nothing.
-    pub fn parse(name: Option<&str>) -> Self {
-        name.and_then(|name| name.parse().ok()).unwrap_or(Self::Unknown)
     }
 }
 

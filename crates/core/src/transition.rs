@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::account::hex;
-use super::desired::{Desired, When};
+use super::desired::{DeclaredTrial, Desired, When};
 use super::money::Money;
-use super::observation::DeclaredTrial;
 use super::offer::{Offer, OfferClass};
 use super::provider::{Capabilities, ProviderObject};
 

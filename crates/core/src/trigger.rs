@@ -8,25 +8,8 @@ use rust_decimal::Decimal;
 
 use super::desired::{Limits, When};
 use super::money::Money;
-use super::observation::{Lifecycle, Observation};
+use super::observation::{Lifecycle, Observation, PastLook};
 use super::offer::{Benefit, BenefitKind, BenefitState};
-use super::source::Source;
-
-/// What a former pass saw, as status remembers it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastLook {
-    /// The benefits as they were.
-    pub benefits: Vec<Benefit>,
-    /// When (billing clock).
-    pub observed: Timestamp,
-    /// Whether the account was on a trial, and in a state that this version knows and nobody chose. What a look shows of
-    /// any other account is no evidence.
-    pub eligible: bool,
-    /// Whether the account was closed for good.
-    pub closed: bool,
-    /// Who told of the account's state and offer, where that was remembered.
-    pub source: Option<Source>,
-}
 
 /// Why an upgrade is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::decide::{Note, Plan};
-use payg_core::provider::ProviderError;
+use payg_core::provider::{Outcome, ProviderError};
 use payg_core::reason::Reason;
-use payg_core::record::{Attempt, NoMore, Outcome, Record, RecordState, Requester, SEND_WINDOW};
+use payg_core::record::{Attempt, NoMore, Record, RecordState, Requester, SEND_WINDOW};
 use payg_providers::Accepted;
 
 use crate::operator::parse;

@@ -32,20 +32,19 @@ pub(super) fn provider_not_ready(case: &Case<'_>) -> Option<Ruling> {
 /// What is missing or wrong with the BillingProvider or its rights.
 fn problem(case: &Case<'_>) -> Option<ProviderError> {
     let Inputs { provider, look, previous, .. } = case.inputs;
-    match (provider, look) {
-        (Err(problem), _) => Some(problem.clone()),
-        (
-            Ok(_),
-            Some(Err(
-                problem @ (ProviderError::Unauthenticated { .. }
-                | ProviderError::Forbidden { .. }
-                | ProviderError::Unsupported { .. }
-                | ProviderError::Config { .. }),
-            )),
+    if let Err(problem) = provider {
+        return Some(problem.clone());
+    }
+    match look.as_ref()? {
+        Err(
+            problem @ (ProviderError::Unauthenticated { .. }
+            | ProviderError::Forbidden { .. }
+            | ProviderError::Unsupported { .. }
+            | ProviderError::Config { .. }),
         ) => Some(problem.clone()),
         // Where an older Subscription has the account, row 4 says so instead.
-        (Ok(_), Some(Ok(seen))) if case.holder().is_none() => knows_less(previous, seen),
-        (Ok(_), _) => None,
+        Ok(seen) if case.holder().is_none() => knows_less(previous, seen),
+        Ok(_) | Err(_) => None,
     }
 }
 

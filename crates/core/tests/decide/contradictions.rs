@@ -6,11 +6,11 @@ use jiff::SignedDuration;
 use payg_core::decide::decide;
 use payg_core::desired::{Limits, When};
 use payg_core::inputs::Inputs;
-use payg_core::observation::{Acceptance, Lifecycle};
+use payg_core::observation::{Acceptance, Lifecycle, PastLook};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState};
-use payg_core::record::{Outcome, RecordState};
+use payg_core::provider::Outcome;
+use payg_core::record::RecordState;
 use payg_core::source::{Origin, Source};
-use payg_core::trigger::PastLook;
 
 use payg_fixtures::given::{Given, ago, credit, due, money, now, pay_as_you_go, period, record};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use payg_core::decide::ROWS;
+use payg_core::decide::{ROWS, Row};
 use payg_core::reason::Reason;
 use strum::IntoEnumIterator;
 
@@ -29,12 +29,13 @@ fn rows_are_numbered_in_order_and_each_has_a_reason() {
 /// With `BLESS=1` it writes them.
 #[test]
 fn the_document_lists_the_rows_of_the_code() {
-    let mut table =
-        "| # | To go on to the next row | Reason of `Ready` if the decision ends here |\n| --- | --- | --- |\n"
-            .to_owned();
-    for row in &ROWS {
-        table += &format!("| {} | {} | `{}` |\n", row.number, row.name, reasons(row.number).join("`, `"));
-    }
+    let mut lines = vec![
+        "| # | To go on to the next row | Reason of `Ready` if the decision ends here |".to_owned(),
+        "| --- | --- | --- |".to_owned(),
+    ];
+    let line = |row: &Row| format!("| {} | {} | `{}` |", row.number, row.name, reasons(row.number).join("`, `"));
+    lines.extend(ROWS.iter().map(line));
+    let table = lines.join("\n") + "\n";
     let text = fs::read_to_string(DOCUMENT).unwrap();
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (found, after) = rest.split_once(END).unwrap();

@@ -6,7 +6,8 @@ use payg_core::desired::When;
 use payg_core::inputs::Inputs;
 use payg_core::observation::{Lifecycle, Unread};
 use payg_core::offer::{Offer, OfferClass};
-use payg_core::record::{Outcome, RecordState};
+use payg_core::provider::Outcome;
+use payg_core::record::RecordState;
 use payg_core::source::Source;
 use payg_fixtures::given::*;
 

@@ -1,6 +1,7 @@
 //! The decision, tested from outside: a table with a case for each row, and properties over arbitrary inputs.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+mod besides;
 mod claims;
 mod contradictions;
 mod document;

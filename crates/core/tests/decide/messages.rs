@@ -2,8 +2,8 @@
 
 use payg_core::decide::decide;
 use payg_core::observation::Unread;
-use payg_core::provider::ProviderError;
-use payg_core::record::{Outcome, Record, RecordState};
+use payg_core::provider::{Outcome, ProviderError};
+use payg_core::record::{Record, RecordState};
 use payg_core::verdict::{Unobserved, Verdict};
 use payg_fixtures::given::*;
 

@@ -8,8 +8,8 @@ use payg_core::approval::Decision as Said;
 use payg_core::decide::{Decision, Effect, Note, decide, orphan, wants_progress};
 use payg_core::inputs::Inputs;
 use payg_core::observation::Acceptance;
-use payg_core::provider::Operation;
-use payg_core::record::{Attempt, NoMore, Outcome, RecordState};
+use payg_core::provider::{Operation, Outcome};
+use payg_core::record::{Attempt, NoMore, RecordState};
 use payg_core::schedule::{Next, ask_again};
 use payg_fixtures::given::*;
 

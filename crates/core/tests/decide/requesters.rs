@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use payg_core::allowance::Allowance;
 use payg_core::decide::{Effect, Note, decide};
 use payg_core::inputs::Inputs;
-use payg_core::record::{Attempt, NoMore, Outcome, ProviderVersion, Record, RecordState, Requester};
+use payg_core::provider::Outcome;
+use payg_core::record::{Attempt, NoMore, ProviderVersion, Record, RecordState, Requester};
 use payg_core::verdict::{Held, Verdict};
 use payg_fixtures::given::*;
 

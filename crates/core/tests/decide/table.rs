@@ -9,12 +9,11 @@ use payg_core::decide::{Effect, Note, decide, orphan};
 use payg_core::desired::{ApprovalMode, Claimant, Limits, Sight, Suspension, When};
 use payg_core::inputs::Inputs;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, Lifecycle, Unread};
+use payg_core::observation::{Acceptance, Lifecycle, PastLook, Unread};
 use payg_core::offer::{BenefitState, Offer, OfferClass};
-use payg_core::provider::{Capabilities, Method, ProviderError};
-use payg_core::record::{NoMore, Outcome, Record, RecordState};
+use payg_core::provider::{Capabilities, Method, Outcome, ProviderError};
+use payg_core::record::{NoMore, Record, RecordState};
 use payg_core::schedule::Next;
-use payg_core::trigger::PastLook;
 use payg_core::verdict::{Progress, Ready};
 use payg_fixtures::given::*;
 

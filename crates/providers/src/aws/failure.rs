@@ -177,7 +177,7 @@ fn remedy(code: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use payg_core::record::Outcome;
+    use payg_core::provider::Outcome;
 
     fn refused(status: u16, code: &str) -> Failure {
         Failure::Refused { status, code: code.to_owned(), message: "said why".to_owned() }

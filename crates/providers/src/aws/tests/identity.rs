@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::Assertions;
 use crate::aws::Role;
-use payg_core::record::Outcome;
+use payg_core::provider::Outcome;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/payg-operator";
 const TOKEN: &str = "e30.eyJpc3MiOiJodHRwczovL2NsdXN0ZXIuZXhhbXBsZSIsInN1YiI6InN5c3RlbTpzZXJ2aWNlYWNjb3VudDp0ZWFtLWE6cGF5Zy1iaWxsaW5nIiwiYXVkIjoic3RzLmFtYXpvbmF3cy5jb20ifQ.c2ln";

@@ -8,10 +8,10 @@ use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::time;
 use payg_core::desired::{Limits, When};
 use payg_core::money::Money;
-use payg_core::observation::{Lifecycle, Observation};
+use payg_core::observation::{Lifecycle, Observation, PastLook};
 use payg_core::offer::{BenefitKind, BenefitState};
 use payg_core::source::{Origin, Source};
-use payg_core::trigger::{APART, PastLook, Shown, shown};
+use payg_core::trigger::{APART, Shown, shown};
 
 const END: &str = "2027-03-05T00:00:00Z";
 

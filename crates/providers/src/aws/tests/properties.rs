@@ -141,7 +141,7 @@ fn an_upgrade_is_taken_only_by_the_whole_answer() {
     Plan::upgraded(base.to_string().as_bytes(), &id()).unwrap();
     for changes in subsets(&base, 1, 0) {
         let error = Plan::upgraded(sent(&base, &changes).text.as_bytes(), &id()).expect_err("one is missing");
-        assert_eq!(error.outcome(), payg_core::record::Outcome::Unknown, "{changes:?}: {error}");
+        assert_eq!(error.outcome(), payg_core::provider::Outcome::Unknown, "{changes:?}: {error}");
     }
 }
 
@@ -209,6 +209,6 @@ async fn garbage_for_an_answer_is_an_error_and_nothing_else() {
             assert!(seen.offer.class == OfferClass::FreeTrial, "{body}");
         }
         let error = upgrade(&aws, soon(), DEADLINE).await.unwrap_err();
-        assert_ne!(error.outcome(), payg_core::record::Outcome::Rejected, "{body}: {error}");
+        assert_ne!(error.outcome(), payg_core::provider::Outcome::Rejected, "{body}: {error}");
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::*;
 use crate::aws::connector::Heard;
 use crate::aws::failure::Failure;
-use payg_core::record::Outcome;
+use payg_core::provider::Outcome;
 
 #[tokio::test]
 async fn what_is_missing_in_an_answer_is_not_made_up() {

@@ -10,8 +10,7 @@ use super::upgrades::{seconds_from_now, upgrade_with};
 use super::{DEADLINE, ID, account, azure, settings};
 use crate::BillingProvider;
 use crate::azure::UpgradeMethod;
-use payg_core::provider::{Operation, ProviderError};
-use payg_core::record::Outcome;
+use payg_core::provider::{Operation, Outcome, ProviderError};
 
 const PREFIX: &str = "/paths/~1subscriptions~1{subscriptionId}~1providers~1PaygOperator.Broker~1";
 

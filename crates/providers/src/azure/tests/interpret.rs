@@ -5,9 +5,9 @@ use super::super::credit::Credit;
 use super::super::interpret::{Look, observation};
 use super::super::wire::{Billing, BillingProperty, Subscription};
 use super::{ID, time};
-use payg_core::observation::{Acceptance, Lifecycle, Observation};
+use payg_core::observation::{Acceptance, Lifecycle, Observation, PastLook};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
-use payg_core::trigger::{APART, PastLook, Shown, shown};
+use payg_core::trigger::{APART, Shown, shown};
 
 pub(super) const PLAN: &str = "EnterpriseAgreement_2014-09-01";
 pub(super) const NOW: &str = "2025-01-20T00:00:00Z";

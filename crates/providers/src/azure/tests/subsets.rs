@@ -21,9 +21,9 @@ use crate::document;
 use crate::http::{builder, built};
 use payg_core::desired::When;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, Observation};
+use payg_core::observation::{Acceptance, Observation, PastLook};
 use payg_core::offer::{BenefitKind, BenefitState, OfferClass};
-use payg_core::trigger::{APART, PastLook, Shown, shown};
+use payg_core::trigger::{APART, Shown, shown};
 
 /// The answers of a look: the subscription, its billing property, the billing profile, the balance and a credit.
 type Answers = [Sent; 5];

@@ -12,8 +12,7 @@ use crate::azure::terms::Trial;
 use crate::azure::{AzureCloud, Settings, UpgradeMethod, portal};
 use crate::{Accepted, BillingProvider, UpgradeRequest};
 use payg_core::observation::Lifecycle;
-use payg_core::provider::{Method, ProviderError};
-use payg_core::record::Outcome;
+use payg_core::provider::{Method, Outcome, ProviderError};
 use payg_core::transition::Transition;
 use payg_fixtures::given::{Given, due};
 
