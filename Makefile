@@ -12,28 +12,41 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 	@echo 'Building payg-dev (the first time takes a few minutes) …'
 	@cargo run --locked --package payg-dev -- demo $(if $(KEEP),--keep)
 
+# The programs of tests that start a control plane, those that take longest first. Any other is thought to need none.
+WITH_CONTROL_PLANE := e2e chaos process gitops install admission kubectl fake_api control_plane leaves_nothing_behind
+ALL_TESTS := $(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs crates/*/tests/*/main.rs tests/kit/tests/*/main.rs)) \
+	$(basename $(wildcard tests/*.rs crates/*/tests/*.rs tests/kit/tests/*.rs)))
+QUICK := --lib --bins $(addprefix --test ,$(filter-out $(WITH_CONTROL_PLANE),$(ALL_TESTS)))
+
+.PHONY: check
+check: lint ## check all that needs no control plane: make lint, and every test that starts none
+	cargo test --locked --workspace $(QUICK)
+	cargo test --locked --workspace --doc
+
+# They mostly wait, so JOBS of them run side by side. What one prints comes when it has ended, and a failure stops no other.
+JOBS := 4
 .PHONY: test
-test: control-plane ## run all tests, those against a real API server too
-	@$(MAKE) -j 2 programs-of-tests cargo-test
-	@$(MAKE) -j 2 chaos-of-tests process-of-tests
-	@$(MAKE) sdk-azure
-	@$(MAKE) sdk-aws
+test: control-plane ## run all tests, those against a real API server too, JOBS (4) programs side by side
+	@cargo test --locked --workspace --no-run
+	@echo 'Running the tests, $(JOBS) programs side by side. What each prints follows when it has ended …'
+	@$(MAKE) -j $(JOBS) --keep-going --output-sync=target side-by-side
 
-# The tests mostly wait, so what some of them need is built beside the others; those that need it wait for it.
-.PHONY: programs-of-tests cargo-test
+SIDE_BY_SIDE := programs-of-tests $(addprefix run-,$(WITH_CONTROL_PLANE) sdk-azure sdk-aws quick)
+.PHONY: side-by-side $(SIDE_BY_SIDE)
+side-by-side: $(SIDE_BY_SIDE)
+run-gitops run-install: programs-of-tests
+run-sdk-aws: run-sdk-azure # they install into the same directories
+
+# Without MAKEFLAGS cargo does not take the jobs here for its own.
+timed = @start=$$(date +%s); MAKEFLAGS= $(1); code=$$?; echo "$@: $$(($$(date +%s) - start)) s"; exit $$code
 programs-of-tests:
-	@nice -n 19 tests/gitops/programs/build.sh >/dev/null
-	@nice -n 19 tests/tools/build.sh >/dev/null
-cargo-test:
-	@# The flags would have cargo use no more cores than there are jobs here.
-	MAKEFLAGS= cargo test --locked --workspace
-
-# These two mostly wait for processes that they have killed, so they do it together (`test = false` in Cargo.toml).
-.PHONY: chaos-of-tests process-of-tests
-chaos-of-tests:
-	MAKEFLAGS= cargo test --locked --workspace --test chaos
-process-of-tests:
-	MAKEFLAGS= cargo test --locked --workspace --test process
+	$(call timed,nice -n 19 tests/gitops/programs/build.sh >/dev/null && nice -n 19 tests/tools/build.sh >/dev/null)
+$(addprefix run-,$(WITH_CONTROL_PLANE)): run-%:
+	$(call timed,cargo test --locked --workspace --test $* 2>&1)
+run-sdk-azure run-sdk-aws: run-sdk-%:
+	$(call timed,tests/sdk/run.sh $* 2>&1)
+run-quick:
+	$(call timed,cargo test --locked --workspace $(QUICK) 2>&1 && cargo test --locked --workspace --doc 2>&1)
 
 .PHONY: gitops
 gitops: control-plane gitops-programs ## have Flux's controller work on a real API server with the operator, and kstatus judge every status
@@ -59,6 +72,16 @@ model: ## explore the model of an upgrade in all its worlds, the large ones too,
 .PHONY: mutants
 mutants: ## take rules out of the code one by one, and see the tests catch each; MUTANT=… does one
 	MUTANT=$(MUTANT) cargo test --locked --test mutants caught -- --include-ignored --nocapture
+
+# Twenty nights, each with another share of the pairs of faults, make all of them.
+.PHONY: nightly nightly-chaos nightly-faults nightly-model nightly-mutants nightly-attacks
+nightly: ## run the campaigns of which make test has a share, for hours: chaos, faults, model, mutants and attacks
+	@$(MAKE) --keep-going nightly-chaos nightly-faults nightly-model nightly-mutants nightly-attacks
+nightly-chaos:
+	@$(MAKE) chaos N=2000
+nightly-faults:
+	@$(MAKE) faults SHARE=20 SEED=$$(($$(date +%s) / 86400))
+nightly-model nightly-mutants nightly-attacks: nightly-%: %
 
 .PHONY: sdk-azure
 sdk-azure: ## drive the simulator with Microsoft's SDKs for Python, JavaScript and Go, which must take it for Azure

@@ -145,6 +145,7 @@ fn actionlint_finds_nothing() {
     for workflow in [
         ".github/workflows/audit.yaml",
         ".github/workflows/ci.yaml",
+        ".github/workflows/nightly.yaml",
         ".github/workflows/release.yaml",
         "deploy/pipelines/github.yaml",
     ] {
