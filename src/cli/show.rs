@@ -254,7 +254,7 @@ mod tests {
         };
         let unread = told(&format!("{LOOKED} The credentials may not read the diary."));
         assert!(unread.contains("\n  but         The credentials may not read the diary.\n"), "{unread}");
-        for message in [LOOKED, "The last look at the account failed."] {
+        for message in [LOOKED, "The last read of the account failed."] {
             assert!(!told(message).contains("  but "), "{}", told(message));
         }
     }

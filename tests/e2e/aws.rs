@@ -138,7 +138,7 @@ async fn an_expired_aws_account_comes_back_and_who_waits_for_that_is_warned() {
     let warning = String::from_utf8_lossy(&warned.stderr).into_owned();
     assert!(warned.status.success() && warning.contains("Warning") && warning.contains(told), "{warning}");
     let waiting = account.until("WaitingForExhaustion").await;
-    assert!(message(&waiting).contains("`when: BeforeExhaustion` upgrades it in time"), "{}", message(&waiting));
+    assert!(message(&waiting).contains("To upgrade in time, use `when: BeforeExhaustion`"), "{}", message(&waiting));
     account.until("OfferInPlace").await;
     let record = account.assert_upgraded_once().await;
     let evidence = record["spec"]["intent"]["evidence"]["summary"].as_str().unwrap();
@@ -239,7 +239,7 @@ async fn a_throttled_upgrade_was_not_made_and_is_asked_for_later() {
     world.fault("upgradeAccountPlan", &account.id, Some(1), json!({"throttle": {"retryAfterSeconds": 1}})).await;
     account.subscribe(automatic("Immediately"));
     let told = account.until("UpgradeRejected").await;
-    assert!(message(&told).contains("slow down"), "{}", message(&told));
+    assert!(message(&told).contains("rate limiting"), "{}", message(&told));
     assert_eq!(world.records(&account.id)[0]["status"]["attempts"][0]["outcome"], "NotSent");
     assert_eq!(world.ledger(&account.id).await, Vec::<Value>::new());
     assert_eq!(account.asked("upgradeAccountPlan").await, 1);

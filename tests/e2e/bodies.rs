@@ -45,7 +45,7 @@ async fn a_refusal_of_billing_in_other_words_leaves_less_to_be_known() {
         let unknown = world.until(name, "BenefitsUnknown").await;
         assert_eq!(benefit(&unknown, "Credit")["source"], "subscription", "{:#}", unknown["status"]);
         let said = message(&unknown);
-        assert!(said.contains("may not read the billing property"), "{said}");
+        assert!(said.contains("lack permission to read the billing property"), "{said}");
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_deny_takes_no_transition_and_says_how_to_lift_it() {
 
     world.apply(&provider("later", "Broker"));
     let denied = world.until("early", "UpgradeDenied").await;
-    assert!(message(&denied).starts_with("jane has denied"), "{}", message(&denied));
+    assert!(message(&denied).starts_with("jane denied the upgrade"), "{}", message(&denied));
     // Who approves beside a Deny is shown it.
     let told = refused(&jane.payg(&["approve", "early", "--reason", "x"]));
     assert!(told.contains(&format!("by jane, until it is deleted ({name}): we leave in March")), "{told}");
@@ -136,7 +136,7 @@ async fn what_would_have_no_effect_is_refused() {
     world.until("asks", "UpgradeDenied").await;
     let told = refused(&jane.payg(&sure));
     let lift = format!("kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {}", world.namespace);
-    assert!(told.contains("jane has denied the upgrade") && told.contains(&lift), "{told}");
+    assert!(told.contains("jane denied the upgrade") && told.contains(&lift), "{told}");
     assert!(told.ends_with("Nothing was done.\n") && approvals(&world) == 1, "{told}");
 
     let another = world.account(json!({"periodDays": 3000})).await;

@@ -116,7 +116,7 @@ async fn one_odd_look_upgrades_nothing() {
     assert_eq!(ledger.len(), 1);
     assert!(ledger[0]["billingTime"].as_str() >= end.as_str(), "{ledger:?} before {end}");
     let said = world.events("odd");
-    assert!(said.iter().any(|event| event.contains("a second look must confirm it")), "{said:#?}");
+    assert!(said.iter().any(|event| event.contains("a second read must confirm it")), "{said:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

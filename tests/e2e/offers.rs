@@ -116,7 +116,7 @@ async fn a_credit_that_is_not_listed_is_unknown_and_not_spent() {
     let unknown = world.until("unlisted", "BenefitsUnknown").await;
     assert!(message(&unknown).contains("creditBelow"), "{}", message(&unknown));
     let looked = condition(&unknown, "Observed")["message"].as_str().unwrap();
-    assert!(!looked.contains("may not read"), "{looked}");
+    assert!(!looked.contains("lack permission to read"), "{looked}");
     let requests = world.requests(&account).await;
     let no_content = |request: &Value| request["operation"] == "balanceSummary" && request["status"] == 204;
     assert!(requests.iter().any(no_content), "{requests:#?}");

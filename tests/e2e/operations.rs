@@ -53,7 +53,7 @@ async fn one_that_takes_its_time_is_followed_and_asked_for_once() {
     world.subscribe("slow", &account, automatic("BenefitsExhausted"));
     let waiting = async || {
         let told = world.subscription("slow");
-        message(&told).contains("the broker is still at it").then_some(told)
+        message(&told).contains("The broker is still working on it").then_some(told)
     };
     let told = world.eventually(60, waiting).await.expect("what the broker says");
     assert_eq!(condition(&told, "Ready")["reason"], "VerifyingUpgrade");

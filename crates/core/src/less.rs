@@ -13,16 +13,16 @@ pub(super) fn knows_less(previous: &Previous, seen: &Observation) -> Option<Prov
     if !may_be_a_trial || seen.lifecycle == Lifecycle::Closed || !before.goes_beyond(&seen.source) {
         return None;
     }
-    let anew = "to go on without, delete this Subscription and apply it anew";
+    let anew = "to continue without it, delete this Subscription and apply it again";
     Some(match seen.unread.first() {
         Some(lost) => ProviderError::Forbidden {
             permission: lost.permission.clone(),
-            detail: format!("{} was read before and may not be read any more. Grant it again; {anew}", lost.what),
+            detail: format!("{} could be read before and no longer can. Grant the permission again; {anew}", lost.what),
         },
         None => ProviderError::Unsupported {
             detail: format!(
-                "the account was read from `{}` before, and now there is nothing more to read than `{}`, by which it cannot \
-                 be told whether somebody stopped it. Look at the account in the provider's portal; {anew}",
+                "the account was read from `{}` before, but now only `{}` can be read, which does not show \
+                 whether somebody stopped it. Check the account in the provider's portal; {anew}",
                 before.name(),
                 seen.source.name()
             ),

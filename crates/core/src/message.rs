@@ -31,34 +31,34 @@ impl fmt::Display for Verdict {
     #[expect(clippy::too_many_lines, reason = "a table: what each verdict says")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Suspended(why) => write!(f, "{why}: the account is neither looked at nor upgraded."),
+            Self::Suspended(why) => write!(f, "{why}: the account is neither read nor upgraded."),
             Self::ProviderNotReady { problem, .. } => write!(f, "{}.", capitalised(&unended(problem))),
             Self::WrongAccount { found } => write!(
                 f,
-                "The provider answered about another account than the one in `spec.account`: {}. Nothing is done; correct the BillingProvider, or make a new Subscription for the right account.",
+                "The provider returned another account than the one in `spec.account`: {}. The operator takes no action. Correct the BillingProvider, or create a new Subscription for the right account.",
                 unended(found)
             ),
             Self::AccountConflict(holder) => write!(
                 f,
-                "Subscription {}/{} already has this account, and is older. Delete one of the two; deleting a Subscription never touches the cloud. This one takes over once the older one no longer claims the account.",
+                "The older Subscription {}/{} already claims this account. Delete one of the two; deleting a Subscription never touches the cloud. This one takes over once the older one no longer claims the account.",
                 holder.namespace, holder.name
             ),
             Self::Unobserved { error, since } => write!(
                 f,
-                "{}: {}. Nothing is decided until a look succeeds; the next one follows by itself.",
+                "{}: {}. The operator decides nothing until a read succeeds, and retries automatically.",
                 match since {
-                    Unobserved::Always => "The account has not been seen yet",
-                    Unobserved::Lately => "The last look at the account failed",
-                    Unobserved::TooLong => "The account has not been seen for too long to believe this status",
+                    Unobserved::Always => "The account has not been read yet",
+                    Unobserved::Lately => "The last read of the account failed",
+                    Unobserved::TooLong => "The last successful read of the account is too old to trust this status",
                 },
                 unended(error)
             ),
             Self::AccountClosed => f.write_str(
-                "The account is deleted or closed for good; it cannot be upgraded any more. Delete this Subscription.",
+                "The account is deleted or permanently closed and can no longer be upgraded. Delete this Subscription.",
             ),
             Self::OfferInPlace(offer) => write!(f, "The account is on {} ({}).", offer.class, offer.native),
             Self::UpgradeAccepted { end } => {
-                f.write_str("The provider has accepted the upgrade; what is left of the benefits stays usable")?;
+                f.write_str("The provider has accepted the upgrade. The remaining benefits stay usable")?;
                 match end {
                     Some(end) => write!(f, " until {} at the latest, then the offer changes.", minute(*end)),
                     None => f.write_str(", then the offer changes."),
@@ -66,36 +66,41 @@ impl fmt::Display for Verdict {
             }
             Self::ConversionOverdue { since } => write!(
                 f,
-                "The upgrade has been accepted since {} and the offer has still not changed, though the benefits should have ended. Ask the provider's billing support; no second request is made.",
+                "The upgrade has been accepted since {}, but the offer has still not changed, although the benefits should have ended. Contact the provider's billing support; the operator makes no second request.",
                 minute(*since)
             ),
             Self::VerifyingUpgrade { record, settled_at, accepted, operation } => {
                 let taken = if *accepted { "was requested and accepted" } else { "may have been requested" };
-                write!(f, "An upgrade {taken} (UpgradeRecord {record}); ")?;
+                write!(f, "An upgrade {taken} (UpgradeRecord {record}). ")?;
                 match operation {
-                    Some(Operation::Running(_)) => f.write_str("the broker is still at it. ")?,
-                    Some(Operation::Succeeded) => f.write_str("the broker says that it is done. ")?,
-                    Some(Operation::Failed { detail }) => write!(f, "the broker says that it failed: {detail}. ")?,
+                    Some(Operation::Running(_)) => f.write_str("The broker is still working on it. ")?,
+                    Some(Operation::Succeeded) => f.write_str("The broker reports that it is done. ")?,
+                    Some(Operation::Failed { detail }) => {
+                        write!(f, "The broker reports that it failed: {}. ", unended(detail))?
+                    }
                     Some(Operation::Unknown { detail, .. }) => {
-                        write!(f, "how far it has come could not be asked of the broker: {detail}. ")?;
+                        write!(f, "The broker's progress could not be read: {}. ", unended(detail))?;
                     }
                     None => {}
                 }
                 let minute = minute(*settled_at);
-                write!(f, "The account is read until it shows it. Until {minute} nothing else is done.")
+                write!(
+                    f,
+                    "The operator reads the account until it shows the upgrade, and does nothing else until {minute}."
+                )
             }
             Self::UpgradeUnresolved { record, attempt, why, hash } => {
-                write!(f, "Whether UpgradeRecord {record} upgraded the account cannot be told")?;
+                write!(f, "It is not known whether UpgradeRecord {record} upgraded the account")?;
                 if let Some(why) = why {
                     write!(f, ", because {}", unended(why))?;
                 }
                 f.write_str(
-                    ". Look at the account in the provider's portal; if it is upgraded there, this resolves itself.",
+                    ". Check the account in the provider's portal; if it is upgraded there, this resolves itself.",
                 )?;
                 match hash {
                     Some(hash) => write!(
                         f,
-                        " To have it asked for again, with the same key and under all other conditions, create an UpgradeApproval with `decision: Retry`, `recordAttempt: {attempt}` and `transitionHash: {hash}`."
+                        " To request it again, with the same key and under all other conditions, run `payg retry NAME -n NAMESPACE --reason TEXT`, or create an UpgradeApproval with `decision: Retry`, `recordAttempt: {attempt}` and `transitionHash: {hash}`."
                     ),
                     None => Ok(()),
                 }
@@ -103,19 +108,19 @@ impl fmt::Display for Verdict {
             Self::RetryHeld { record, by } => {
                 write!(
                     f,
-                    "There is a Retry for UpgradeRecord {record}, and something else keeps the upgrade back: {by}"
+                    "There is a Retry for UpgradeRecord {record}, but something else holds the upgrade back: {by}"
                 )
             }
             Self::UpgradeContradicted { record } => write!(
                 f,
-                "UpgradeRecord {record} says that the account was upgraded, yet the account is a trial. Nothing is done until a person has found out why: was the record restored from a backup?"
+                "UpgradeRecord {record} says that the account was upgraded, but the account is a trial. The operator takes no action until a person has found out why. Was the record restored from a backup?"
             ),
             Self::Observing => f.write_str("`when: Never`: the account is observed and never upgraded."),
             // Before the developers are asked, a permission may tell.
             Self::NotEligible { why: NotEligible::UnknownOffer(native), unread } if !unread.is_empty() => {
                 write!(
                     f,
-                    "The account is on the offer `{native}`; what that is cannot be told, so it is never upgraded."
+                    "The account is on the offer `{native}`. The operator cannot tell what that offer is, so it never upgrades the account."
                 )?;
                 tell_unread(f, unread)
             }
@@ -125,11 +130,11 @@ impl fmt::Display for Verdict {
             }
             Self::UpgradeDenied(deny) => write!(
                 f,
-                "{} has denied the upgrade (UpgradeApproval {}). It stays denied until that object is deleted.",
+                "{} denied the upgrade (UpgradeApproval {}). It stays denied until that object is deleted.",
                 deny.approver, deny.name
             ),
             Self::BenefitsUnknown { missing, unread } => {
-                f.write_str("When the benefits end is not known: ")?;
+                f.write_str("The operator does not know when the benefits end: ")?;
                 for (index, missing) in missing.iter().enumerate() {
                     write!(f, "{}{missing}", if index == 0 { "" } else { " " })?;
                 }
@@ -142,11 +147,11 @@ impl fmt::Display for Verdict {
             Self::AwaitingApproval { hash, former } => {
                 write!(
                     f,
-                    "The upgrade is due and waits for an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
+                    "The upgrade is due and waits for approval. Run `payg approve NAME -n NAMESPACE --reason TEXT`, or create an UpgradeApproval with `transitionHash: {hash}` and `decision: Approve`."
                 )?;
                 former.iter().try_for_each(|former| write!(
                     f,
-                    " UpgradeApproval {former} does not count: its hash is of an older version of this operator and leaves out terms of the upgrade. Look at the terms, and approve again with `payg approve`."
+                    " UpgradeApproval {former} does not count: an older version of this operator computed its hash, which leaves out terms of the upgrade. Check the terms, and approve again with `payg approve`."
                 ))
             }
             Self::ApprovalPolicyMissing(why) => write!(f, "{why}"),
@@ -154,42 +159,45 @@ impl fmt::Display for Verdict {
                 if *restricted {
                     f.write_str("The account is restricted until it is upgraded. ")?;
                 }
-                write!(f, "Azure offers no interface for this upgrade; a person must do it at {url}. Needed: {needs}.")
+                write!(
+                    f,
+                    "Azure has no API for this upgrade; a person must upgrade the account at {url}. Required: {needs}."
+                )
             }
             Self::UpgradeRejected { message, next: Some(next) } => write!(
                 f,
-                "The upgrade was not taken: {}. Put that right; the next attempt is due at {}.",
+                "The upgrade was not accepted: {}. Fix the cause; the next attempt is due at {}.",
                 unended(message),
                 minute(*next)
             ),
             Self::UpgradeRejected { message, next: None } => write!(
                 f,
-                "The upgrade was not taken: {}. This namespace has tried so often in vain that it tries no more; upgrade the account in the provider's portal, or delete this Subscription.",
+                "The upgrade was not accepted: {}. Too many attempts of this namespace have failed, so no further attempt follows; upgrade the account in the provider's portal, or delete this Subscription.",
                 unended(message)
             ),
             Self::UpgradeHeld(Held::DryRun) => {
-                f.write_str("The upgrade is due, and the operator runs with --dry-run: nothing is requested.")
+                f.write_str("The upgrade is due, but the operator runs with --dry-run and requests nothing.")
             }
             Self::UpgradeHeld(Held::Cap { per_hour, until }) => {
-                f.write_str("The upgrade is due, and waits")?;
+                f.write_str("The upgrade is due but waits")?;
                 tell_until(f, *until)?;
                 write!(
                     f,
-                    " because {per_hour} upgrades were requested within the last hour, which is the most for all namespaces together (--max-upgrades-per-hour)."
+                    " because {per_hour} upgrades were requested within the last hour, the maximum for all namespaces together (--max-upgrades-per-hour)."
                 )
             }
             Self::UpgradeHeld(Held::Share { share, per_hour, until }) => {
-                f.write_str("The upgrade is due, and waits")?;
+                f.write_str("The upgrade is due but waits")?;
                 tell_until(f, *until)?;
                 write!(
                     f,
-                    " because one namespace may request half of what the others leave of {per_hour} upgrades an hour (--max-upgrades-per-hour), and this one has requested {share} within the last hour."
+                    " because one namespace may request half of what the other namespaces leave of {per_hour} upgrades per hour (--max-upgrades-per-hour), and this one has requested {share} within the last hour."
                 )
             }
             Self::Upgrading => f.write_str("The upgrade is being requested."),
             Self::LedgerUnavailable { detail } => write!(
                 f,
-                "The upgrade is due, and is not requested because its record cannot be written first: {}. Check the CustomResourceDefinition and the operator's ClusterRole; it is tried again.",
+                "The upgrade is due but not requested, because its record cannot be written first: {}. Check the CustomResourceDefinition and the operator's ClusterRole; the operator tries again.",
                 unended(detail)
             ),
         }
@@ -206,10 +214,10 @@ impl fmt::Display for Lapse {
             Self::Suspended(Suspension::Manifest) => "it is suspended",
             Self::Suspended(Suspension::Deletion) => "it is being deleted",
             Self::Suspended(Suspension::NamespaceDeletion) => "its namespace is being deleted",
-            Self::Observes => "it says `when: Never`",
-            Self::NeverSeen => "it has never seen the account",
-            Self::LooksFail => "its looks at the account have failed for an hour",
-            Self::NotLookedAt => "no look of it at the account has been written down for a week",
+            Self::Observes => "it has `when: Never`",
+            Self::NeverSeen => "it has never read the account",
+            Self::LooksFail => "its reads of the account have failed for an hour",
+            Self::NotLookedAt => "its status has recorded no read of the account for a week",
         })
     }
 }
@@ -221,37 +229,37 @@ impl fmt::Display for Standing {
             Self::Second(holder) => write!(f, "{}", Verdict::AccountConflict(holder.clone())),
             Self::InPlaceOf(older, lapse) => write!(
                 f,
-                "Subscription {}/{} is older and does not claim the account, because {lapse}. This one has the account until the older one claims it again.",
+                "Subscription {}/{} is older but does not claim the account, because {lapse}. This one has the account until the older one claims it again.",
                 older.namespace, older.name
             ),
             Self::Lapsed(lapse) => write!(
                 f,
-                "This Subscription does not claim its account, because {lapse}. Another Subscription has the account until that is put right."
+                "This Subscription does not claim its account, because {lapse}. Another Subscription has the account until that is fixed."
             ),
         }
     }
 }
 
-const CLOSES: &str = " When the benefits end, the provider closes the account, and what runs in it stops before it is upgraded: `when: BeforeExhaustion` upgrades it in time.";
+const CLOSES: &str = " When the benefits end, the provider closes the account, and everything running in it stops before the upgrade. To upgrade in time, use `when: BeforeExhaustion`.";
 
 fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timestamp>) -> fmt::Result {
     match not_yet {
         NotYet::Left => match expected {
-            Some(expected) => write!(f, "The upgrade is expected to be due by {}.", minute(expected)),
+            Some(expected) => write!(f, "Not due yet; expected by {}.", minute(expected)),
             None => f.write_str("The upgrade is not due yet."),
         },
-        NotYet::SecondLook(cause) => write!(f, "It shows for the first time that {cause}; a second look must confirm it."),
+        NotYet::SecondLook(cause) => write!(f, "The account shows for the first time that {cause}; a second read must confirm it."),
         NotYet::TooSoon(cause) => {
-            write!(f, "It shows that {cause}; a look that does not follow at once must confirm it.")
+            write!(f, "The account shows that {cause}; a read some time later must confirm it.")
         }
         NotYet::WentBack => {
-            f.write_str("The provider's answer is older than the one before it, or the clock went back; a newer look must confirm it.")
+            f.write_str("The provider's answer is older than the previous one, or the clock went back; a newer read must confirm it.")
         }
         NotYet::ClocksDiffer => f.write_str(
-            "It is time by the clock of the operator's node, and not by the provider's, which is more than an hour behind. Set the clock that is wrong.",
+            "The upgrade is due by the clock of the operator's node, but not by the provider's, which is more than an hour behind. Correct the clock that is wrong.",
         ),
         NotYet::PastItsEnd => f.write_str(
-            "The end of the trial has passed, and the provider does not say that it is over: that is waited for. If the end is declared in `spec.trial`, correct it.",
+            "The end of the trial has passed, but the provider does not report the trial as over; the operator waits until it does. If the end is declared in `spec.trial`, correct it.",
         ),
     }
 }
@@ -262,7 +270,7 @@ fn tell_unread(f: &mut fmt::Formatter<'_>, unread: &[Unread]) -> fmt::Result {
 
 impl fmt::Display for Unread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "The credentials may not read {}; more would be known with {}.", self.what, self.permission)
+        write!(f, "The credentials lack permission to read {}; {} would reveal more.", self.what, self.permission)
     }
 }
 
@@ -271,7 +279,7 @@ impl fmt::Display for NotEligible {
         match self {
             Self::UnknownOffer(native) => write!(
                 f,
-                "The account is on the offer `{native}`, and nothing tells whether that is a trial, so it is never upgraded. Set `when: Never` to only observe it; if you know it to be a trial, report it to the operator's developers."
+                "The account is on the offer `{native}`. The operator cannot tell whether that is a trial, so it never upgrades the account. Set `when: Never` to only observe it; if you know it to be a trial, report it to the operator's developers."
             ),
             Self::Offer(offer) => write!(
                 f,
@@ -280,11 +288,11 @@ impl fmt::Display for NotEligible {
             ),
             Self::UnknownState(native) => write!(
                 f,
-                "The account is `{native}`; in that state it is never upgraded. Look at it in the provider's portal."
+                "The account's state is `{native}`; in that state the operator never upgrades it. Check the account in the provider's portal."
             ),
             Self::UnclearAcceptance(native) => write!(
                 f,
-                "The spending limit is `{native}`: whether an upgrade has been accepted cannot be told from that, so none is requested. Look at the account in the provider's portal."
+                "The spending limit is `{native}`, which does not show whether an upgrade has been accepted, so the operator requests none. Check the account in the provider's portal."
             ),
         }
     }
@@ -294,23 +302,23 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AnyEnd => f.write_str(
-                "the provider reports neither the credit left nor the end of the trial. Declare the end in `spec.trial.endTime` or, for a free trial, its beginning in `spec.trial.startTime`.",
+                "the provider reports neither the remaining credit nor the end of the trial. Declare the end in `spec.trial.endTime` or, for a free trial, its start in `spec.trial.startTime`.",
             ),
             Self::CreditLeft => f.write_str(
-                "`creditBelow` needs the credit left, which the provider does not report for this account. Remove `creditBelow`, and give `timeLeftSeconds`.",
+                "`creditBelow` needs the remaining credit, which the provider does not report for this account. Remove `creditBelow` and set `timeLeftSeconds`.",
             ),
             Self::CreditIn(limit) => {
-                write!(f, "`creditBelow` is in {}, and the provider counts in another currency. Use the provider's.", limit.currency)
+                write!(f, "`creditBelow` is in {}, but the provider uses another currency. Use the provider's.", limit.currency)
             }
             Self::PeriodEnd => f.write_str(
                 "`timeLeftSeconds` needs the end of the trial, which the provider does not report. Declare it in `spec.trial.endTime`.",
             ),
             Self::Odd(kind) => {
-                write!(f, "the provider reports a negative {}. Look at the account in the provider's portal.", kind.name())
+                write!(f, "the provider reports a negative {}. Check the account in the provider's portal.", kind.name())
             }
             Self::Which(contradiction) => write!(
                 f,
-                "{contradiction}. These contradict each other, so nothing is requested. Look at the account in the provider's portal; when the provider no longer contradicts itself, this resolves itself. If the account is to be upgraded all the same, use `when: Immediately`."
+                "{contradiction}. These contradict each other, so the operator requests nothing. Check the account in the provider's portal; this resolves itself when the provider no longer contradicts itself. To upgrade the account anyway, use `when: Immediately`."
             ),
         }
     }
@@ -320,19 +328,19 @@ impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SpentWithCreditLeft(left) => {
-                write!(f, "the provider says that the credit is used up, and it reports that {left} of it are left")
+                write!(f, "the provider reports that the credit is used up, and also that {left} of it is left")
             }
             Self::OverWithCreditLeft(left) => write!(
                 f,
-                "the provider says that the trial's period is over and not since when, and it reports that {left} of the credit are left"
+                "the provider reports that the trial's period is over, without saying since when, and also that {left} of the credit is left"
             ),
             Self::OverBeforeItsEnd(end) => write!(
                 f,
-                "the provider says that the trial's period is over, and it reports that it ends at {}",
+                "the provider reports that the trial's period is over, and also that it ends at {}",
                 minute(*end)
             ),
             Self::OverWhileItWorks => f.write_str(
-                "the provider says that the trial's period is over and not since when, and it reports that the account works",
+                "the provider reports that the trial's period is over, without saying since when, and also that the account works",
             ),
         }
     }
@@ -342,8 +350,8 @@ impl fmt::Display for Suspension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Manifest => "Suspended by `spec.suspend`",
-            Self::Deletion => "Suspended, as this Subscription is being deleted",
-            Self::NamespaceDeletion => "Suspended, as the namespace is being deleted, and with it every Deny in it",
+            Self::Deletion => "Suspended because this Subscription is being deleted",
+            Self::NamespaceDeletion => "Suspended because the namespace is being deleted, and with it every Deny in it",
         })
     }
 }
@@ -352,7 +360,7 @@ impl fmt::Display for Unguarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flaws(flaws) => {
-                f.write_str("The upgrade is due, and nothing makes sure that whoever approved it is who they say and may do so: ")?;
+                f.write_str("The upgrade is due, but nothing ensures that the approver is who they claim to be and may approve it: ")?;
                 let named = |is_missing| {
                     let flaws = flaws.iter().filter(move |flaw| flaw.is_missing == is_missing);
                     flaws.map(|flaw| flaw.object.as_str()).collect::<Vec<_>>().join(", ")
@@ -361,17 +369,19 @@ impl fmt::Display for Unguarded {
                 let parts = parts.into_iter().filter(|(_, names)| !names.is_empty());
                 let parts: Vec<_> = parts.map(|(what, names)| what.to_owned() + &names).collect();
                 f.write_str(&parts.join("; "))?;
-                f.write_str(". Put back the admission policies of the operator's own version, and look at who has approved since.")
+                f.write_str(
+                    ". Restore the admission policies of the operator's own version, and check who has approved since.",
+                )
             }
             Self::Unchecked { word, created, youngest, settled: Some(settled) } => write!(
                 f,
-                "The upgrade is due, and {word} does not count: it dates from {}, and who may say so is surely checked only from {} on, a minute after {youngest} was last changed. From then on, approve the upgrade with `payg approve`.",
+                "The upgrade is due, but {word} does not count: it dates from {}, and the policy check is reliable only from {} on, a minute after {youngest} last changed. From then on, approve the upgrade with `payg approve`.",
                 second(*created),
                 second(*settled)
             ),
             Self::Unchecked { word, youngest, settled: None, .. } => write!(
                 f,
-                "The upgrade is due, and {word} does not count: the API server does not tell since when {youngest} is as it is. Apply that again with `kubectl apply --server-side`, wait a minute, and approve the upgrade with `payg approve`."
+                "The upgrade is due, but {word} does not count: the API server does not report when {youngest} last changed. Apply that again with `kubectl apply --server-side`, wait a minute, and approve the upgrade with `payg approve`."
             ),
         }
     }

@@ -71,7 +71,7 @@ pub enum Operation {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ProviderError {
     /// Slow down. Reaction: back off; not a failure.
-    #[error("the provider asks to slow down")]
+    #[error("the provider is rate limiting requests")]
     Throttled {
         /// How long, where it said.
         retry_after: Option<Duration>,
@@ -83,7 +83,7 @@ pub enum ProviderError {
         detail: String,
     },
     /// A write may or may not have been applied. Reaction: observe; no second write until observed.
-    #[error("whether the upgrade was applied is not known: {detail}")]
+    #[error("it is not known whether the upgrade was applied: {detail}")]
     OutcomeUnknown {
         /// What happened.
         detail: String,
@@ -103,7 +103,7 @@ pub enum ProviderError {
         detail: String,
     },
     /// The credentials or the answer are of another account. Reaction: stop, never write.
-    #[error("the answer is about another account: {found}")]
+    #[error("the answer is for another account: {found}")]
     WrongAccount {
         /// Whose they are.
         found: String,

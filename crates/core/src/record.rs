@@ -178,8 +178,8 @@ impl Attempt {
             return self.message.clone();
         }
         let ended = match self.outcome {
-            Outcome::Accepted => "was taken",
-            Outcome::Rejected => "was refused",
+            Outcome::Accepted => "was accepted",
+            Outcome::Rejected => "was rejected",
             Outcome::NotSent => "could not be sent",
             Outcome::Unknown => "has no known outcome",
         };
@@ -336,7 +336,9 @@ impl NoMore {
     /// Like [`Self::because`], for a Subscription that did not make the last attempt: without the words that its requester got.
     pub fn because_to_others(&self) -> String {
         match self {
-            Self::RefusedSince(_) => "the broker took an earlier request, and did not take the last one".to_owned(),
+            Self::RefusedSince(_) => {
+                "the broker accepted an earlier request and did not accept the last one".to_owned()
+            }
             _ => self.because(),
         }
     }
@@ -344,16 +346,16 @@ impl NoMore {
     /// The rest of a sentence that begins with "because".
     pub fn because(&self) -> String {
         match self {
-            Self::AnsweredWithSuccess => "the broker answered with success and the account does not show it".to_owned(),
+            Self::AnsweredWithSuccess => "the broker reported success, but the account does not show it".to_owned(),
             Self::OperationFailed(said) => {
-                format!("the broker took the request and then said `{said}`; put that right first")
+                format!("the broker accepted the request and then reported `{said}`; fix that first")
             }
-            Self::OperationUnfinished => "the broker has not said for a week that it is done".to_owned(),
+            Self::OperationUnfinished => "the broker has not reported for a week that it is done".to_owned(),
             Self::RefusedSince(said) => {
-                format!("the broker took an earlier request, and the last one was not taken: {said}")
+                format!("the broker accepted an earlier request and did not accept the last one: {said}")
             }
             Self::OtherEndpoint => {
-                "the upgrade was asked for at another endpoint, where it may still happen".to_owned()
+                "the upgrade was requested at another endpoint, where it may still happen".to_owned()
             }
             Self::TooManyAttempts => "too many attempts have ended without a known outcome".to_owned(),
             Self::NoLongerWanted => "the manifest, the approvals or the account no longer allow an upgrade".to_owned(),

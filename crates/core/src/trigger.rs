@@ -53,7 +53,7 @@ impl fmt::Display for Cause {
             Self::ServicesOver => "the free services are used up",
             Self::CreditBelowLimit => "less credit is left than `creditBelow`",
             Self::TimeBelowLimit => "less time is left than `timeLeftSeconds`",
-            Self::Asked => "`when: Immediately` asks for it",
+            Self::Asked => "`when: Immediately` requests it",
         })
     }
 }
@@ -115,7 +115,7 @@ pub enum Shown {
 pub enum NotYet {
     /// There is something left.
     Left,
-    /// It shows for the first time; a second look must confirm it.
+    /// It shows for the first time; a second read must confirm it.
     SecondLook(Cause),
     /// This look follows so soon on the one before it that both may be one odd answer.
     TooSoon(Cause),

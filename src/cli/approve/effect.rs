@@ -18,8 +18,8 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
         let name = deny.metadata.name.as_deref().unwrap_or_default();
         let namespace = subscription.metadata.namespace.as_deref().unwrap_or_default();
         return Some(format!(
-            "{} has denied the upgrade (UpgradeApproval {name}), and {what} has no effect while that stands. To lift it, which \
-             takes the verb `approve` too:\n  kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {namespace}",
+            "{} denied the upgrade (UpgradeApproval {name}), and {what} has no effect while that Deny exists. To lift it, which \
+             requires the verb `approve` too:\n  kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {namespace}",
             deny.spec.approver
         ));
     }
@@ -82,7 +82,7 @@ mod tests {
                 Some("Deny"),
                 "delete upgradeapprovals.payg-operator.io word",
             ),
-            (Approve, "Immediately", "Automatic", "UpgradeDenied", Some("Deny"), "jane has denied"),
+            (Approve, "Immediately", "Automatic", "UpgradeDenied", Some("Deny"), "jane denied"),
             (Approve, "BenefitsExhausted", "Automatic", "WaitingForExhaustion", None, "write `approval: Manual`"),
             (Approve, "BenefitsExhausted", "Automatic", "AwaitingApproval", None, ""),
             (Approve, "Never", "Manual", "Observing", None, "`when: Never`"),

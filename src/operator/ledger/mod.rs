@@ -272,7 +272,7 @@ mod tests {
         ledger.close(first, Timestamp::now(), &lost).await;
         let attempts = ledger.read(&account).await.unwrap().unwrap().status.unwrap().attempts;
         assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(attempts[0].message.as_deref(), Some("whether the upgrade was applied is not known: no answer"));
+        assert_eq!(attempts[0].message.as_deref(), Some("it is not known whether the upgrade was applied: no answer"));
         assert!(attempts[1].intent.is_some());
         ledger.close(second, Timestamp::now(), &Ok(Accepted::default())).await;
         let status = ledger.read(&account).await.unwrap().unwrap().status.unwrap();

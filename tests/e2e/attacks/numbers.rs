@@ -128,7 +128,8 @@ async fn a_limit_that_expired_not_when_beside_credit_that_is_left_is_a_contradic
         let account = expired(&world, end).await;
         create(&world, &subscription(name, &account, automatic("BenefitsExhausted"))).await;
         let told = world.until(name, "BenefitsUnknown").await;
-        for part in ["period is over and not since when", "200.00 USD of the credit are left", "contradict each other"]
+        for part in
+            ["period is over, without saying since when", "200.00 USD of the credit is left", "contradict each other"]
         {
             assert!(message(&told).contains(part), "{name}: {}", message(&told));
         }
@@ -164,7 +165,7 @@ async fn a_list_is_not_taken_for_a_balance() {
     world.fault("balanceSummary", &account, None, fault).await;
     create(&world, &subscription("list", &account, credit_below("5.00"))).await;
     let told = world.until("list", "BenefitsUnknown").await;
-    assert!(message(&told).contains("`creditBelow` needs the credit left"), "{}", message(&told));
+    assert!(message(&told).contains("`creditBelow` needs the remaining credit"), "{}", message(&told));
     assert_left_as_it_is(&world, &account).await;
 }
 
@@ -184,7 +185,7 @@ async fn a_declared_end_does_not_end_a_trial_that_azure_says_goes_on() {
         object["spec"]["trial"] = json!({"endTime": "2026-01-01T00:00:00Z"});
         create(&world, &object).await;
         let told = world.until(name, "WaitingForExhaustion").await;
-        assert!(message(&told).contains("does not say that it is over"), "{name}: {}", message(&told));
+        assert!(message(&told).contains("does not report the trial as over"), "{name}: {}", message(&told));
         assert_left_as_it_is(&world, &account).await;
         world.kubectl(&["delete", "subscriptions.payg-operator.io", name, "--wait=true"]).unwrap();
     }

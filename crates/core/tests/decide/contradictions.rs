@@ -58,7 +58,7 @@ const CASES: [Case; 11] = [
         "the state of the period: over, without a date; the figure of the credit: something is left",
         |on| shows(on, Lifecycle::Restricted, vec![credit("147"), over_by_word()]),
         UNKNOWN,
-        ["period is over and not since when", "147.00 USD"],
+        ["period is over, without saying since when", "147.00 USD"],
     ),
     (
         "the state of the period: over; its date: to come",
@@ -70,13 +70,13 @@ const CASES: [Case; 11] = [
         "the state of the period: over, without a date; that of the account: it works",
         |on| shows(on, Lifecycle::Active, vec![over_by_word()]),
         UNKNOWN,
-        ["period is over and not since when", "account works"],
+        ["period is over, without saying since when", "account works"],
     ),
     (
         "the state of the period: it goes on; its date: passed",
         |on| shows(on, Lifecycle::Active, vec![Benefit { state: BenefitState::Active, ..period(ago(48)) }]),
         WAITS,
-        ["end of the trial has passed", "does not say that it is over"],
+        ["end of the trial has passed", "does not report the trial as over"],
     ),
     (
         "the provider: the period goes on; the manifest: it is over",
@@ -94,7 +94,7 @@ const CASES: [Case; 11] = [
             on.desired.trial.end = Some(ago(48));
         },
         WAITS,
-        ["expected to be due", "2026-03-03"],
+        ["expected by", "2026-03-03"],
     ),
     (
         "the provider: the period is over, without a date, with credit left; the manifest: when it ended",
@@ -103,7 +103,7 @@ const CASES: [Case; 11] = [
             on.desired.trial.end = Some(ago(48));
         },
         UNKNOWN,
-        ["not since when", "147.00 USD"],
+        ["without saying since when", "147.00 USD"],
     ),
     (
         "the credit left: less than nothing; the period: over",
@@ -181,7 +181,7 @@ fn a_former_look_that_contradicted_itself_confirms_nothing() {
         on.previous.look.as_mut().unwrap().benefits = vec![credit("147"), over_by_word()];
     });
     assert_eq!(effect, None, "{message}");
-    assert!(message.contains("second look"), "{message}");
+    assert!(message.contains("second read"), "{message}");
 }
 
 /// What was left is remembered while it cannot be read, and contradicts as if it were.

@@ -46,7 +46,7 @@ fn one_that_failed_is_left_to_a_person() {
     assert_eq!(decision.effect, Some(Effect::Note(Note::Unresolved(why))));
     let message = decision.verdict.to_string();
     assert!(message.contains("PaymentMethodRequired: add a card") && message.contains("Retry"), "{message}");
-    assert!(message.contains("the broker") && message.contains("put that right first"), "{message}");
+    assert!(message.contains("the broker") && message.contains("fix that first"), "{message}");
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn nobody_reads_what_a_provider_said_to_another() {
     let mine = text(refused(&[due().requester()], Outcome::Rejected, true, 0));
     assert!(mine.contains(ARN), "{mine}");
     let theirs = text(refused(&[mallory()], Outcome::Rejected, false, 0));
-    assert!(theirs.contains("the attempt of another Subscription at 2026-03-01 12:00 UTC was refused"), "{theirs}");
+    assert!(theirs.contains("the attempt of another Subscription at 2026-03-01 12:00 UTC was rejected"), "{theirs}");
     let mut after_a_yes = refused(&[mallory(), mallory()], Outcome::Rejected, true, 0);
     after_a_yes.attempts[0].outcome = Outcome::Accepted;
     let mut unresolved = refused(&[mallory()], Outcome::Unknown, false, 0);

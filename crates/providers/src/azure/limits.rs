@@ -63,7 +63,7 @@ impl Limits {
         if pause.is_none() && few.is_none() {
             return;
         }
-        tracing::debug!(?scope, ?pause, reads_left = few, "Azure asks to slow down");
+        tracing::debug!(?scope, ?pause, reads_left = few, "Azure is rate limiting requests");
         let mut pauses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         pauses.retain(|_, pause| pause.closed.max(pause.slow).is_some_and(|until| until > now));
         let known = pauses.entry(scope).or_default();

@@ -60,7 +60,7 @@ pub(crate) async fn read(
     let token = match token.await {
         Ok(token) => token,
         Err(ProviderError::Throttled { retry_after }) => {
-            return unknown("the token issuer asks to slow down".to_owned(), retry_after);
+            return unknown("the token issuer is rate limiting requests".to_owned(), retry_after);
         }
         Err(error) => return unknown(error.to_string(), None),
     };

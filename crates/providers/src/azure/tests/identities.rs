@@ -307,7 +307,7 @@ async fn what_the_metadata_service_says_is_told_apart() {
         (reply(404, "", ""), "ProviderUnreachable", "HTTP 404"),
         (reply(410, "", ""), "ProviderUnreachable", "HTTP 410"),
         (reply(500, "", ""), "ProviderUnreachable", "HTTP 500"),
-        (reply(429, "", ""), "Throttled", "slow down"),
+        (reply(429, "", ""), "Throttled", "rate limiting"),
         (Reply::Bytes(Vec::new()), "ProviderUnreachable", "a token of https://127.0.0.1"),
         (reply(302, "location: https://example.com/the~secret\r\n", ""), "UnexpectedAnswer", "HTTP 302"),
         (html(200), "UnexpectedAnswer", "something else"),

@@ -118,7 +118,7 @@ async fn a_list_that_cannot_be_trusted_or_read_is_said_and_leaves_the_credential
         ("403", error(403, "AuthorizationFailed"), "the credentials lack Microsoft.Resources/subscriptions/read"),
         ("404", error(404, "NotFound"), "NotFound"),
         ("400", error(400, "DisallowedOperation"), "DisallowedOperation"),
-        ("429", reply(429, "retry-after: 7\r\n", ""), "asks to slow down"),
+        ("429", reply(429, "retry-after: 7\r\n", ""), "is rate limiting requests"),
         ("500", html(500), "could not be reached"),
         ("closed", Reply::Bytes(Vec::new()), "could not be reached"),
         ("a page", html(200), "not JSON"),
