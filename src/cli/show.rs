@@ -57,7 +57,7 @@ pub fn document(value: &impl Serialize, is_yaml: bool) -> Result<String, Error> 
 }
 
 /// The condition of this type.
-pub fn condition<'a>(subscription: &'a Subscription, type_: ConditionType) -> Option<&'a Condition> {
+pub fn condition(subscription: &Subscription, type_: ConditionType) -> Option<&Condition> {
     conditions::find(&subscription.status.as_ref()?.conditions, type_)
 }
 

@@ -87,7 +87,7 @@ pub fn remove(conditions: &mut Vec<Condition>, type_: ConditionType) {
 }
 
 /// The condition of this type, if there is one.
-pub fn find<'a>(conditions: &'a [Condition], type_: ConditionType) -> Option<&'a Condition> {
+pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition> {
     conditions.iter().find(|condition| condition.type_ == type_.name())
 }
 
