@@ -14,13 +14,13 @@ use super::{Error, show};
 
 #[derive(Debug, clap::Args)]
 pub struct ClusterArgs {
-    /// The namespace; that of the kubeconfig's context if absent
+    /// Namespace; default: the namespace of the kubeconfig's context
     #[arg(short, long)]
     pub namespace: Option<String>,
-    /// A kubeconfig; $KUBECONFIG or ~/.kube/config if absent
+    /// Path of the kubeconfig; default: $KUBECONFIG or ~/.kube/config
     #[arg(long, value_name = "PATH")]
     kubeconfig: Option<PathBuf>,
-    /// The context of the kubeconfig; the current one if absent
+    /// Context of the kubeconfig; default: the current context
     #[arg(long)]
     context: Option<String>,
 }

@@ -9,7 +9,7 @@ use super::{Error, files};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Write a file per kind into this directory instead of printing them
+    /// Write one file per kind to this directory instead of printing them
     #[arg(long)]
     dir: Option<PathBuf>,
 }

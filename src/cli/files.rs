@@ -13,9 +13,10 @@ use super::Error;
 pub fn read(path: &Path, largest: u64, place: &str) -> Result<Vec<u8>, Error> {
     let fail = |error| format!("{place} cannot be read: {error}");
     if !fs::metadata(path).map_err(fail)?.is_file() {
-        return Err(
-            format!("{place} is not a regular file and is not read; give what it has to standard input, as -").into()
-        );
+        return Err(format!(
+            "{place} is not a regular file and is not read; pass its content on standard input, with -"
+        )
+        .into());
     }
     let file = open(OpenOptions::new().read(true), path, OFlags::empty()).map_err(fail)?;
     bytes(file, largest, place)
@@ -27,7 +28,7 @@ pub fn bytes(source: impl Read, largest: u64, place: &str) -> Result<Vec<u8>, Er
     let fail = |error| format!("{place} cannot be read: {error}");
     source.take(largest.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
     if bytes.len() as u64 > largest {
-        return Err(format!("{place} has more than {} MiB and is not read; split it", largest >> 20).into());
+        return Err(format!("{place} is larger than {} MiB and is not read; split it", largest >> 20).into());
     }
     Ok(bytes)
 }
@@ -36,10 +37,7 @@ pub fn bytes(source: impl Read, largest: u64, place: &str) -> Result<Vec<u8>, Er
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let place = path.display();
     if fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(format!(
-            "{place} is there, and is a link or no regular file: it is not written through; delete it first"
-        )
-        .into());
+        return Err(format!("{place} exists and is a link or not a regular file; delete it first").into());
     }
     let mut create = OpenOptions::new();
     let file = open(create.write(true).create(true).truncate(true), path, OFlags::NOFOLLOW);
@@ -68,7 +66,7 @@ mod tests {
         fs::write(at("short"), "short").unwrap();
         assert_eq!(read(&at("short"), 5, "x").unwrap(), b"short");
         let refusal = |path: &Path| read(path, 4, "x").unwrap_err().to_string();
-        assert!(refusal(&at("short")).contains("has more than"), "{}", refusal(&at("short")));
+        assert!(refusal(&at("short")).contains("is larger than"), "{}", refusal(&at("short")));
         mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         let _socket = UnixListener::bind(at("socket")).unwrap();
         for path in [at("fifo"), at("socket"), dir.path().to_owned(), "/dev/zero".into()] {

@@ -9,7 +9,7 @@ use super::{Error, cluster, files};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Write a page per command into this directory instead of printing that of payg
+    /// Write one page per command to this directory instead of printing the page of payg
     #[arg(long)]
     dir: Option<PathBuf>,
 }

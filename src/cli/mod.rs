@@ -28,7 +28,7 @@ use log::LogFormat;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How to write the log, on standard error. What is logged is chosen by RUST_LOG, such as `info` or `payg_operator=debug`.
+    /// Format of the log on standard error. RUST_LOG sets what is logged, for example `info` or `payg_operator=debug`
     #[arg(long, global = true, value_enum, default_value = "text")]
     log_format: LogFormat,
 }
@@ -38,23 +38,30 @@ struct Cli {
 pub enum Command {
     /// Run the operator
     Operator(Box<operator::Args>),
-    /// Say what the operator would make of manifests, by a look at the accounts, without a cluster
+    /// Show what the operator would do with manifests: reads the accounts, needs no cluster
     Plan(Box<plan::Args>),
-    /// List Subscriptions: offer, credit and days left, and how it stands
+    /// List Subscriptions with their offer, remaining credit, days left and status
+    #[command(after_help = "Examples:\n  payg get -A\n  payg get -n team-a sandbox -o wide")]
     Get(Box<get::Args>),
-    /// Say why a Subscription is not upgraded yet, with what is known
+    /// Explain rule by rule why a Subscription is not upgraded yet
+    #[command(after_help = "Example:\n  payg explain sandbox -n team-a")]
     Explain(explain::Args),
-    /// Approve the upgrade that a Subscription asks for, after a look at what it would do
+    /// Approve the upgrade of a Subscription, after showing what it would do
+    #[command(after_help = "Example:\n  payg approve sandbox -n team-a --reason 'budget agreed' --expires-in 7d")]
     Approve(Box<approve::ApproveArgs>),
-    /// Deny it, until the Deny is deleted
+    /// Deny the upgrade of a Subscription until the Deny is deleted
+    #[command(after_help = "Example:\n  payg deny sandbox -n team-a --reason 'the project ends in May'")]
     Deny(Box<approve::DenyArgs>),
-    /// Let an upgrade whose outcome cannot be told be requested once more
+    /// Allow one more request for an upgrade whose outcome is unknown
+    #[command(after_help = "Example:\n  payg retry sandbox -n team-a --reason 'the broker works again'")]
     Retry(Box<approve::RetryArgs>),
-    /// Print the CustomResourceDefinitions, or write them into a directory
+    /// Print the CustomResourceDefinitions, or write them to a directory
+    #[command(after_help = "Example:\n  payg crds | kubectl apply --server-side -f -")]
     Crds(crds::Args),
-    /// Print what makes a shell complete commands
+    /// Print a shell completion script
+    #[command(after_help = "Example:\n  payg completions bash > ~/.local/share/bash-completion/completions/payg")]
     Completions(completions::Args),
-    /// Print the manual page, or write those of all commands into a directory
+    /// Print the manual page, or write the pages of all commands to a directory
     Man(man::Args),
     /// What kubectl_complete-payg asks
     #[command(name = "__complete", hide = true)]

@@ -14,37 +14,37 @@ use super::Error;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A kubeconfig; without one the pod's own ServiceAccount is used
+    /// Path of a kubeconfig; default: the pod's own ServiceAccount
     #[arg(long)]
     kubeconfig: Option<PathBuf>,
-    /// The namespace that the operator runs in: its lease is there
+    /// Namespace that the operator runs in; it holds the Lease for leader election
     #[arg(long, env = "POD_NAMESPACE")]
     namespace: String,
-    /// The name of this replica
+    /// Name of this replica
     #[arg(long, env = "POD_NAME", default_value = "payg-operator")]
     pod_name: String,
-    /// Where /metrics is served
+    /// Address that serves /metrics
     #[arg(long, default_value = "[::]:8080")]
     listen: SocketAddr,
-    /// Where /healthz and /readyz are served, for the kubelet
+    /// Address that serves /healthz and /readyz for the kubelet
     #[arg(long, default_value = "[::]:8082")]
     probes_listen: SocketAddr,
-    /// Where budget alerts and events of the clouds are taken (docs/operate/hooks.md); nowhere unless given
+    /// Address that accepts budget alerts and events of the clouds (docs/operate/hooks.md); closed by default
     #[arg(long, requires = "hooks_token_file")]
     hooks_listen: Option<SocketAddr>,
-    /// A file with what whoever sends them must know
+    /// File with the token that senders of alerts and events must present
     #[arg(long, requires = "hooks_listen")]
     hooks_token_file: Option<PathBuf>,
-    /// How many accounts are looked at at once: of one namespace at most a quarter of them, of one BillingProvider an eighth
+    /// Number of accounts to read at once; one namespace uses at most a quarter of them, one BillingProvider an eighth
     #[arg(long, default_value_t = 32)]
     workers: usize,
-    /// Decide and report, and never request an upgrade
+    /// Decide and report, but never request an upgrade
     #[arg(long)]
     dry_run: bool,
-    /// How many upgrades may be requested within an hour, over all accounts: what bounds any mistake
+    /// Maximum number of upgrade requests per hour over all accounts, which bounds any mistake
     #[arg(long, default_value_t = 20)]
     max_upgrades_per_hour: u32,
-    /// The namespaces, with commas between, whose BillingProviders may use the identity of the operator's own machine
+    /// Comma-separated namespaces whose BillingProviders may use the identity of the operator's own machine
     #[arg(long, env = "AMBIENT_IDENTITY_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
     ambient_identity_namespaces: Vec<String>,
     #[command(flatten)]
@@ -57,22 +57,22 @@ pub struct CloudArgs {
     /// Your own automation that upgrades Azure accounts (docs/reference/broker.md); for BillingProviders with `upgradeMethod: Broker`
     #[arg(long, requires = "azure_broker_scope")]
     azure_broker_url: Option<Url>,
-    /// What a token must be for to be taken by the broker, such as api://payg-broker/.default
+    /// Scope of the tokens that the broker accepts, for example api://payg-broker/.default
     #[arg(long, requires = "azure_broker_url")]
     azure_broker_scope: Option<String>,
-    /// Azure Resource Manager, if not Microsoft's
+    /// URL of Azure Resource Manager, if not Microsoft's
     #[arg(long)]
     azure_arm_endpoint: Option<Url>,
-    /// The token issuer, if not Microsoft Entra
+    /// URL of the token issuer, if not Microsoft Entra
     #[arg(long)]
     azure_authority_host: Option<Url>,
-    /// The metadata service that gives tokens for managed identities, if not that of the machine (https:// only)
+    /// URL of the metadata service that issues tokens for managed identities, if not that of the machine (https:// only)
     #[arg(long)]
     azure_imds_endpoint: Option<Url>,
-    /// AWS, all its services at one address, if not Amazon's
+    /// URL of AWS with all its services at one address, if not Amazon's
     #[arg(long)]
     aws_endpoint: Option<Url>,
-    /// Certificates (PEM) to trust beside the system's
+    /// File of certificates (PEM) to trust in addition to the system's
     #[arg(long)]
     trust_anchor: Option<PathBuf>,
 }

@@ -64,7 +64,7 @@ pub fn condition<'a>(subscription: &'a Subscription, type_: ConditionType) -> Op
 /// What the Ready condition says.
 pub fn ready(subscription: &Subscription) -> String {
     condition(subscription, ConditionType::Ready).map_or_else(
-        || "the operator has not looked at the Subscription yet".to_owned(),
+        || "the operator has not reconciled the Subscription yet".to_owned(),
         |ready| format!("{}: {}", ready.reason, ready.message),
     )
 }
@@ -96,7 +96,7 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
     text = printable(&text) + "\n";
     let status = subscription.status.clone().unwrap_or_default();
     text += &row("account", &account(subscription));
-    text += &row("asks for", &wish(subscription));
+    text += &row("wants", &wish(subscription));
     text += &row("through", &format!("BillingProvider {}", subscription.spec.provider_name));
     let now = status.offer.as_ref().map_or_else(|| "not seen".to_owned(), |seen| offer(&seen.offer));
     text += &row("offer", &format!("{now}; wanted: {}", wanted(subscription)));
@@ -111,11 +111,11 @@ pub fn situation(subscription: &Subscription, in_force: &Result<Vec<UpgradeAppro
         text += &row("but", remarks);
     }
     let looked = status.last_observed_time.map_or_else(|| "never".to_owned(), |time| format!("{time:.0}"));
-    text += &row("looked at", &looked);
+    text += &row("last read", &looked);
     match in_force {
-        Ok(said) if said.is_empty() => text += &row("said", "nothing yet"),
-        Ok(said) => text.extend(said.iter().map(|said| row("said", &word(said)))),
-        Err(why) => text += &row("said", &format!("cannot be read: {why}")),
+        Ok(said) if said.is_empty() => text += &row("decisions", "none yet"),
+        Ok(said) => text.extend(said.iter().map(|said| row("decision", &word(said)))),
+        Err(why) => text += &row("decisions", &format!("cannot be read: {why}")),
     }
     if let Some(transition) = &status.transition {
         text += &row("hash", &transition.hash);
@@ -154,7 +154,7 @@ pub fn wish(subscription: &Subscription) -> String {
 fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
     let mut text = row("upgrade", &format!("{} -> {}", offer(&transition.from), offer(&transition.to)));
     if let Some(credit) = &transition.credit_after {
-        text += &row("credit", &format!("what is left is afterwards: {credit}"));
+        text += &row("credit", &format!("remaining credit after the upgrade: {credit}"));
     }
     let forecast = status.forecast.clone().unwrap_or_default();
     let exhausted = forecast.exhaustion_time.map_or_else(|| "not known".to_owned(), |end| end.to_string());
@@ -181,8 +181,8 @@ fn used(status: &SubscriptionStatus) -> String {
     let credit = status.benefits.iter().find(|benefit| &*benefit.kind == BenefitKind::Credit.name());
     let currency = credit.and_then(|credit| credit.currency.as_deref());
     burn.map_or_else(
-        || "how much a day is not known; readings of the credit at different times would tell".to_owned(),
-        |burn| format!("{} of credit a day at present", money(burn, currency)),
+        || "unknown; needs readings of the credit at different times".to_owned(),
+        |burn| format!("{} of credit per day at present", money(burn, currency)),
     )
 }
 

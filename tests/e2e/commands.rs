@@ -234,7 +234,7 @@ async fn a_retry_names_the_last_attempt() {
         [(&auditor, &[][..]), (&auditor, &["--record-attempt", "1"]), (&jane, &["--record-attempt", "1"])]
     {
         let told = refused(&who.payg(&[&sure("retry")[..], attempt].concat()));
-        assert!(told.contains("no upgrade was requested yet"), "{told}");
+        assert!(told.contains("no upgrade has been requested yet"), "{told}");
     }
     assert_eq!(approvals(&world), 0);
     created(&jane.payg(&sure("approve")));
@@ -251,7 +251,7 @@ async fn a_retry_names_the_last_attempt() {
     let mended = json!({"broker": {"fails": null}});
     world.stack.simulator.patch(&format!("accounts/{account}"), &mended).await.unwrap();
     let told = refused(&auditor.payg(&[&sure("retry")[..], &["--record-attempt", "1"]].concat()));
-    assert!(told.contains("is 2, and not 1"), "{told}");
+    assert!(told.contains("is 2, not 1"), "{told}");
     let told = auditor.payg(&sure("retry"));
     let read = created(&told);
     assert!(stderr(&told).contains("of attempt 2 of UpgradeRecord up-"), "{}", stderr(&told));

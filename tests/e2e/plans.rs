@@ -317,7 +317,7 @@ async fn no_value_of_a_secret_is_told() {
     let secret = |field: &str, value: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, field: {"clientSecret": value}});
     let number = json!(98_765_432_101_234_u64);
     for (secret, told) in [
-        (secret("stringData", number.clone()), "`stringData.clientSecret`: must be a text: put it in quotes"),
+        (secret("stringData", number.clone()), "`stringData.clientSecret`: must be a string: put it in quotes"),
         (secret("data", number), "`data.clientSecret`: must be a text"),
         (secret("data", json!("98765432101234!")), "`data.clientSecret`: must be in base64"),
         (secret("stringData", json!(["98765432101234"])), "`stringData.clientSecret`: must be a text"),

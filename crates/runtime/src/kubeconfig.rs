@@ -118,7 +118,7 @@ fn text_of(value: &Value, field: &str) -> Result<String, String> {
     match value {
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text.clone()),
-        _ => Err(format!("`{field}` must be a text: put it in quotes")),
+        _ => Err(format!("`{field}` must be a string: put it in quotes")),
     }
 }
 

@@ -23,7 +23,7 @@ pub async fn last(client: &Client, subscription: &Subscription, given: Option<i3
                 return Ok(given);
             }
             return Err(format!(
-                "{}\nSay which attempt you mean by --record-attempt: the number that the Subscription's message names: {}",
+                "{}\nName the attempt with --record-attempt, using the number in the Subscription's message: {}",
                 status.message,
                 show::ready(subscription)
             )
@@ -33,27 +33,27 @@ pub async fn last(client: &Client, subscription: &Subscription, given: Option<i3
     };
     let record = parse::record(&record);
     if record.state != RecordState::Unresolved {
-        let state = record.state.name().unwrap_or("on its way");
-        return Err(format!("UpgradeRecord {name} is {state}; only one that is Unresolved takes a Retry").into());
+        let state = record.state.name().unwrap_or("in progress");
+        return Err(format!("UpgradeRecord {name} is {state}; only an Unresolved one can be retried").into());
     }
     if record.is_full() {
         let count = record.attempts.len();
         return Err(
-            format!("UpgradeRecord {name} has {count} attempts and takes no Retry; upgrade in the portal").into()
+            format!("UpgradeRecord {name} already has {count} attempts and cannot be retried; upgrade the account in the provider's portal").into()
         );
     }
     let last = record.last().ok_or("the UpgradeRecord has no attempt")?;
     let number = i32::try_from(last.number)?;
     if let Some(given) = given.filter(|given| *given != number) {
-        return Err(format!("the last attempt of UpgradeRecord {name} is {number}, and not {given}").into());
+        return Err(format!("the last attempt of UpgradeRecord {name} is {number}, not {given}").into());
     }
     let outcome = record.outcome.as_deref().unwrap_or("its outcome is not known");
     eprint!("{}", show::row("retry", &format!("of attempt {} of UpgradeRecord {name}: {outcome}", last.number)));
-    eprintln!("Look at the account in the provider's portal first: if it is upgraded there, no Retry is needed.");
+    eprintln!("Check the account in the provider's portal first: if it is upgraded there, no Retry is needed.");
     Ok(number)
 }
 
-const NOTHING: &str = "no upgrade was requested yet, so there is nothing to retry";
+const NOTHING: &str = "no upgrade has been requested yet, so there is nothing to retry";
 
 /// The record that status names.
 fn recorded(subscription: &Subscription) -> Option<&str> {

@@ -20,15 +20,13 @@ pub fn confirm(
         return if given == hash {
             Ok(())
         } else {
-            Err(format!("--confirm {given} is not the transition as it is now, which is {hash}; nothing was done")
-                .into())
+            Err(format!("--confirm {given} is not the current transition, which is {hash}; nothing was done").into())
         };
     }
     let Some(mut terminal) = terminal else {
-        return Err(format!(
-            "there is no terminal to ask at; if that is what you mean, repeat it with --confirm {hash}"
-        )
-        .into());
+        return Err(
+            format!("there is no terminal to prompt on; to confirm, repeat the command with --confirm {hash}").into()
+        );
     };
     let meant = match decision {
         Decision::Approve => "approve",
@@ -40,7 +38,7 @@ pub fn confirm(
     terminal.read_line(&mut typed)?;
     let typed = typed.trim();
     if typed.len() < DIGITS || !hash.starts_with(typed) {
-        return Err("that is not the beginning of the hash; nothing was done".into());
+        return Err("the input is not the beginning of the hash; nothing was done".into());
     }
     Ok(())
 }

@@ -26,12 +26,12 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
     let upgrade = &subscription.spec.upgrade;
     match (decision, upgrade.when, upgrade.approval) {
         (_, When::Never, _) => {
-            Some(format!("The Subscription has `when: Never`, and {what} has no effect: its account is only observed."))
+            Some(format!("The Subscription has `when: Never`, so {what} has no effect: its account is only observed."))
         }
         // One that the namespace does not let upgrade by itself asks like others.
         (Decision::Approve, _, ApprovalMode::Automatic) if !asks(subscription) => Some(
-            "The Subscription has `approval: Automatic`, and an Approve has no effect: it is upgraded without one. To be asked \
-             first, write `approval: Manual` into its manifest; to keep it from being upgraded, use `payg deny`."
+            "The Subscription has `approval: Automatic`, so an Approve has no effect: it is upgraded without one. To be asked \
+             first, set `approval: Manual` in its manifest; to prevent the upgrade, use `payg deny`."
                 .to_owned(),
         ),
         _ => None,
@@ -83,7 +83,7 @@ mod tests {
                 "delete upgradeapprovals.payg-operator.io word",
             ),
             (Approve, "Immediately", "Automatic", "UpgradeDenied", Some("Deny"), "jane denied"),
-            (Approve, "BenefitsExhausted", "Automatic", "WaitingForExhaustion", None, "write `approval: Manual`"),
+            (Approve, "BenefitsExhausted", "Automatic", "WaitingForExhaustion", None, "set `approval: Manual`"),
             (Approve, "BenefitsExhausted", "Automatic", "AwaitingApproval", None, ""),
             (Approve, "Never", "Manual", "Observing", None, "`when: Never`"),
             (Retry, "Immediately", "Automatic", "UpgradeUnresolved", None, ""),

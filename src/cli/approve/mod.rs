@@ -21,14 +21,14 @@ use super::{Error, show};
 /// What each of the three takes.
 #[derive(Debug, clap::Args)]
 pub struct DenyArgs {
-    /// The Subscription
+    /// Name of the Subscription
     name: String,
-    /// Why, for those who read it later
+    /// Why, for people who read the decision later
     #[arg(long, value_name = "TEXT", value_parser = reason)]
     reason: String,
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// The whole hash of the transition, instead of the question at the terminal
+    /// The full hash of the transition, to confirm without a prompt
     #[arg(long, value_name = "HASH")]
     confirm: Option<String>,
 }
@@ -37,7 +37,7 @@ pub struct DenyArgs {
 pub struct ApproveArgs {
     #[command(flatten)]
     decision: DenyArgs,
-    /// For how long the operator may act on it, such as 12h or 30d; at most 366d
+    /// How long the operator may act on the decision, for example 12h or 30d; at most 366d
     #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = duration)]
     expires_in: SignedDuration,
 }
@@ -46,7 +46,7 @@ pub struct ApproveArgs {
 pub struct RetryArgs {
     #[command(flatten)]
     approve: ApproveArgs,
-    /// The number of the record's last attempt, for those who may not read the UpgradeRecord
+    /// Number of the record's last attempt, if you have no permission to read the UpgradeRecord
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(1..=64))]
     record_attempt: Option<i32>,
 }
@@ -56,10 +56,10 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
     let span: Span = text.parse().map_err(|error| format!("{error}"))?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
     if !duration.is_positive() {
-        return Err("it must be longer than nothing".to_owned());
+        return Err("must be longer than zero".to_owned());
     }
     if duration > LONGEST {
-        return Err("it may be at most 366d; nobody knows for longer what they approve".to_owned());
+        return Err("must be at most 366d".to_owned());
     }
     Ok(duration)
 }
@@ -70,8 +70,8 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 /// A reason that the API server takes: it says something, in at most 1024 characters.
 fn reason(text: &str) -> Result<String, String> {
     match text.chars().count() {
-        _ if text.trim().is_empty() => Err("say why, for those who read it later".to_owned()),
-        count if count > 1024 => Err(format!("it may have at most 1024 characters, and this has {count}")),
+        _ if text.trim().is_empty() => Err("must not be empty: say why, for people who read it later".to_owned()),
+        count if count > 1024 => Err(format!("must have at most 1024 characters, but has {count}")),
         _ => Ok(text.to_owned()),
     }
 }
@@ -137,7 +137,7 @@ async fn who_am_i(client: &Client) -> Result<String, Error> {
     let review = Api::<SelfSubjectReview>::all(client.clone());
     let review = review.create(&PostParams::default(), &SelfSubjectReview::default()).await.map_err(refusal)?;
     let name = review.status.and_then(|status| status.user_info).and_then(|user| user.username);
-    Ok(name.ok_or("the API server does not say who you are")?)
+    Ok(name.ok_or("the API server does not report your user name")?)
 }
 
 /// What an upgrade would do, if status tells it of the Subscription as it is now.
@@ -146,7 +146,7 @@ fn current(subscription: &Subscription) -> Result<&Transition, String> {
     let (seen, now) = (status.and_then(|status| status.observed_generation), subscription.metadata.generation);
     if seen != now {
         return Err(
-            "the operator has not yet looked at the Subscription as it is now; try again in a minute".to_owned()
+            "the operator has not reconciled the Subscription since its last change; try again in a minute".to_owned()
         );
     }
     let transition = status.and_then(|status| status.transition.as_ref());
@@ -166,9 +166,11 @@ async fn create(client: &Client, namespace: &str, spec: UpgradeApprovalSpec) -> 
     let name = created.name_any();
     println!("upgradeapproval.payg-operator.io/{name} created");
     let effect = match (created.spec.decision, created.spec.expire_time) {
-        (Decision::Deny, _) => "No upgrade is made until it is deleted, which takes the verb `approve` too".to_owned(),
-        (_, Some(end)) => format!("It counts until {end}. To take it back before it is acted upon"),
-        (_, None) => "To take it back before it is acted upon".to_owned(),
+        (Decision::Deny, _) => {
+            "The account is not upgraded until this Deny is deleted, which requires the verb `approve` too".to_owned()
+        }
+        (_, Some(end)) => format!("It is valid until {end}. To withdraw it before the operator acts on it"),
+        (_, None) => "To withdraw it before the operator acts on it".to_owned(),
     };
     eprintln!("{effect}:\n  kubectl delete upgradeapprovals.payg-operator.io {name} --namespace {namespace}");
     Ok(())
@@ -178,11 +180,11 @@ async fn create(client: &Client, namespace: &str, spec: UpgradeApprovalSpec) -> 
 fn refusal(error: kube::Error) -> Error {
     match error {
         kube::Error::Api(status) if status.message.contains("second-person.payg-operator.io") => {
-            format!("{}\nAsk somebody who may approve, and who may not change the Subscription.", status.message).into()
+            format!("{}\nAsk someone who may approve and who cannot change the Subscription.", status.message).into()
         }
         error => cluster::refusal(
             error,
-            "Ask an administrator to let you approve, such as by the ClusterRole payg-approver in this namespace.",
+            "Ask an administrator for permission to approve, for example through the ClusterRole payg-approver in this namespace.",
         ),
     }
 }
@@ -205,7 +207,7 @@ mod tests {
             "from": {"class": "FreeTrial"}, "to": {"class": "PayAsYouGo"}}});
         assert_eq!(current(&subscription(2, told.clone())).unwrap().hash, "0123456789abcdef");
         assert!(
-            current(&subscription(3, told)).unwrap_err().contains("has not yet looked"),
+            current(&subscription(3, told)).unwrap_err().contains("has not reconciled"),
             "the spec has changed since"
         );
         let seen = serde_json::json!({"observedGeneration": 2});

@@ -18,7 +18,7 @@ use super::{Error, show};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The Subscription
+    /// Name of the Subscription
     name: String,
     #[command(flatten)]
     cluster: ClusterArgs,
@@ -63,7 +63,7 @@ async fn record(client: &Client, subscription: &Subscription) -> kube::Result<Op
 }
 
 fn refusal(error: kube::Error) -> Error {
-    cluster::refusal(error, "Ask an administrator to let you look, such as by the ClusterRole payg-viewer.")
+    cluster::refusal(error, "Ask an administrator for read access, for example through the ClusterRole payg-viewer.")
 }
 
 fn unreadable(error: &kube::Error) -> String {
@@ -115,7 +115,7 @@ fn text(known: &Known, paint: Paint) -> String {
     text += &paint.paint(style, &show::printable(&show::ready(subscription)));
     text += "\n";
     if ready.is_some_and(|ready| ready.observed_generation != metadata.generation) {
-        text += "That is about the Subscription as it was before its last change.\n";
+        text += "This describes the Subscription before its last change.\n";
     }
     let Some(row) = row else { return text };
     text += "\n";
@@ -234,6 +234,6 @@ mod tests {
     #[test]
     fn who_has_not_been_looked_at_yet_is_told_so() {
         let text = text(&known(&json!({"observedGeneration": -1})), Paint { coloured: false });
-        assert!(text.ends_with("the operator has not looked at the Subscription yet\n"), "{text}");
+        assert!(text.ends_with("the operator has not reconciled the Subscription yet\n"), "{text}");
     }
 }

@@ -44,7 +44,7 @@ fn suspended(known: &Known) -> Vec<String> {
     let subscription = &known.subscription;
     let suspend = subscription.spec.suspend.unwrap_or(false).then(|| "spec.suspend: true".to_owned());
     let deleted = subscription.metadata.deletion_timestamp.as_ref();
-    suspend.into_iter().chain(deleted.map(|time| format!("it is being deleted since {}", time.0))).collect()
+    suspend.into_iter().chain(deleted.map(|time| format!("being deleted since {}", time.0))).collect()
 }
 
 fn provider(known: &Known) -> Vec<String> {
@@ -56,7 +56,7 @@ fn provider(known: &Known) -> Vec<String> {
             let conditions = provider.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
             let said = conditions::find(conditions, ConditionType::Ready);
             let said = said
-                .map_or_else(|| "not looked at yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message));
+                .map_or_else(|| "not checked yet".to_owned(), |ready| format!("{}: {}", ready.reason, ready.message));
             format!("BillingProvider {name}: {said}")
         }
     }]
@@ -76,8 +76,8 @@ fn claimed(known: &Known) -> Vec<String> {
 fn observed(known: &Known) -> Vec<String> {
     let status = known.subscription.status.clone().unwrap_or_default();
     let said = show::condition(&known.subscription, ConditionType::Observed).map(|said| said.message.clone());
-    let last = status.last_observed_time.map(|time| format!("looked at: {time}"));
-    let next = status.next_check_time.map(|time| format!("next look: {time}"));
+    let last = status.last_observed_time.map(|time| format!("last read: {time}"));
+    let next = status.next_check_time.map(|time| format!("next read: {time}"));
     said.into_iter().chain(last).chain(next).collect()
 }
 
@@ -100,7 +100,7 @@ fn offer(known: &Known) -> Vec<String> {
 fn accepted(known: &Known) -> Vec<String> {
     let upgrade = known.subscription.status.as_ref().and_then(|status| status.upgrade.as_ref());
     let time = upgrade.and_then(|upgrade| upgrade.accept_time);
-    time.map(|time| format!("it has shown as accepted since {time}")).into_iter().collect()
+    time.map(|time| format!("the account has shown the upgrade as accepted since {time}")).into_iter().collect()
 }
 
 fn record(known: &Known) -> Vec<String> {
@@ -118,7 +118,7 @@ fn of_record(record: &UpgradeRecord) -> String {
         0 | 1 => "one attempt".to_owned(),
         several => format!("{several} attempts"),
     };
-    let state = status.state.as_deref().unwrap_or("perhaps sent, without an outcome").to_owned();
+    let state = status.state.as_deref().unwrap_or("possibly sent, no outcome yet").to_owned();
     let outcome = status.outcome.as_deref().map_or_else(String::new, |outcome| format!(": {outcome}"));
     format!("UpgradeRecord {name}, {attempts}: {state}{outcome}")
 }
@@ -162,7 +162,8 @@ fn benefits(known: &Known) -> Vec<String> {
         format!("{}; by {}{time}", show::benefit(benefit), &*benefit.source)
     });
     let forecast = status.forecast.and_then(|forecast| forecast.exhaustion_time);
-    let forecast = forecast.map(|end| format!("used up, by the forecast: {end} (that alone upgrades nothing)"));
+    let forecast =
+        forecast.map(|end| format!("expected exhaustion: {end} (a forecast alone never triggers an upgrade)"));
     [show::wish(&known.subscription)].into_iter().chain(benefits).chain(forecast).collect()
 }
 
@@ -179,7 +180,7 @@ fn method(known: &Known) -> Vec<String> {
         BillingProviderSpec::Azure(azure) => Some(format!("upgradeMethod: {:?}", azure.upgrade_method)),
         BillingProviderSpec::Aws(_) => None,
     };
-    method.into_iter().chain(url.map(|url| format!("a person does it at {url}"))).collect()
+    method.into_iter().chain(url.map(|url| format!("a person upgrades the account at {url}"))).collect()
 }
 
 fn refused(known: &Known) -> Vec<String> {

@@ -21,16 +21,16 @@ use super::{Error, show};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The Subscriptions; all of the namespace if absent
+    /// Names of Subscriptions; default: all in the namespace
     #[arg(conflicts_with = "all_namespaces")]
     names: Vec<String>,
-    /// Those of all namespaces
+    /// List the Subscriptions of all namespaces
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     all_namespaces: bool,
-    /// Go on, and print each that changes
+    /// After listing, watch for changes and print each changed Subscription
     #[arg(short, long)]
     watch: bool,
-    /// How to print them
+    /// Output format
     #[arg(short, long, value_enum, default_value = "table")]
     output: Output,
     #[command(flatten)]
@@ -39,13 +39,13 @@ pub struct Args {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Output {
-    /// Offer, credit, days left, when they will be used up, and how it stands
+    /// Offer, remaining credit, days left, expected exhaustion, and status
     Table,
-    /// Beside that the account, what is wanted, the hash to approve and the message
+    /// Also the account, the desired upgrade, the hash to approve, and the message
     Wide,
-    /// The objects, as the API server has them
+    /// The objects as the API server returns them, as JSON
     Json,
-    /// The same in YAML
+    /// The same as YAML
     Yaml,
     /// Names only
     Name,
@@ -100,7 +100,7 @@ async fn watch(api: Api<DynamicObject>, list: &ObjectList<DynamicObject>, printe
 }
 
 fn refusal(error: kube::Error) -> Error {
-    cluster::refusal(error, "Ask an administrator to let you look, such as by the ClusterRole payg-viewer.")
+    cluster::refusal(error, "Ask an administrator for read access, for example through the ClusterRole payg-viewer.")
 }
 
 struct Printer<'a> {

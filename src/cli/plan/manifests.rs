@@ -62,7 +62,7 @@ pub fn read(paths: &[PathBuf], namespace: &str) -> Result<Manifests, Error> {
         };
         left = left.checked_sub(bytes.len() as u64).ok_or_else(|| {
             let (shown, limit) = (&place.shown, LARGEST_PLAN >> 20);
-            format!("with {shown} there are more than {limit} MiB of manifests; plan a part of them")
+            format!("with {shown} there are more than {limit} MiB of manifests; plan fewer at a time")
         })?;
         texts.push((place, payg_yaml::decode(&bytes)));
     }
@@ -130,7 +130,7 @@ impl Manifests {
         let ours = mentions("payg-operator.io/");
         if ours && mentions("{{") && !place.named {
             self.warnings.push(format!(
-                "{at}: looks like a template and is left alone; render it (helm template) and plan what comes of it"
+                "{at}: looks like a template and is ignored; render it (helm template) and plan the result"
             ));
         } else if ours || place.named {
             self.problems.push(format!("{at}: {}", fault.problem));
@@ -147,11 +147,13 @@ fn stranger(object: &Value) -> Option<String> {
     let is_kind = ["Subscription", "BillingProvider", "UpgradeApproval", "UpgradeRecord"].contains(&kind);
     let (group, ours) = (version.split('/').next().unwrap_or_default(), "payg-operator.io/v1alpha1");
     if is_kind && !version.contains('/') {
-        return Some(format!("a {kind} without a group in `apiVersion` is left alone; ours have apiVersion: {ours}"));
+        return Some(format!(
+            "a {kind} without a group in `apiVersion` is ignored; payg-operator uses apiVersion: {ours}"
+        ));
     }
     let alike =
         group.to_lowercase().contains("payg") && group != "payg-operator.io" && !group.ends_with(".payg-operator.io");
-    (alike && is_kind).then(|| format!("a {kind} of `{group}` is left alone; ours have apiVersion: {ours}"))
+    (alike && is_kind).then(|| format!("a {kind} of `{group}` is ignored; payg-operator uses apiVersion: {ours}"))
 }
 
 #[cfg(test)]

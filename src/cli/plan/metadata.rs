@@ -13,7 +13,7 @@ const NAMESPACE: &str =
     "must be of small letters, digits and `-`, begin and end with a letter or a digit, and have 63 characters at most";
 const KEY: &str = "is no key: it must be of letters, digits, `-`, `_` and `.`, begin and end with a letter or a digit, and have 63 characters at most; before it there may be a domain and `/`";
 const LABEL: &str = "must be of letters, digits, `-`, `_` and `.`, begin and end with a letter or a digit, and have 63 characters at most";
-const TEXT: &str = "must be a text: put it in quotes";
+const TEXT: &str = "must be a string: put it in quotes";
 
 /// What is wrong with `metadata`, at the field that it is wrong with.
 pub fn problems(metadata: &Value) -> Vec<String> {
@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn what_the_api_server_refuses_is_named_at_its_field() {
         for (field, value, told) in [
-            ("labels", json!({"cost-center": 1234}), "`metadata.labels.cost-center`: must be a text: put it in quotes"),
+            (
+                "labels",
+                json!({"cost-center": 1234}),
+                "`metadata.labels.cost-center`: must be a string: put it in quotes",
+            ),
             (
                 "labels",
                 json!({"example.com/owner": "jane@example.com"}),

@@ -29,30 +29,34 @@ use manifests::{Manifest, Manifests};
 use outcome::{Action, Outcome};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes:
+#[command(after_help = "Examples:
+  payg plan -f deploy/
+  payg plan --offline -f subscription.yaml
+
+Exit codes:
   without an option   0 planned              1 an error, or something is blocked
   --exit-code         0 no upgrade to come   1 upgrades to come   2 an error, or something is blocked   (as kubectl diff)
   --detailed-exitcode 0 no upgrade to come   2 upgrades to come   1 an error, or something is blocked   (as terraform plan)")]
 pub struct Args {
-    /// A manifest, a directory of them, or - for standard input; may be repeated
+    /// Manifest file, directory of manifests, or - for standard input; repeatable
     #[arg(short, long = "filename", value_name = "PATH", required = true)]
     filename: Vec<PathBuf>,
-    /// The namespace of manifests that name none
+    /// Namespace for manifests that name none
     #[arg(short, long, default_value = "default")]
     namespace: String,
-    /// Only check the manifests; nothing is read of any account
+    /// Only validate the manifests; read no account
     #[arg(long)]
     offline: bool,
-    /// How to print the plan
+    /// Output format of the plan
     #[arg(short, long, value_enum, default_value = "text", conflicts_with = "offline")]
     output: Output,
-    /// Exit with 1 if there are upgrades to come, and with 2 on an error
+    /// Exit with 1 if upgrades are to come, and with 2 on an error
     #[arg(long, conflicts_with = "detailed_exitcode")]
     exit_code: bool,
-    /// Exit with 2 if there are upgrades to come, and with 1 on an error
+    /// Exit with 2 if upgrades are to come, and with 1 on an error
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Append a Markdown table to this file, such as $GITHUB_STEP_SUMMARY
+    /// Append a Markdown table to this file, for example $GITHUB_STEP_SUMMARY
     #[arg(long, value_name = "FILE", conflicts_with = "offline")]
     summary: Option<PathBuf>,
     #[command(flatten)]
@@ -94,7 +98,7 @@ async fn plan(args: Args, clock: Clock) -> Result<Vec<Action>, Error> {
     if args.offline {
         let ours = manifests.iter().filter(|manifest| manifest.is_ours()).count();
         eprintln!(
-            "{ours} manifests of payg-operator.io are right; {} of others were not looked at",
+            "Valid manifests of payg-operator.io: {ours}. Other manifests, not checked: {}",
             manifests.len() - ours
         );
         return Ok(Vec::new());
@@ -129,7 +133,7 @@ async fn plan(args: Args, clock: Clock) -> Result<Vec<Action>, Error> {
     if let Some(untaken) = api::untaken().filter(|_| outcomes.iter().any(is_stuck)) {
         eprintln!("{untaken}");
     }
-    eprintln!("What an operator has requested before is in its cluster, and not known here.");
+    eprintln!("This plan does not know what an operator has already requested: those records are in its cluster.");
     Ok(outcomes.into_iter().map(|outcome| outcome.action).collect())
 }
 
@@ -139,7 +143,7 @@ fn served(server: &api::Manifests, manifest: &Manifest) -> Result<Subscription, 
     // No more of the error than where it is: it may quote the text.
     Ok(serde_json::from_value(object).map_err(|_| {
         format!(
-            "{}: Subscription `{}` passed the checks and cannot be read: report this",
+            "{}: Subscription `{}` passed validation but cannot be read; please report this bug",
             manifest.place,
             manifest.name()
         )
@@ -152,7 +156,7 @@ fn leave_out_encrypted(manifests: &mut Vec<Manifest>) -> Vec<String> {
     let told = manifests.iter().filter(|one| named.contains(&("Secret", one.namespace(), one.name()))).filter_map(|one| {
         let how = secrets::encrypted(one)?;
         Some(format!(
-            "{}: the Secret `{}` is encrypted {how} and counts as absent: what it holds is taken from the environment",
+            "{}: the Secret `{}` is encrypted {how} and counts as absent; its content is taken from the environment",
             one.place,
             one.name()
         ))
@@ -175,7 +179,7 @@ fn check(manifests: &[Manifest], mut problems: Vec<String>) -> Result<(), Error>
         let identity = (manifest.kind(), manifest.namespace(), manifest.name());
         if let Some(first) = seen.insert(identity, &manifest.place) {
             problems.push(format!(
-                "{}: {} `{}` is there twice; it is in {first} too",
+                "{}: {} `{}` is defined twice; it is also in {first}",
                 manifest.place, identity.0, identity.2
             ));
         }
@@ -208,7 +212,7 @@ fn undry(subscription: &mut Subscription) {
     let conditions = subscription.status.iter_mut().flat_map(|status| &mut status.conditions);
     for condition in conditions.filter(|condition| condition.reason == Reason::UpgradeHeld) {
         Reason::Upgrading.name().clone_into(&mut condition.reason);
-        "The upgrade is due, and nothing is in its way: it would be requested now.".clone_into(&mut condition.message);
+        "The upgrade is due and nothing blocks it: it would be requested now.".clone_into(&mut condition.message);
     }
 }
 

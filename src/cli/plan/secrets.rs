@@ -47,7 +47,7 @@ pub fn problems(secret: &Value) -> Vec<String> {
         match name.as_str() {
             "apiVersion" | "kind" | "metadata" => {}
             "type" if value.is_string() => {}
-            "type" => problems.push(at("type", "must be a text: put it in quotes")),
+            "type" => problems.push(at("type", "must be a string: put it in quotes")),
             "immutable" if value.is_boolean() => {}
             "immutable" => problems.push(at("immutable", "must be true or false")),
             "data" | "stringData" => values(name, value, &mut problems),
@@ -63,17 +63,17 @@ fn values(field: &str, values: &Value, problems: &mut Vec<String>) {
         let path = format!("{field}/{key}");
         let is_key = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if key.len() > 253 || key.is_empty() || key == "." || key.starts_with("..") || !key.bytes().all(is_key) {
-            problems.push(at(&path, "is no key: it must be of letters, digits, `-`, `_` and `.`"));
+            problems.push(at(&path, "is not a valid key: use letters, digits, `-`, `_` and `.`"));
         }
         match value {
             Value::String(text) if field == "data" => {
                 if decoded(text).is_none() {
-                    problems.push(at(&path, "must be in base64; a plain text goes under stringData"));
+                    problems.push(at(&path, "must be in base64; plain text belongs under stringData"));
                 }
             }
             Value::Null | Value::String(_) => {}
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                problems.push(at(&path, "must be a text: put it in quotes"));
+                problems.push(at(&path, "must be a string: put it in quotes"));
             }
         }
     }
@@ -99,11 +99,11 @@ mod tests {
         for value in [json!(4711), json!(true), json!(["4711"]), json!({"4711": 4711})] {
             for field in ["data", "stringData"] {
                 let problems = problems(&secret(field, &json!({"key": value})));
-                assert_eq!(problems, [format!("`{field}.key`: must be a text: put it in quotes")]);
+                assert_eq!(problems, [format!("`{field}.key`: must be a string: put it in quotes")]);
             }
         }
         let problems = problems(&secret("data", &json!({"key": "4711!"})));
-        assert_eq!(problems, ["`data.key`: must be in base64; a plain text goes under stringData"]);
+        assert_eq!(problems, ["`data.key`: must be in base64; plain text belongs under stringData"]);
     }
 
     #[test]

@@ -80,7 +80,10 @@ impl Walk {
             return Ok(real);
         }
         let (shown, real) = (shown.display(), real.display());
-        Err(format!("{shown} is a link to {real}, outside of what was named, and is not followed: delete it, or name {real} with -f, too").into())
+        Err(format!(
+            "{shown} is a link to {real}, outside the given paths, and is not followed; delete it, or add -f {real}"
+        )
+        .into())
     }
 }
 

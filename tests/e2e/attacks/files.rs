@@ -76,7 +76,7 @@ fn no_link_leads_a_plan_out_of_its_directory() {
         fs::write(repository.at("secret.yaml"), "clientSecret: s3cr3t-value\n").unwrap();
         symlink(target, repository.at(&format!("billing/{name}"))).unwrap();
         let told = repository.refusal();
-        assert!(told.contains(&format!("billing/{name} is a link to ")) && told.contains("with -f, too"), "{told}");
+        assert!(told.contains(&format!("billing/{name} is a link to ")) && told.contains("add -f"), "{told}");
         assert!(!told.contains("s3cr3t-value") && !told.contains("root:"), "{told}");
     }
 }
