@@ -84,7 +84,7 @@ impl Hooks {
     /// Brings the next look at the `accounts` forward. Who sends is not told whether there are such accounts.
     fn hint(&self, accounts: &BTreeSet<AccountId>) -> Response {
         if !self.leads.load(Ordering::Relaxed) {
-            let answer = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, SEND_AGAIN)], "another replica works\n");
+            let answer = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, SEND_AGAIN)], "another replica is active\n");
             return self.answer("not_leader", answer);
         }
         for account in accounts {
@@ -98,7 +98,7 @@ impl Hooks {
     }
 
     fn unreadable(&self) -> Response {
-        let message = "this is no budget alert and no event that is known here: see docs/operate/hooks.md\n";
+        let message = "this is neither a budget alert nor a known event: see docs/operate/hooks.md\n";
         self.answer("unreadable", (StatusCode::BAD_REQUEST, message))
     }
 }

@@ -28,7 +28,7 @@ where
         kept.extend(page.items.into_iter().filter_map(&mut keep));
         if seen > MOST {
             let plural = K::plural(&());
-            let told = format!("there are more than {MOST} {plural} to go through; delete those that are not needed");
+            let told = format!("there are more than {MOST} {plural} to read; delete those that are not needed");
             return Err(kube::Error::Service(told.into()));
         }
         match page.metadata.continue_.filter(|token| !token.is_empty()) {

@@ -74,9 +74,7 @@ pub enum Error {
     #[error("the provider settings are wrong: {0}")]
     Provider(#[from] ProviderError),
     /// Another replica may be the leader by now.
-    #[error(
-        "the lease was lost, so another replica may act by now; this process ends at once and can be started again"
-    )]
+    #[error("the Lease was lost, so another replica may already be active; this process exits and can be restarted")]
     LeaseLost,
     /// A part of the process ended that should not.
     #[error("the task \"{0}\" ended, which is a bug in this program; please report it: {1}")]
@@ -251,7 +249,7 @@ fn open_all_files_that_may_be() {
 fn unexpected(ended: Option<shutdown::Ended<()>>) -> Error {
     match ended {
         None => Error::Task("all", "no task is left".to_owned()),
-        Some(shutdown::Ended { name, result: Ok(()) }) => Error::Task(name, "it returned".to_owned()),
+        Some(shutdown::Ended { name, result: Ok(()) }) => Error::Task(name, "it returned early".to_owned()),
         Some(shutdown::Ended { name, result: Err(panicked) }) => Error::Task(name, panicked.message),
     }
 }

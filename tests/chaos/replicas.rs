@@ -130,7 +130,7 @@ impl<'a> Replicas<'a> {
         for replica in &mut self.both {
             let Some(status) = replica.process.try_wait().unwrap() else { continue };
             let last = replica.process.log_tail(5);
-            let lost_the_lease = last.contains("the lease was lost, so another replica may act by now");
+            let lost_the_lease = last.contains("the Lease was lost, so another replica may already be active");
             ended.push(if lost_the_lease { Ended::LostTheLease } else { Ended::Crashed(format!("{status}: {last}")) });
             *replica = Replica::start(self.stack, replica.name, replica.kubeconfig.clone());
         }

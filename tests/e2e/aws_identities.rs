@@ -101,7 +101,7 @@ async fn the_pods_identity_assumes_a_role_for_a_namespace_that_is_named() {
     until(&allowed, "Forbidden", "sts:AssumeRole on").await;
     let external_id = format!("payg-operator:{AMBIENT_ON_AWS}");
     role(&allowed, &account, json!({"principals": [pod], "externalId": external_id})).await;
-    let works = until(&allowed, "CredentialsAccepted", "by the operator's pod").await;
+    let works = until(&allowed, "CredentialsAccepted", "through the operator's pod").await;
     assert!(message(&works).contains(&format!("external id `{external_id}`")), "{}", message(&works));
     allowed.apply(&subscription(&account));
     allowed.until("sandbox", "Observing").await;

@@ -191,7 +191,7 @@ async fn a_certificate_signs_in_and_is_rotated() {
     registered(&[&first.certificate_pem]).await;
     store(first);
     world.apply(&provider("certificate", &client));
-    until(&world, "CredentialsAccepted", "by the certificate in the Secret `azure-credentials`").await;
+    until(&world, "CredentialsAccepted", "with the certificate in the Secret `azure-credentials`").await;
 
     // Renewed, and not yet registered; then registered.
     let second = first.renewed(2021..2100);

@@ -88,7 +88,7 @@ impl Place<'_> {
         Ok(Found {
             credential: azure::Credential::ClientSecret { client_id, secret: Hidden::new(value) },
             version: secret.resource_version(),
-            identity: format!("application {client_id} by the client secret in the Secret `{}`", reference.name),
+            identity: format!("application {client_id} with the client secret in the Secret `{}`", reference.name),
         })
     }
 
@@ -103,7 +103,7 @@ impl Place<'_> {
         Ok(Found {
             credential: azure::Credential::Certificate { client_id, certificate },
             version: secret.resource_version(),
-            identity: format!("application {client_id} by the certificate in the Secret `{}`", reference.name),
+            identity: format!("application {client_id} with the certificate in the Secret `{}`", reference.name),
         })
     }
 
@@ -165,7 +165,7 @@ impl Place<'_> {
         let external_id = format!("payg-operator:{}", self.namespace);
         let identity = role.as_ref().map_or_else(
             || "the identity of the operator's pod".to_owned(),
-            |role| format!("the role {} by the operator's pod, with the external id `{external_id}`", role.arn),
+            |role| format!("the role {} through the operator's pod, with the external id `{external_id}`", role.arn),
         );
         let role = role.map(|role| aws::Role { external_id: Some(external_id), ..role });
         Ok(Found { credential: aws::Credential::Pod { role }, version: None, identity })
@@ -182,7 +182,7 @@ impl Place<'_> {
         let token = self.text_if_any(&secret, "sessionToken")?.map(Hidden::new);
         let key = aws::AccessKey::new(&self.origin(&secret), id, key, token)?;
         let of = format!("the access key in the Secret `{}`", reference.name);
-        let identity = role.as_ref().map_or_else(|| of.clone(), |role| format!("the role {} by {of}", role.arn));
+        let identity = role.as_ref().map_or_else(|| of.clone(), |role| format!("the role {} through {of}", role.arn));
         Ok(Found { credential: aws::Credential::AccessKey { key, role }, version: secret.resource_version(), identity })
     }
 
@@ -347,13 +347,13 @@ impl Tokens {
             kube::Error::Api(status) if status.is_not_found() => no_service_account(namespace, name),
             kube::Error::Api(status) if status.is_forbidden() => no_tokens(namespace, name),
             error => ProviderError::Transient {
-                detail: format!("the API server gives no token of the ServiceAccount `{name}`: {error}"),
+                detail: format!("the API server issued no token for the ServiceAccount `{name}`: {error}"),
             },
         }
     }
 
     fn odd(&self) -> ProviderError {
-        let detail = format!("the API server's answer has no token of the ServiceAccount `{}`", self.name);
+        let detail = format!("the API server's answer contains no token for the ServiceAccount `{}`", self.name);
         ProviderError::Transient { detail }
     }
 }

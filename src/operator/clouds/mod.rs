@@ -113,7 +113,7 @@ impl Providers {
         let object = match api.get_opt(&key.name).await? {
             // Whatever keeps it, it is as good as gone.
             Some(DeserializeGuard(Ok(object))) if object.metadata.deletion_timestamp.is_some() => {
-                let detail = format!("BillingProvider {key} is being deleted; create it anew once it is gone");
+                let detail = format!("BillingProvider {key} is being deleted; create it again once it is gone");
                 return Ok(config(detail));
             }
             Some(DeserializeGuard(Ok(object))) => object,

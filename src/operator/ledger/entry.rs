@@ -184,9 +184,7 @@ pub fn noted(record: &api::UpgradeRecord, note: &Note, now: Timestamp) -> api::U
     let mut status = record.status.clone().unwrap_or_default();
     with_first_attempt(&mut status);
     let (state, event, text) = match note {
-        Note::Accepted => {
-            (RecordState::Accepted, "SeenAccepted", "the account shows that an upgrade was accepted".to_owned())
-        }
+        Note::Accepted => (RecordState::Accepted, "SeenAccepted", "the account shows an accepted upgrade".to_owned()),
         Note::Confirmed => (RecordState::Confirmed, "Confirmed", confirmation(&parse::record(record))),
         Note::Unresolved(why) => (RecordState::Unresolved, "Unresolved", why.because()),
     };
@@ -222,7 +220,8 @@ fn outcome(record: &Record, number: i32, proves: Outcome) -> (Outcome, RecordSta
 fn confirmation(record: &Record) -> String {
     let not_ours = |attempt: &Attempt| matches!(attempt.outcome, Outcome::Rejected | Outcome::NotSent);
     let nobody_of_us = record.attempts.iter().all(not_ours);
-    let by = if nobody_of_us { "; no request of ours was taken, so somebody else upgraded it" } else { "" };
+    let by =
+        if nobody_of_us { "; none of the operator's requests was accepted, so someone else upgraded it" } else { "" };
     format!("the account is on the offer{by}")
 }
 

@@ -79,7 +79,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
     let read = match read(operator, subscription.clone(), desired).await {
         Ok(read) => read,
         Err(error) => {
-            let detail = format!("what the operator needs from the cluster cannot be read: {error}");
+            let detail = format!("the operator cannot read what it needs from the cluster: {error}");
             let error = ProviderError::Transient { detail };
             let decision = decide::unobserved(&parse::previous(&subscription), operator.wall(), error);
             return report::subscription(operator, &subscription, &decision, None).await;
@@ -195,7 +195,7 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Option<Approv
                 created: Timestamp::MIN,
                 uid: invalid.metadata.uid.unwrap_or_default(),
                 name: invalid.metadata.name.unwrap_or_default(),
-                approver: "Somebody, in an object that cannot be read,".to_owned(),
+                approver: "Someone, in an object that cannot be read,".to_owned(),
                 reason: String::new(),
                 transition_hash: String::new(),
                 decision: Said::Deny,

@@ -86,8 +86,8 @@ const UNWATCHED: &str = "An upgrade may have been requested, no Subscription see
     BillingProvider of the namespace that asked for it does. Look at the account in the provider's portal, or bring the \
     Subscription and its BillingProvider back.";
 
-const UNRESOLVED: &str = "No Subscription looks after this upgrade any more. Look at the account in the provider's portal: \
-    whether it was upgraded cannot be told";
+const UNRESOLVED: &str = "No Subscription manages this upgrade any more. Check the account in the provider's portal: \
+    it is not known whether it was upgraded";
 
 /// What the Subscriptions of an account do for its record.
 #[derive(Clone, Copy, PartialEq, Eq)]

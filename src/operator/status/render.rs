@@ -140,7 +140,7 @@ fn progress(
 }
 
 /// What the condition `Observed` says of a look that succeeded, before what it could not read or found odd.
-pub const LOOKED: &str = "The last look at the account succeeded.";
+pub const LOOKED: &str = "The last read of the account succeeded.";
 
 /// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
 /// stay.
@@ -391,10 +391,10 @@ mod tests {
     fn what_could_not_be_read_is_said_with_the_look() {
         let mut decision = decided(waiting());
         let seen = decision.seen.as_mut().unwrap();
-        seen.remarks = vec!["What is left of the credit is not known: why.".to_owned()];
+        seen.remarks = vec!["The remaining credit is not known: why.".to_owned()];
         let status = after_decision(&api::SubscriptionStatus::default(), &decision);
         let observed = conditions::find(&status.conditions, ConditionType::Observed).unwrap();
-        assert_eq!(observed.message, format!("{LOOKED} What is left of the credit is not known: why."));
+        assert_eq!(observed.message, format!("{LOOKED} The remaining credit is not known: why."));
     }
 
     #[test]

@@ -199,7 +199,7 @@ const LONGEST_PROBLEM: usize = 512;
 /// What is said of an object that cannot be understood.
 pub fn invalid_message(problem: &str) -> String {
     let problem = payg_text::excerpt(problem, LONGEST_PROBLEM);
-    format!("This Subscription cannot be read and is left alone: {problem}. Correct it, or delete it.")
+    format!("This Subscription cannot be read and is ignored: {problem}. Correct or delete it.")
 }
 
 /// What can be written to the status of an object that cannot be understood.

@@ -162,10 +162,10 @@ const fn is_client_error(status: u16) -> bool {
 fn remedy(code: &str) -> &'static str {
     match code.as_bytes() {
         b"ExpiredToken" | b"ExpiredTokenException" => {
-            " (they have expired: new ones are asked for, but those in a Secret must be replaced there)"
+            " (they have expired: the operator requests new ones, but credentials in a Secret must be replaced there)"
         }
         b"UnrecognizedClientException" | b"InvalidClientTokenId" | b"InvalidAccessKeyId" => {
-            " (AWS does not know the access key: it was deleted or made inactive, or the account is gone)"
+            " (AWS does not know the access key: it was deleted or deactivated, or the account is gone)"
         }
         b"InvalidSignatureException" | b"SignatureDoesNotMatch" | b"RequestExpired" => {
             " (the secret access key is not that of the access key id, or the clock of the operator's node is wrong)"

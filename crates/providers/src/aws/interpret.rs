@@ -78,7 +78,7 @@ pub(super) fn observation(
     let lifecycle = free.map_or(Lifecycle::Active, |plan| lifecycle(plan, state, look));
     let is_known = matches!(lifecycle, Lifecycle::Active | Lifecycle::Restricted);
     if granted.is_some_and(|granted| is_more_than(plan.and_then(|plan| plan.credit), granted)) {
-        remarks.push("More of the credit is left than the credits that AWS lists were granted.".to_owned());
+        remarks.push("More credit is left than AWS lists as granted.".to_owned());
     }
     Observation {
         eligible: free.is_some() && is_known,
@@ -118,7 +118,7 @@ fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
             Lifecycle::Unknown("EXPIRED, with credit and time left".to_owned())
         }
         (PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, look) => {
-            Lifecycle::Unknown("EXPIRED, with time left, and what is left of its credit is not told".to_owned())
+            Lifecycle::Unknown("EXPIRED, with time left, and its remaining credit is not reported".to_owned())
         }
         (PlanStatus::Expired, _) if plan.expires.is_some_and(|end| look.at().duration_since(end) > GRACE) => {
             Lifecycle::Closed

@@ -162,7 +162,7 @@ impl KeyRing {
                          may be asked"
                     .to_owned(),
             },
-            _ => ProviderError::Transient { detail: "the EKS Pod Identity agent gives no credentials".to_owned() },
+            _ => ProviderError::Transient { detail: "the EKS Pod Identity agent returned no credentials".to_owned() },
         })?;
         // The error may repeat what is secret.
         let sent: OfPod = document::read(&heard.document()).map_err(|_| lacking(AGENT))?;
@@ -185,9 +185,9 @@ impl KeyRing {
                 Ok(Caller { account, arn: excerpt(&arn) })
             }
             (Some(_), Some(arn)) if !arn.is_empty() => {
-                Err(odd(ACTION, "the account and the ARN that it tells are not of the same account"))
+                Err(odd(ACTION, "the account and the ARN in it belong to different accounts"))
             }
-            _ => Err(odd(ACTION, "it does not say whose the credentials are")),
+            _ => Err(odd(ACTION, "it does not name the owner of the credentials")),
         }
     }
 

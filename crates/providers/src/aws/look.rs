@@ -64,7 +64,7 @@ pub(super) async fn at(
     // It is shown, and nothing is decided on it: the look does not fail for it.
     let granted = timeout(GRANTED_WITHIN, granted(config, heard, account, observed)).await;
     let granted = granted.unwrap_or_else(|_| Err(format!("{READ_CREDITS}: no answer in time"))).unwrap_or_else(|why| {
-        remarks.push(format!("How much credit was granted is not known: {why}."));
+        remarks.push(format!("The amount of credit granted is not known: {why}."));
         None
     });
     let mut seen = interpret::observation(plan.as_ref(), state, granted, &look);
@@ -169,16 +169,16 @@ pub(super) fn sum(answer: &[u8], account: &AwsAccountId) -> Result<Option<Money>
         .map_err(|error| format!("the answer to {READ_CREDITS} is malformed: {}", excerpt(&error.to_string())))?;
     let mut sum = None;
     for credit in told.credits.ok_or("AWS does not list the credits")? {
-        let owner = credit.account_id.as_deref().ok_or("AWS does not tell whose a credit is")?;
+        let owner = credit.account_id.as_deref().ok_or("AWS does not report the owner of a credit")?;
         match credit.status.as_deref() {
             _ if owner != account.to_string() => continue,
             Some("ENABLED") => {}
             Some("DISABLED") => continue,
-            _ => return Err("AWS does not tell whether a credit may be used".to_owned()),
+            _ => return Err("AWS does not report whether a credit may be used".to_owned()),
         }
         let amount =
-            credit.initial_amount.as_ref().and_then(usd).ok_or("AWS reports a credit that is no amount in USD")?;
-        sum = Some(sum.unwrap_or(Decimal::ZERO).checked_add(amount).ok_or("AWS reports credits beyond all numbers")?);
+            credit.initial_amount.as_ref().and_then(usd).ok_or("AWS reports a credit that is not an amount in USD")?;
+        sum = Some(sum.unwrap_or(Decimal::ZERO).checked_add(amount).ok_or("AWS reports credits too large to add up")?);
     }
     Ok(sum.and_then(|sum| Money::new(sum, Currency::parse("USD")?)))
 }

@@ -129,7 +129,7 @@ fn account_id(account: &AccountId) -> Result<&AwsAccountId, ProviderError> {
     match account {
         AccountId::Aws(id) => Ok(id),
         AccountId::Azure(_) => {
-            let detail = format!("{account} is not on AWS: name a BillingProvider of its own cloud");
+            let detail = format!("{account} is not on AWS: use a BillingProvider of its own cloud");
             Err(ProviderError::Config { detail })
         }
     }

@@ -87,7 +87,7 @@ impl Plan {
         let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
         match checked(&told, account)?.0 {
             PlanType::Paid => Ok(()),
-            PlanType::Free => Err(odd("it accepts the upgrade and tells of a Free plan")),
+            PlanType::Free => Err(odd("it accepts the upgrade but reports a Free plan")),
         }
     }
 }

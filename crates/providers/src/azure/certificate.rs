@@ -59,7 +59,7 @@ impl Signer {
     ) -> Result<Self, ProviderError> {
         let unusable = |what: &str| ProviderError::Config { detail: format!("{}: {what}", stored.origin) };
         let der = CertificateDer::from_pem_slice(stored.certificate_pem.as_bytes())
-            .map_err(|_| unusable("tls.crt is no certificate in PEM"))?;
+            .map_err(|_| unusable("tls.crt is not a certificate in PEM"))?;
         let (_, certificate) = x509_parser::parse_x509_certificate(&der)
             .map_err(|_| unusable("tls.crt is not an X.509 certificate that can be read"))?;
         let public = certificate.public_key();
@@ -72,14 +72,14 @@ impl Signer {
         let key = match PrivateKeyDer::from_pem_slice(stored.key_pem.secret().as_bytes()) {
             Ok(PrivateKeyDer::Pkcs8(key)) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
             Ok(PrivateKeyDer::Pkcs1(key)) => KeyPair::from_der(key.secret_pkcs1_der()),
-            _ => return Err(unusable("tls.key is no RSA key in PEM, not encrypted")),
+            _ => return Err(unusable("tls.key is not an unencrypted RSA key in PEM")),
         };
         let key = key.map_err(|_| unusable("tls.key is not an RSA key of 2048 to 4096 bits"))?;
         if key.public().as_ref() != &*public.subject_public_key.data {
             return Err(unusable("tls.key is not the key of the certificate in tls.crt"));
         }
         let time = |time: x509_parser::time::ASN1Time| {
-            Timestamp::from_second(time.timestamp()).map_err(|_| unusable("tls.crt has dates that no calendar has"))
+            Timestamp::from_second(time.timestamp()).map_err(|_| unusable("tls.crt contains invalid dates"))
         };
         let validity = certificate.validity();
         Ok(Self {
@@ -103,7 +103,7 @@ impl Signer {
             ));
         }
         if now < from {
-            return config(format!("the certificate is valid from {from} on only: wait, or check the clocks"));
+            return config(format!("the certificate is not valid before {from}: wait, or check the clocks"));
         }
         let header = json!({"alg": "PS256", "typ": "JWT", "x5t#S256": self.thumbprint});
         let claims = json!({

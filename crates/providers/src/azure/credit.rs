@@ -74,7 +74,7 @@ impl Credit {
             Ok(Seen::Denied(unread)) => self.unread = Some(unread),
             Err(error) => {
                 self.lapsed |= matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
-                self.remarks.push(format!("What is left of the credit could not be read: {}.", unended(&error)));
+                self.remarks.push(format!("The remaining credit could not be read: {}.", unended(&error)));
             }
         }
         None

@@ -59,7 +59,7 @@ impl Imds {
             StatusCode::OK => {
                 let token = answer.json::<Granted>().ok().and_then(|granted| granted.document());
                 let (token, expires) =
-                    token.ok_or_else(|| odd(endpoint, "the answer to the request for it is something else"))?;
+                    token.ok_or_else(|| odd(endpoint, "the answer to the request is something else"))?;
                 tracing::debug!(endpoint, expires, "got a token");
                 Ok(token)
             }
@@ -110,13 +110,13 @@ fn refused(said: &Refused) -> ProviderError {
         "the machine that the operator runs on does not have this identity: assign it to the machine (with AKS: to the \
          scale set of the nodes), or check `credentials.managedIdentity.clientId`"
     } else if said.error_description.starts_with("Multiple user assigned identities") {
-        "the machine has several identities: say which one in `credentials.managedIdentity.clientId`"
+        "the machine has several identities: name one in `credentials.managedIdentity.clientId`"
     } else if matches!(said.error.as_str(), "invalid_resource" | "invalid_scope") {
         "the tenant does not know what the token is for: check `cloud`, and the scope in the operator's configuration"
     } else {
         "check the identities of the machine that the operator runs on"
     };
-    ProviderError::Unauthenticated { detail: format!("the metadata service gives no token: {hint}") }
+    ProviderError::Unauthenticated { detail: format!("the metadata service issued no token: {hint}") }
 }
 
 fn transient(endpoint: &str, status: StatusCode) -> ProviderError {

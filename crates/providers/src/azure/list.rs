@@ -52,10 +52,10 @@ pub(super) async fn entries<T>(
         }
         let Some(next) = page.next_link.filter(|link| !link.is_empty()) else { return Ok(Listed::Entries(entries)) };
         url = next_page(arm.endpoint, &next).ok_or_else(|| {
-            read.odd(&answer, "the list goes on somewhere else than at Azure Resource Manager, where no token is sent")
+            read.odd(&answer, "the list continues at an address outside Azure Resource Manager, where no token is sent")
         })?;
         if visited.contains(&url) {
-            return Err(read.odd(&answer, "the list goes round in circles"));
+            return Err(read.odd(&answer, "the pages of the list form a loop"));
         }
     }
     Err(ProviderError::Protocol {
@@ -90,15 +90,14 @@ pub(super) async fn survey(arm: &Arm<'_>, deadline: Duration) -> Result<Survey, 
     };
     match error {
         ProviderError::Unauthenticated { .. } => Err(error),
-        _ => Ok(Survey { accounts: None, seen: format!("; which subscriptions they see cannot be told: {error}") }),
+        _ => Ok(Survey { accounts: None, seen: format!("; the subscriptions they can see are not known: {error}") }),
     }
 }
 
 fn seen(sightings: Vec<Sighting>) -> Survey {
     let marks: BTreeMap<_, _> = sightings.into_iter().map(|sighting| (sighting.account, sighting.mark)).collect();
     let seen = match marks.len() {
-        0 => " and see no subscription: grant the application Reader on the subscriptions that it is to look after"
-            .into(),
+        0 => " and see no subscription: grant the application Reader on the subscriptions that it is to manage".into(),
         1 => " and see 1 subscription".to_owned(),
         count => format!(" and see {count} subscriptions"),
     };

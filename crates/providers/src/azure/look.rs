@@ -59,7 +59,7 @@ async fn known(arm: &Arm<'_>, id: Uuid, quota: &str, until: Instant) -> Result<K
         match billing.profile_id.as_deref().map(ProfilePath::parse) {
             Some(Some(path)) => of_profile(arm, &path, quota, &mut billing, &mut known, until).await?,
             Some(None) => {
-                known.remarks.push("The billing property names a billing profile that cannot be one.".to_owned());
+                known.remarks.push("The billing property names an invalid billing profile.".to_owned());
             }
             None => {}
         }

@@ -128,7 +128,7 @@ impl BillingProvider for Azure {
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError> {
         let (id, began) = (subscription_id(account)?, Instant::now());
         if self.method == UpgradeMethod::PortalHandoff {
-            let detail = "Azure has no interface for the upgrade; a person makes it in the portal".to_owned();
+            let detail = "Azure has no API for the upgrade; a person upgrades the account in the portal".to_owned();
             return Err(ProviderError::Unsupported { detail });
         }
         let broker = self.connections.broker()?;
@@ -164,7 +164,7 @@ fn subscription_id(account: &AccountId) -> Result<Uuid, ProviderError> {
     match account {
         AccountId::Azure(id) => Ok(*id),
         AccountId::Aws(_) => {
-            let detail = format!("{account} is not on Azure: name a BillingProvider of its own cloud");
+            let detail = format!("{account} is not on Azure: use a BillingProvider of its own cloud");
             Err(ProviderError::Config { detail })
         }
     }

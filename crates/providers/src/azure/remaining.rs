@@ -24,7 +24,7 @@ pub(super) struct Remaining {
 /// What `credit` says of a trial's credit of which `granted` was granted.
 pub(super) fn remaining(credit: &Credit, granted: Option<Money>) -> Remaining {
     // Credits that were not read may be any: also others than the trial's, of which the balance is.
-    let lots = credit.lots.as_deref().ok_or("the credits that the balance is of could not be read");
+    let lots = credit.lots.as_deref().ok_or("the credits behind the balance could not be read");
     let lot = match lots.and_then(|lots| trial_lot(lots, granted)) {
         Ok(lot) => lot,
         Err(why) => return Remaining { remark: remark(credit, why), ..Remaining::default() },
@@ -47,7 +47,7 @@ fn remark(credit: &Credit, why: &str) -> Option<String> {
         .balance
         .as_ref()
         .filter(|_| credit.remarks.is_empty())
-        .map(|_| format!("What is left of the credit is not known: {why}."))
+        .map(|_| format!("The remaining credit is not known: {why}."))
 }
 
 fn left(balance: &Balance, lot: Option<&LotProperties>, granted: Option<Money>) -> Result<Money, &'static str> {
@@ -56,19 +56,19 @@ fn left(balance: &Balance, lot: Option<&LotProperties>, granted: Option<Money>) 
     if balance.credit_currency.as_deref().is_some_and(|currency| currency != left.currency.to_string()) {
         return Err("the balance is in two currencies");
     }
-    let granted = granted.ok_or("neither the amount at the start is told, nor the credits that the balance is of")?;
+    let granted = granted.ok_or("neither the initial amount nor the credits behind the balance are reported")?;
     if granted.currency != left.currency {
-        return Err("the balance is in another currency than the credit at the start");
+        return Err("the balance is in another currency than the initial credit");
     }
     if left.amount > granted.amount {
-        return Err("the balance is larger than the credit at the start, so there must be another one in it");
+        return Err("the balance is larger than the initial credit, so it must include another one");
     }
     match lot {
-        Some(lot) if !is_live(lot) && left.amount > Decimal::ZERO => Err("the balance is of a credit that has ended"),
-        // It may be the balance of no credit at all: whether a trial's is among them is not documented.
-        None if left.amount.is_zero() => {
-            Err("the balance is zero, and the trial's credit is not among those that are listed")
+        Some(lot) if !is_live(lot) && left.amount > Decimal::ZERO => {
+            Err("the balance belongs to a credit that has ended")
         }
+        // It may be the balance of no credit at all: whether a trial's is among them is not documented.
+        None if left.amount.is_zero() => Err("the balance is zero, and the list does not contain the trial's credit"),
         _ => Ok(left),
     }
 }
@@ -81,7 +81,7 @@ fn trial_lot(lots: &[Lot], granted: Option<Money>) -> Result<Option<&LotProperti
         [] => Ok(None),
         [lot] if !is_promotional(lot) => Err("the billing profile's credit is not a trial's"),
         [lot] if amount_of_lot(lot).is_none_or(|amount| granted.is_some_and(|granted| granted != amount)) => {
-            Err("the billing profile's credit is another one than the trial's")
+            Err("the billing profile's credit is not the trial's own")
         }
         [lot] => Ok(Some(lot)),
         _ => Err("the billing profile has several credits"),

@@ -157,7 +157,7 @@ impl Tokens {
     async fn ask(&self, scope: &str) -> Result<Secret, ProviderError> {
         match self.credential.get_token(&[scope], None).await {
             Ok(token) => Ok(token.token),
-            Err(error) => Err(ours(&error).unwrap_or_else(|| odd(&self.issuer, "no token came of it"))),
+            Err(error) => Err(ours(&error).unwrap_or_else(|| odd(&self.issuer, "it returned no token"))),
         }
     }
 }
@@ -263,7 +263,7 @@ pub(super) fn check(authority: &str, answer: &Answer, shown: Option<&Claims>) ->
         StatusCode::OK => {
             let token = answer.json::<Granted>().ok().and_then(|granted| granted.document());
             let (token, seconds) =
-                token.ok_or_else(|| odd(authority, "the answer to the request for it is something else"))?;
+                token.ok_or_else(|| odd(authority, "the answer to the request is something else"))?;
             tracing::debug!(authority, seconds, "got a token");
             Ok(token)
         }
@@ -288,8 +288,8 @@ fn odd(authority: &str, what: &str) -> ProviderError {
 fn unauthenticated(authority: &str, refused: &Refused, shown: Option<&Claims>) -> ProviderError {
     let code = refused.error_codes.first().copied();
     let hint = match code {
-        Some(7_000_215) => "the client secret is wrong: put its value, not its id, into the Secret".to_owned(),
-        Some(7_000_222) => "the client secret has expired: make a new one and put its value into the Secret".to_owned(),
+        Some(7_000_215) => "the client secret is wrong: put its value, not its id, in the Secret".to_owned(),
+        Some(7_000_222) => "the client secret has expired: create a new one and put its value in the Secret".to_owned(),
         Some(70_021 | 70_025 | 700_211 | 700_212 | 700_213 | 7_002_137 | 7_002_138) => {
             let trusted = shown.map_or_else(|| "what was shown".to_owned(), Claims::to_trust);
             format!(

@@ -200,8 +200,8 @@ async fn a_certificate_that_cannot_work_is_explained() {
     let elliptic = rcgen::generate_simple_self_signed(["client".to_owned()]).unwrap();
     let elliptic_key = elliptic.signing_key.serialize_pem();
     for (certificate_pem, key_pem, says) in [
-        ("nonsense", pair.key_pem.as_str(), "tls.crt is no certificate in PEM"),
-        (&pair.key_pem, &pair.key_pem, "tls.crt is no certificate in PEM"),
+        ("nonsense", pair.key_pem.as_str(), "tls.crt is not a certificate in PEM"),
+        (&pair.key_pem, &pair.key_pem, "tls.crt is not a certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &pair.key_pem, "that can be read"),
         (&elliptic.cert.pem(), &elliptic_key, "takes no other"),
         (&pair.certificate_pem, "nonsense", "tls.key is no RSA key in PEM"),
@@ -302,7 +302,7 @@ async fn what_the_metadata_service_says_is_told_apart() {
     let issuer = Issuer::answering(Reply::Nothing).await;
     for (answer, reason, says) in [
         (refused("Identity not found"), "Unauthenticated", "does not have this identity"),
-        (refused("Multiple user assigned identities exist, ..."), "Unauthenticated", "say which one"),
+        (refused("Multiple user assigned identities exist, ..."), "Unauthenticated", "name one in"),
         (refused("the~secret"), "Unauthenticated", "check the identities"),
         (reply(404, "", ""), "ProviderUnreachable", "HTTP 404"),
         (reply(410, "", ""), "ProviderUnreachable", "HTTP 410"),

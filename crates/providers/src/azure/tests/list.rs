@@ -131,7 +131,7 @@ async fn a_list_that_cannot_be_trusted_or_read_is_said_and_leaves_the_credential
     ] {
         let seen = of(answer).await;
         assert_eq!(seen.accounts, None, "{name}");
-        assert!(seen.seen.starts_with("; which subscriptions they see cannot be told: "), "{name}: {}", seen.seen);
+        assert!(seen.seen.starts_with("; the subscriptions they can see are not known: "), "{name}: {}", seen.seen);
         assert!(seen.seen.contains(says) && seen.seen.len() < 1500, "{name}: {}", seen.seen);
     }
     assert!(elsewhere.all_requests().is_empty());
