@@ -82,7 +82,7 @@ pub async fn make(stack: &Stack) -> Result<Made, Error> {
                 "secretAccessKey": ACCESS_KEY.1, "allow": AWS_ACTIONS});
             stack.simulator.post("clients", &user).await?;
         }
-        accounts.push(AccountId::parse(story.cloud.name(), &id).ok_or("a sample's account id is none of its cloud")?);
+        accounts.push(AccountId::parse(story.cloud.name(), &id).ok_or("a sample's account id does not fit its cloud")?);
     }
     Ok(Made { start, accounts, samples })
 }

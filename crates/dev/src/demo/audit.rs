@@ -51,7 +51,7 @@ pub async fn audit(stage: &Stage, screen: &mut Screen, stories: &[Progress]) -> 
     let mut problems: Vec<_> = stories.iter().flat_map(|one| problems(one, &books)).collect();
     problems.extend(strays(stories, &books));
     if !problems.is_empty() {
-        return Err(format!("it did not go as it should:\n  {}", problems.join("\n  ")).into());
+        return Err(format!("the outcome differs from the stories:\n  {}", problems.join("\n  ")).into());
     }
     let (by_person, by_operator) = books.applied.iter().partition::<Vec<_>, _>(|applied| applied.by == By::Person);
     let good = screen.paint(Style::Good, "✓");
@@ -140,7 +140,7 @@ fn problems(one: &Progress, books: &Books) -> Vec<String> {
     if one.reason() == "Suspended" {
         check(
             books.looks_at_suspended == 0,
-            format!("nobody should ask about its account; {} requests did", books.looks_at_suspended),
+            format!("no request should concern its account; {} requests were made", books.looks_at_suspended),
         );
     }
     problems

@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> Result<ExitCode, Error> {
             Ok(ExitCode::from(INTERRUPTED))
         }
         Some(Err(error)) => {
-            eprintln!("{}", screen.paint(Style::Bad, &format!("The demo has failed: {error}")));
+            eprintln!("{}", screen.paint(Style::Bad, &format!("The demo failed: {error}")));
             Ok(ExitCode::FAILURE)
         }
         Some(Ok(stage)) => {
@@ -128,7 +128,7 @@ fn invite(stage: &Stage, screen: &mut Screen) -> Result<(), Error> {
     let control_plane = &stage.stack.control_plane;
     let simulator = &stage.stack.simulator;
     screen.line("")?;
-    screen.line(&screen.paint(Style::Bold, "Everything is still running, until Ctrl-C. In another terminal:"))?;
+    screen.line(&screen.paint(Style::Bold, "Everything keeps running until Ctrl-C. In another terminal:"))?;
     screen.line("")?;
     let kubectl = control_plane.kubectl();
     let known =
@@ -138,13 +138,13 @@ fn invite(stage: &Stage, screen: &mut Screen) -> Result<(), Error> {
     }
     screen.line(&format!("  export KUBECONFIG={}", control_plane.admin_kubeconfig().display()))?;
     let team = format!("kubectl -n {NAMESPACE}");
-    let log = stage.operator_log().map(Path::display).map(|log| ("What the operator says", format!("tail -f {log}")));
+    let log = stage.operator_log().map(Path::display).map(|log| ("The operator's log", format!("tail -f {log}")));
     let (ca, url) = (simulator.ca_file().display(), simulator.url());
     let commands = [
         ("The table", format!("{team} get subscriptions.payg-operator.io")),
-        ("All about one of them", format!("{team} describe subscriptions.payg-operator.io credit-spent")),
+        ("Details of one Subscription", format!("{team} describe subscriptions.payg-operator.io credit-spent")),
         ("The operator's ledger", "kubectl get upgraderecords.payg-operator.io -o wide".to_owned()),
-        ("Let the suspended account go on, and see it upgraded", format!("{team} patch {RESUME}")),
+        ("Resume the suspended account and watch its upgrade", format!("{team} patch {RESUME}")),
         ("What the simulated clouds really did", format!("curl --cacert {ca} {url}/_sim/ledger")),
     ];
     for (what, command) in commands.into_iter().chain(log) {
@@ -152,7 +152,7 @@ fn invite(stage: &Stage, screen: &mut Screen) -> Result<(), Error> {
         screen.line(&format!("  {command}"))?;
     }
     screen.line("")?;
-    screen.line("What else the simulated clouds can be told to do: crates/simulator/README.md")?;
+    screen.line("What else the simulated clouds can do: crates/simulator/README.md")?;
     Ok(())
 }
 

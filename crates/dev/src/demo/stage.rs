@@ -144,7 +144,7 @@ impl Stage {
     /// Fails if the operator has ended.
     pub fn check_operator(&mut self) -> Result<(), Error> {
         match self.operator.as_mut().map(Process::try_wait).transpose()?.flatten() {
-            Some(status) => Err(format!("the operator has ended by itself ({status})").into()),
+            Some(status) => Err(format!("the operator exited unexpectedly ({status})").into()),
             None => Ok(()),
         }
     }
