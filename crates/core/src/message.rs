@@ -76,7 +76,7 @@ impl fmt::Display for Verdict {
                     Some(Operation::Running(_)) => f.write_str("The broker is still working on it. ")?,
                     Some(Operation::Succeeded) => f.write_str("The broker reports that it is done. ")?,
                     Some(Operation::Failed { detail }) => {
-                        write!(f, "The broker reports that it failed: {}. ", unended(detail))?
+                        write!(f, "The broker reports that it failed: {}. ", unended(detail))?;
                     }
                     Some(Operation::Unknown { detail, .. }) => {
                         write!(f, "The broker's progress could not be read: {}. ", unended(detail))?;
