@@ -45,7 +45,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(written.map_err(|error| format!("{place} cannot be written: {error}"))?)
 }
 
-/// Opens what may have become something else since it was looked at, without waiting for anybody.
+/// Opens what may have become something else since it was observed, without waiting for anybody.
 fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> std::io::Result<fs::File> {
     options.custom_flags((flags | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path)
 }

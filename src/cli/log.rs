@@ -116,7 +116,7 @@ mod tests {
     /// What is logged of a name that forges, in a message, as a text, by its Display and in a span.
     fn log() {
         let name = "jane\n2026-01-01T00:00:00Z  INFO all is well\u{1b}[2J\u{202e}";
-        let _span = info_span!("pass", name).entered();
+        let _span = info_span!("reconcile", name).entered();
         info!(name, %name, "{name} said so: {}", "x".repeat(2 * LONGEST));
     }
 
@@ -148,7 +148,7 @@ mod tests {
         let logger = layer().with_writer(move || written.clone()).json().map_event_format(Excerpted);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(logger), log);
         let line: Value = serde_json::from_str(&buffer.text()).unwrap();
-        assert_eq!((&line["fields"]["name"], &line["span"]["name"]), (&SHOWN.into(), &"pass".into()), "{line:#}");
+        assert_eq!((&line["fields"]["name"], &line["span"]["name"]), (&SHOWN.into(), &"reconcile".into()), "{line:#}");
         let message = line["fields"]["message"].as_str().unwrap();
         assert!(
             message.starts_with(&format!("{SHOWN} said so: xxx")) && message.chars().count() == LONGEST,

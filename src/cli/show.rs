@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::operator::{LOOKED, parse};
+use crate::operator::{OBSERVED, parse};
 use payg_api::conditions::{self, Condition};
 use payg_api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
@@ -69,10 +69,10 @@ pub fn ready(subscription: &Subscription) -> String {
     )
 }
 
-/// What the last look at the account could not read, or found odd.
+/// What the last observation of the account could not read, or found odd.
 pub fn remarks(subscription: &Subscription) -> Option<&str> {
     let observed = condition(subscription, ConditionType::Observed)?;
-    observed.message.strip_prefix(LOOKED).map(str::trim).filter(|remarks| !remarks.is_empty())
+    observed.message.strip_prefix(OBSERVED).map(str::trim).filter(|remarks| !remarks.is_empty())
 }
 
 /// The account that a Subscription names.
@@ -252,9 +252,9 @@ mod tests {
                     "upgrade": {"when": "Never", "approval": "Manual"}}});
             situation(&serde_json::from_value(object).unwrap(), &Ok(Vec::new()))
         };
-        let unread = told(&format!("{LOOKED} The credentials may not read the diary."));
+        let unread = told(&format!("{OBSERVED} The credentials may not read the diary."));
         assert!(unread.contains("\n  but         The credentials may not read the diary.\n"), "{unread}");
-        for message in [LOOKED, "The last read of the account failed."] {
+        for message in [OBSERVED, "The last read of the account failed."] {
             assert!(!told(message).contains("  but "), "{}", told(message));
         }
     }

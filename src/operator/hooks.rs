@@ -1,5 +1,5 @@
 //! Webhooks: what the clouds notice and send by themselves, such as that a budget is spent. A delivery is a hint. It brings the
-//! next look at an account forward, once a minute at most, and the look alone says what is true.
+//! next observation of an account forward, once a minute at most, and the observation alone says what is true.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -81,7 +81,7 @@ impl Hooks {
         answer.into_response()
     }
 
-    /// Brings the next look at the `accounts` forward. Who sends is not told whether there are such accounts.
+    /// Brings the next observation of the `accounts` forward. Who sends is not told whether there are such accounts.
     fn hint(&self, accounts: &BTreeSet<AccountId>) -> Response {
         if !self.leads.load(Ordering::Relaxed) {
             let answer = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, SEND_AGAIN)], "another replica is active\n");
@@ -110,12 +110,12 @@ pub(super) fn router(hooks: Hooks) -> Router {
         .route("/hooks/azure", post(from_azure).options(permit))
         .route("/hooks/aws", post(from_aws))
         .layer(DefaultBodyLimit::max(LARGEST))
-        .layer(middleware::from_fn_with_state(Arc::clone(&hooks), guard)) // before any body is read
+        .layer(middleware::from_fn_with_state(Arc::clone(&hooks), policy_check)) // before any body is read
         .with_state(hooks)
 }
 
 /// Lets those through who know the token.
-async fn guard(State(hooks): State<Arc<Hooks>>, request: Request, next: Next) -> Response {
+async fn policy_check(State(hooks): State<Arc<Hooks>>, request: Request, next: Next) -> Response {
     let answer = async {
         match token(&hooks.token_file).await {
             Ok(token) if knows(&request, &token) => next.run(request).await,
@@ -143,13 +143,14 @@ fn knows(request: &Request, token: &str) -> bool {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let header = header.and_then(|value| value.trim().split_once(' '));
     // The name of a scheme may be in any letters: RFC 9110, section 11.1.
-    let header =
-        header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, shown)| shown.trim().to_owned());
+    let header = header
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+        .map(|(_, evaluate)| evaluate.trim().to_owned());
     let query = request.uri().query().unwrap_or_default();
     let query = || form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
-    let shown = header.or_else(|| query().map(|(_, value)| value.into_owned()));
+    let evaluate = header.or_else(|| query().map(|(_, value)| value.into_owned()));
     // The time that a comparison of hashes takes tells nothing of the token.
-    shown.is_some_and(|shown| Sha256::digest(shown) == Sha256::digest(token))
+    evaluate.is_some_and(|evaluate| Sha256::digest(evaluate) == Sha256::digest(token))
 }
 
 async fn from_azure(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
@@ -201,7 +202,7 @@ mod tests {
 
     const TOKEN: &str = "a-token-that-nobody-guesses";
 
-    fn shown(name: &str, value: &str, query: &str) -> bool {
+    fn evaluate(name: &str, value: &str, query: &str) -> bool {
         let request = axum::http::Request::post(format!("/hooks/azure{query}")).header(name, value);
         knows(&request.body(axum::body::Body::empty()).unwrap(), TOKEN)
     }
@@ -211,16 +212,16 @@ mod tests {
     fn the_token_is_known_by_whatever_letters_its_scheme_has() {
         for scheme in ["Bearer ", "bearer ", "BEARER ", "bEaReR   ", " Bearer "] {
             for name in ["authorization", "Authorization", "AUTHORIZATION"] {
-                assert!(shown(name, &format!("{scheme}{TOKEN}"), ""), "{name}: {scheme}");
-                assert!(!shown(name, &format!("{scheme}{TOKEN}x"), ""), "{name}: {scheme}");
+                assert!(evaluate(name, &format!("{scheme}{TOKEN}"), ""), "{name}: {scheme}");
+                assert!(!evaluate(name, &format!("{scheme}{TOKEN}x"), ""), "{name}: {scheme}");
             }
         }
         for scheme in ["", "Basic ", "Bearer", "Bearer: ", "Token "] {
-            assert!(!shown("authorization", &format!("{scheme}{TOKEN}"), ""), "{scheme}");
+            assert!(!evaluate("authorization", &format!("{scheme}{TOKEN}"), ""), "{scheme}");
         }
-        assert!(shown("x-other", "", &format!("?a=b&token={TOKEN}")));
-        assert!(shown("authorization", "Basic eA==", &format!("?token={TOKEN}")), "a proxy's own");
-        assert!(!shown("authorization", "Bearer wrong", &format!("?token={TOKEN}")));
-        assert!(!shown("x-other", "", "?Token=") && !shown("x-other", "", ""));
+        assert!(evaluate("x-other", "", &format!("?a=b&token={TOKEN}")));
+        assert!(evaluate("authorization", "Basic eA==", &format!("?token={TOKEN}")), "a proxy's own");
+        assert!(!evaluate("authorization", "Bearer wrong", &format!("?token={TOKEN}")));
+        assert!(!evaluate("x-other", "", "?Token=") && !evaluate("x-other", "", ""));
     }
 }

@@ -1,5 +1,5 @@
 //! The fleet in memory: for each Subscription just what it takes to find whom a change concerns. Decisions are never made
-//! on it; every pass reads live.
+//! on it; every reconcile reads live.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use payg_runtime::ObjectKey;
 /// What is known of one Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its uid and generation: a change of these, and of nothing else, calls for a pass.
+    /// Its uid and generation: a change of these, and of nothing else, calls for a reconcile.
     pub version: (String, i64),
     pub account: AccountId,
     pub provider: ObjectKey,
-    /// The value of its annotation that asks for a look.
-    pub asks: Option<Text<128>>,
+    /// The value of its annotation that asks for an observation.
+    pub reconcile_request: Option<Text<128>>,
     /// Whether its manifest makes it claim nothing.
     pub yields: bool,
 }
@@ -39,9 +39,9 @@ pub struct Request {
 /// What taking in a Subscription changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing that calls for a pass, such as an echo of our own status.
+    /// Nothing that calls for a reconcile, such as an echo of our own status.
     None,
-    /// Somebody asks for a look.
+    /// Somebody asks for an observation.
     Asks,
     /// It is new, or its spec has changed.
     Spec,
@@ -61,22 +61,23 @@ pub struct Index {
     requests: BTreeMap<String, BTreeMap<u32, Request>>,
     /// By BillingProvider: the marks, in its last list, of those accounts that a Subscription of it names.
     marks: HashMap<ObjectKey, HashMap<AccountId, String>>,
-    /// When a look was last brought forward (wall clock), of those Subscriptions for which that matters still.
+    /// When an observation was last brought forward (wall clock), of those Subscriptions for which that matters still.
     brought_forward: HashMap<ObjectKey, Timestamp>,
 }
 
-/// The least time between two looks at an account that somebody asks for. It is more than the decision table demands between
-/// two looks that count, so who asks again and again delays no upgrade; and it spares the provider.
+/// The least time between two observations at an account that somebody asks for. It is more than the decision table demands between
+/// two observations that count, so who asks again and again delays no upgrade; and it spares the provider.
 const BROUGHT_FORWARD_APART: Duration = Duration::from_mins(1);
 
 impl Index {
     /// Takes in a Subscription, and tells what that changes.
     pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> Change {
         if let Some(known) = self.subscriptions.get_mut(key) {
-            let asks = entry.asks.is_some() && entry.asks != known.asks;
-            known.asks.clone_from(&entry.asks);
+            let reconcile_request =
+                entry.reconcile_request.is_some() && entry.reconcile_request != known.reconcile_request;
+            known.reconcile_request.clone_from(&entry.reconcile_request);
             if *known == entry {
-                return if asks { Change::Asks } else { Change::None };
+                return if reconcile_request { Change::Asks } else { Change::None };
             }
         }
         let is_another = |former: &Entry| former.version.0 != entry.version.0 || former.account != entry.account;
@@ -95,13 +96,13 @@ impl Index {
         Some(entry)
     }
 
-    /// How long a look at the account of the Subscription at `key` must wait that somebody asks for at `now` (wall clock).
+    /// How long an observation of the account of the Subscription at `key` must wait that somebody asks for at `now` (wall clock).
     /// Who asks while one is waited for gets that one.
     pub fn bring_forward(&mut self, key: &ObjectKey, now: Timestamp) -> Duration {
         self.brought_forward.retain(|_, at| *at + BROUGHT_FORWARD_APART > now);
         let last = self.brought_forward.get(key).copied();
         let at = last.map_or(now, |last| if last > now { last } else { last + BROUGHT_FORWARD_APART });
-        // A clock that was set back must not put a look off.
+        // A clock that was set back must not put an observation off.
         let at = at.min(now + BROUGHT_FORWARD_APART);
         self.brought_forward.insert(key.clone(), at);
         at.duration_since(now).unsigned_abs()
@@ -212,7 +213,7 @@ mod tests {
             version: ("uid".to_owned(), generation),
             account: AccountId::Azure(uuid::Uuid::from_u128(account)),
             provider: ObjectKey::namespaced("team-a", "azure"),
-            asks: None,
+            reconcile_request: None,
             yields: false,
         }
     }
@@ -228,7 +229,10 @@ mod tests {
     #[test]
     fn who_asks_for_a_look_is_told_apart() {
         let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
-        let asking = |generation, asks: &str| Entry { asks: Some(asks.into()), ..entry(generation, 1) };
+        let asking = |generation, reconcile_request: &str| Entry {
+            reconcile_request: Some(reconcile_request.into()),
+            ..entry(generation, 1)
+        };
         index.put(&key, entry(1, 1));
         assert_eq!(index.put(&key, asking(1, "now")), Change::Asks);
         assert_eq!(index.put(&key, asking(1, "now")), Change::None, "an echo of our own status");

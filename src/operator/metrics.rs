@@ -66,7 +66,7 @@ impl Metrics {
         self.verdicts.get_or_create(&ByReason { reason: reason.name() }).inc();
     }
 
-    /// Counts a look at an account.
+    /// Counts an observation of an account.
     pub fn read(&self, reason: Reason) {
         self.reads.get_or_create(&ByReason { reason: reason.name() }).inc();
     }

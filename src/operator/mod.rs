@@ -1,4 +1,4 @@
-//! The operator: passes over Subscriptions, BillingProviders and records, and the ledger of upgrades. Joins `core` (what to
+//! The operator: reconciles of Subscriptions, BillingProviders and records, and the ledger of upgrades. Joins `core` (what to
 //! do), `api` (what is written and read), `providers` (the clouds) and `runtime` (the engine).
 
 mod clouds;
@@ -29,7 +29,7 @@ use tracing::warn;
 use payg_clock::Clock;
 use payg_runtime::ObjectKey;
 use payg_runtime::events::Events;
-use payg_runtime::queue::{Next, Queue};
+use payg_runtime::queue::{Queue, Requeue};
 
 use self::reconcile::{billing_provider, subscription, upgrade_record};
 
@@ -37,12 +37,12 @@ pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::run::{Config, Error, Reconcile, Replica, run};
-pub use self::status::render::LOOKED;
+pub use self::status::render::OBSERVED;
 
 /// Who writes, in managed fields.
 const FIELD_MANAGER: &str = "payg-operator";
-/// How long one look at an account may take.
-const LOOK_DEADLINE: Duration = Duration::from_secs(30);
+/// How long one observation of an account may take.
+const OBSERVE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How the operator is to work: its administrator's choice.
 #[derive(Clone, Copy, Debug)]
@@ -87,19 +87,19 @@ struct Operator {
 }
 
 impl Operator {
-    /// One pass, and when to look again.
-    async fn pass(&self, work: Work) -> Next {
+    /// One reconcile, and when to look again.
+    async fn reconcile(&self, work: Work) -> Requeue {
         let outcome = match &work {
-            Work::Subscription(key) => Box::pin(subscription::pass(self, key)).await,
-            Work::Provider(key) => billing_provider::pass(self, key).await,
-            Work::Record(name) => upgrade_record::pass(self, name).await,
+            Work::Subscription(key) => Box::pin(subscription::reconcile(self, key)).await,
+            Work::Provider(key) => billing_provider::reconcile(self, key).await,
+            Work::Record(name) => upgrade_record::reconcile(self, name).await,
         };
         outcome.unwrap_or_else(|error| {
-            // Somebody wrote in between: the next pass reads what they wrote.
+            // Somebody wrote in between: the next reconcile reads what they wrote.
             if !matches!(&error, kube::Error::Api(status) if status.is_conflict()) {
-                warn!(%work, %error, "a pass failed; it is tried again");
+                warn!(%work, %error, "a reconcile failed; it is retried");
             }
-            Next::RETRY
+            Requeue::RETRY
         })
     }
 

@@ -11,7 +11,7 @@ use payg_core::approval::{Approval, Decision};
 use payg_core::desired::{ApprovalMode, Claimant, DeclaredTrial, Desired, Lapse, Limits, Sight, Suspension, When};
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
-use payg_core::observation::{Lifecycle, PastLook};
+use payg_core::observation::{Lifecycle, PastObservation};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
 use payg_core::provider::{Outcome, ProviderError};
 use payg_core::reason::{ConditionType, Reason};
@@ -95,12 +95,12 @@ fn money(money: &api::Money) -> Result<Money, Invalid> {
         .ok_or(invalid("spec", "must name money as a decimal number and an ISO 4217 currency"))
 }
 
-/// The annotation by which people and tools ask for a look at the account, each time by another value, such as the time.
-pub const ASKS: &str = "payg-operator.io/requested-at";
+/// The annotation by which people and tools ask for an observation of the account, each time by another value, such as the time.
+pub const RECONCILE_REQUEST: &str = "payg-operator.io/requested-at";
 
-/// The value of the annotation that asks for a look, as far as status can hold it.
-pub fn asks(subscription: &api::Subscription) -> Option<api::Text<128>> {
-    subscription.annotations().get(ASKS).map(|asks| asks.as_str().into())
+/// The value of the annotation that asks for an observation, as far as status can hold it.
+pub fn reconcile_request(subscription: &api::Subscription) -> Option<api::Text<128>> {
+    subscription.annotations().get(RECONCILE_REQUEST).map(|reconcile_request| reconcile_request.as_str().into())
 }
 
 /// A Subscription as one that asks for its account.
@@ -143,7 +143,7 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
     let is_current = status.observed_generation == subscription.metadata.generation;
     let not_ready = Some(Reason::ProviderNotReady);
     Previous {
-        look: status.last_observed_time.map(|observed| PastLook {
+        observation: status.last_observed_time.map(|observed| PastObservation {
             benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed.timestamp())).collect(),
             observed: observed.timestamp(),
             eligible: was_eligible(status),

@@ -1,4 +1,4 @@
-//! What the operator would make of Subscriptions: its own passes, for as long as it takes to decide, without a request for an
+//! What the operator would make of Subscriptions: its own reconciles, for as long as it takes to decide, without a request for an
 //! upgrade.
 
 use std::collections::HashSet;
@@ -11,19 +11,19 @@ use payg_api as api;
 use payg_api::conditions;
 use payg_clock::Clock;
 use payg_core::reason::{ConditionType, Reason};
-use payg_core::trigger::APART;
+use payg_core::trigger::MIN_OBSERVATION_GAP;
 use payg_providers::{aws, azure};
 use payg_runtime::ObjectKey;
-use payg_runtime::pace::Pace;
+use payg_runtime::rate_limit::RateLimit;
 use payg_runtime::watch::Event;
 
 use crate::operator::Settings;
-use crate::operator::clouds::LOOKS;
+use crate::operator::clouds::OBSERVE_RATE;
 use crate::operator::reconcile::subscription;
 use crate::operator::run::Replica;
 use crate::operator::watches;
 
-/// Makes passes over `subscriptions` as `client` serves them, and leaves in their statuses what they come to. Two where one
+/// Makes reconciles of `subscriptions` as `client` serves them, and leaves in their statuses what they come to. Two where one
 /// look proves nothing yet. Nothing is requested of the `clouds`: where the operator would, the verdict is `UpgradeHeld`.
 pub async fn plan(
     client: &Client,
@@ -35,14 +35,14 @@ pub async fn plan(
     let mut registry = Registry::default();
     let Replica { operator, .. } = Replica::new(client, clouds, HashSet::new(), settings, "plan", 1, &mut registry);
     // No queue does it here.
-    let pace = Pace::new(LOOKS);
+    let rate_limit = RateLimit::new(OBSERVE_RATE);
     for subscription in subscriptions {
         watches::on_subscription(&operator, Event::Applied(subscription.clone()));
     }
     let keys: Vec<_> = subscriptions.iter().map(|subscription| ObjectKey::of(&subscription.metadata)).collect();
     for key in &keys {
-        pace.wait().await;
-        Box::pin(subscription::pass(&operator, key)).await?;
+        rate_limit.wait().await;
+        Box::pin(subscription::reconcile(&operator, key)).await?;
     }
     let mut waiting = Vec::new();
     for key in keys {
@@ -56,11 +56,11 @@ pub async fn plan(
         }
     }
     if !waiting.is_empty() {
-        sleep(APART.unsigned_abs()).await;
+        sleep(MIN_OBSERVATION_GAP.unsigned_abs()).await;
     }
     for key in &waiting {
-        pace.wait().await;
-        Box::pin(subscription::pass(&operator, key)).await?;
+        rate_limit.wait().await;
+        Box::pin(subscription::reconcile(&operator, key)).await?;
     }
     Ok(())
 }

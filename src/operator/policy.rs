@@ -14,7 +14,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use payg_core::approval::{Flaw, Guard};
+use payg_core::approval::{Flaw, PolicyCheck};
 
 /// The admission policies as they are shipped.
 pub const SHIPPED: &str = include_str!("../../deploy/kustomize/base/admission.yaml");
@@ -52,7 +52,7 @@ struct Changed {
 pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(namespace).await?;
     let being_deleted = namespace.as_ref().is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some());
-    let asks = |(key, value): &(&str, &str)| {
+    let reconcile_request = |(key, value): &(&str, &str)| {
         namespace.as_ref().and_then(|namespace| namespace.labels().get(*key)).is_some_and(|label| label == value)
     };
     let changed = |(key, _): (&str, &str)| Changed {
@@ -64,8 +64,9 @@ pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> 
     // A label that the namespace was created with is in force from the first moment on: nothing in it is older.
     let created = namespace.as_ref().and_then(ResourceExt::creation_timestamp).map(|time| time.0);
     let is_later = |label: &Changed| label.at.is_none() || label.at != created;
-    let labels = [NEEDS_APPROVE, REQUIRED].into_iter().filter(asks).map(changed).filter(is_later).collect();
-    Ok(Demands { being_deleted, automatic_needs_approve: asks(&NEEDS_APPROVE), labels })
+    let labels =
+        [NEEDS_APPROVE, REQUIRED].into_iter().filter(reconcile_request).map(changed).filter(is_later).collect();
+    Ok(Demands { being_deleted, automatic_needs_approve: reconcile_request(&NEEDS_APPROVE), labels })
 }
 
 /// When whatever is at `path` in the managed fields of an object was created or changed for the last time, at the latest. The
@@ -86,7 +87,7 @@ fn last_change(metadata: &ObjectMeta, path: &[&str]) -> Option<Timestamp> {
 }
 
 /// What admission makes sure of in a namespace that asks for `demands`.
-pub async fn guard(client: &Client, demands: &Demands) -> kube::Result<Guard> {
+pub async fn policy_check(client: &Client, demands: &Demands) -> kube::Result<PolicyCheck> {
     let found = try_join_all(POLICIES.map(async |name| {
         tokio::try_join!(
             find(client, name, |policy: &ValidatingAdmissionPolicy| policy.spec.clone()),
@@ -117,7 +118,7 @@ where
     Ok(Found { changed, is_missing: found.is_none(), as_shipped })
 }
 
-fn judge(found: Vec<Found>, demands: &Demands) -> Guard {
+fn judge(found: Vec<Found>, demands: &Demands) -> PolicyCheck {
     // What was created while one of them was away, altered or not asked for may be forged, or be used up by a record that is
     // gone. What cannot be dated counts as the youngest.
     let changes = found.iter().map(|found| &found.changed).chain(&demands.labels);
@@ -125,7 +126,7 @@ fn judge(found: Vec<Found>, demands: &Demands) -> Guard {
     let (youngest, since) = youngest.map_or((String::new(), None), |changed| (changed.object.clone(), changed.at));
     let flawed = found.into_iter().filter(|found| !found.as_shipped);
     let flaws = flawed.map(|found| Flaw { object: found.changed.object, is_missing: found.is_missing }).collect();
-    Guard { flaws, youngest, since, automatic_needs_approve: demands.automatic_needs_approve }
+    PolicyCheck { flaws, youngest, since, automatic_needs_approve: demands.automatic_needs_approve }
 }
 
 /// The shipped object of this kind called `name`.
@@ -184,7 +185,7 @@ mod tests {
         }));
         let demands = Demands { being_deleted: false, automatic_needs_approve: false, labels: Vec::new() };
         let flaws = async || {
-            let flaws = guard(&client, &demands).await.unwrap().flaws;
+            let flaws = policy_check(&client, &demands).await.unwrap().flaws;
             flaws.into_iter().map(|flaw| (flaw.object, flaw.is_missing)).collect::<Vec<_>>()
         };
         assert_eq!(flaws().await.len(), 2 * POLICIES.len(), "there are none");
@@ -244,8 +245,8 @@ mod tests {
             let found = |at| Found { changed: changed("policy", at), is_missing: false, as_shipped: true };
             let demands =
                 Demands { being_deleted: false, automatic_needs_approve: true, labels: vec![changed("label", label)] };
-            let guard = judge(policies.map(found).into(), &demands);
-            (guard.youngest, guard.since)
+            let policy_check = judge(policies.map(found).into(), &demands);
+            (policy_check.youngest, policy_check.since)
         };
         assert_eq!(judged([at(1), at(2)], at(1)), ("policy".to_owned(), at(2)));
         assert_eq!(judged([at(2), at(1)], at(3)), ("label".to_owned(), at(3)));

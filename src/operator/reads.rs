@@ -1,4 +1,4 @@
-//! How passes read what others wrote, so that no more of it is in memory at once than a few objects, however many there are
+//! How reconciles read what others wrote, so that no more of it is in memory at once than a few objects, however many there are
 //! and however large somebody made them.
 
 use std::fmt::Debug;
@@ -8,14 +8,14 @@ use kube::api::ListParams;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
-use crate::operator::parse::ASKS;
+use crate::operator::parse::RECONCILE_REQUEST;
 
 /// How many objects come in one answer. The API server stores none that is larger than 1.5 MiB.
 const PAGE: u32 = 10;
-/// How many objects are read for one pass.
+/// How many objects are read for one reconcile.
 const MOST: usize = 1000;
 
-/// What `keep` keeps of the objects that `api` lists for `params`. It is an error if there are more than a pass can go through.
+/// What `keep` keeps of the objects that `api` lists for `params`. It is an error if there are more than a reconcile can go through.
 pub async fn list<K, T>(api: &Api<K>, params: ListParams, mut keep: impl FnMut(K) -> Option<T>) -> kube::Result<Vec<T>>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
@@ -38,14 +38,14 @@ where
     }
 }
 
-/// Drops what of an object's metadata no pass looks at, which may be nearly all of the object.
+/// Drops what of an object's metadata no reconcile looks at, which may be nearly all of the object.
 pub fn slim(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     metadata.labels = None;
     metadata.owner_references = None;
     metadata.finalizers = None;
     if let Some(annotations) = &mut metadata.annotations {
-        annotations.retain(|name, _| name == ASKS);
+        annotations.retain(|name, _| name == RECONCILE_REQUEST);
     }
 }
 
@@ -101,14 +101,14 @@ mod tests {
     fn metadata_is_cut_down_to_what_is_looked_at() {
         let all = json!({"name": "sandbox", "namespace": "team-a", "uid": "uid", "generation": 7, "resourceVersion": "9",
             "creationTimestamp": "2026-03-01T12:00:00Z", "deletionTimestamp": "2026-03-01T12:00:00Z",
-            "labels": {"a": "b"}, "annotations": {"a": "b", ASKS: "now"}, "finalizers": ["example.com/a"],
+            "labels": {"a": "b"}, "annotations": {"a": "b", RECONCILE_REQUEST: "now"}, "finalizers": ["example.com/a"],
             "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "b"}],
             "managedFields": [{"manager": "a"}]});
         let mut metadata: ObjectMeta = serde_json::from_value(all).unwrap();
         slim(&mut metadata);
         let left = json!({"name": "sandbox", "namespace": "team-a", "uid": "uid", "generation": 7, "resourceVersion": "9",
             "creationTimestamp": "2026-03-01T12:00:00Z", "deletionTimestamp": "2026-03-01T12:00:00Z",
-            "annotations": {ASKS: "now"}});
+            "annotations": {RECONCILE_REQUEST: "now"}});
         assert_eq!(serde_json::to_value(metadata).unwrap(), left);
     }
 }

@@ -1,4 +1,4 @@
-//! The operator as a process: watches on every replica, passes on the one that holds the lease.
+//! The operator as a process: watches on every replica, reconciles on the one that holds the lease.
 
 use std::collections::HashSet;
 use std::convert::identity;
@@ -21,14 +21,14 @@ use payg_core::provider::ProviderError;
 use payg_providers::{aws, azure};
 use payg_runtime::events::Events;
 use payg_runtime::lease::Candidate;
-use payg_runtime::queue::{Bounds, Next, Queue};
+use payg_runtime::queue::{Bounds, Queue, Requeue};
 use payg_runtime::shutdown::{self, SignalError, Tasks};
 use payg_runtime::watch::Watches;
 use payg_runtime::workers::{self, Limits, Pulse};
 use payg_runtime::{client, http, metrics as engine};
 
 use super::{Operator, Settings, hooks, watches};
-use crate::operator::clouds::{LOOKS, Providers};
+use crate::operator::clouds::{OBSERVE_RATE, Providers};
 use crate::operator::index::Index;
 use crate::operator::ledger::Ledger;
 use crate::operator::metrics::Metrics;
@@ -47,7 +47,7 @@ pub struct Config {
     pub probes_listen: SocketAddr,
     /// Where clouds may send what they notice, if anywhere.
     pub hooks: Option<hooks::Endpoint>,
-    /// How many passes run at once.
+    /// How many reconciles run at once.
     pub workers: usize,
     pub settings: Settings,
     /// The namespaces that may use the identity of the machine that this process runs on.
@@ -81,12 +81,12 @@ pub enum Error {
     Task(&'static str, String),
 }
 
-/// The shortest time between two passes over the same object (wall clock).
+/// The shortest time between two reconciles of the same object (wall clock).
 const MIN_INTERVAL: Duration = Duration::from_millis(200);
-/// How long a pass may take: a look, a question about the upgrade and an upgrade call at their deadlines (30, 30 and
+/// How long a reconcile may take: an observation, a question about the upgrade and an upgrade call at their deadlines (30, 30 and
 /// 20 s), and the API server's answers.
-const PASS_DEADLINE: Duration = Duration::from_mins(2);
-/// How long running passes may go on after a SIGTERM; below Kubernetes's own 30 s.
+const RECONCILE_DEADLINE: Duration = Duration::from_mins(2);
+/// How long running reconciles may go on after a SIGTERM; below Kubernetes's own 30 s.
 const GRACE: Duration = Duration::from_secs(25);
 /// The name of the lease, and of the writer of Events.
 const NAME: &str = "payg-operator";
@@ -100,12 +100,12 @@ pub struct Replica {
 }
 
 /// One reconcile of one object, and when to come back.
-pub type Reconcile = Pin<Box<dyn Future<Output = Next> + Send>>;
+pub type Reconcile = Pin<Box<dyn Future<Output = Requeue> + Send>>;
 
 /// How much of so many workers a namespace and a BillingProvider may hold at once. Several that hang leave some to the others.
 const fn bounds(workers: usize) -> Bounds {
     let (group, lane) = (workers.div_ceil(4), workers.div_ceil(8));
-    Bounds { min_interval: MIN_INTERVAL, group, lane, pace: LOOKS }
+    Bounds { min_interval: MIN_INTERVAL, group, lane, rate_limit: OBSERVE_RATE }
 }
 
 impl Replica {
@@ -157,12 +157,12 @@ impl Replica {
         around: impl Fn(Reconcile) -> Reconcile + Send + Sync + 'static,
     ) {
         let operator = Arc::clone(&self.operator);
-        let pass = move |work| {
+        let reconcile = move |work| {
             let operator = Arc::clone(&operator);
-            around(Box::pin(async move { operator.pass(work).await }))
+            around(Box::pin(async move { operator.reconcile(work).await }))
         };
-        let limits = Limits { workers: self.workers, deadline: PASS_DEADLINE, grace: GRACE };
-        workers::run(Arc::clone(&self.operator.queue), limits, self.metrics.clone(), pulse, stop, pass).await;
+        let limits = Limits { workers: self.workers, deadline: RECONCILE_DEADLINE, grace: GRACE };
+        workers::run(Arc::clone(&self.operator.queue), limits, self.metrics.clone(), pulse, stop, reconcile).await;
     }
 }
 
@@ -216,7 +216,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
         ended = tasks.next_ended() => ended,
     };
     match &ended {
-        // No pass runs any more: another replica may take over at once.
+        // No reconcile runs any more: another replica may take over at once.
         Some(task) if task.name == WORKERS && shutdown.is_cancelled() => {
             leadership.release().await;
             info!("stopped");

@@ -47,12 +47,13 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             let provider = ObjectKey::namespaced(namespace, &subscription.spec.provider_name);
             let version =
                 (subscription.uid().unwrap_or_default(), subscription.metadata.generation.unwrap_or_default());
-            let asks = parse::asks(&subscription);
+            let reconcile_request = parse::reconcile_request(&subscription);
             let place = place(&key, Some(&provider));
             let yields = parse::claimant(&subscription).yields.is_some();
             let claimed = operator.index().claims(&key);
-            let change =
-                operator.index().put(&key, Entry { version, account: account.clone(), provider, asks, yields });
+            let change = operator
+                .index()
+                .put(&key, Entry { version, account: account.clone(), provider, reconcile_request, yields });
             operator.queue.assign(&Work::Subscription(key.clone()), &place);
             if claimed && yields {
                 bring_others_forward(operator, &key, &account);
@@ -60,12 +61,12 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             if let Change::Replaced(former) = &change {
                 after(operator, former);
             }
-            // A status that is gone, as after a restore, says nothing to anybody until the next look.
+            // A status that is gone, as after a restore, says nothing to anybody until the next observation.
             let is_told = subscription.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
             if change == Change::Asks {
                 bring_forward(operator, key);
             } else if change != Change::None || !is_told {
-                // After a restart what status planned still holds, so that not everything is looked at at once.
+                // After a restart what status planned still holds, so that not everything is observed at once.
                 let work = Work::Subscription(key);
                 match planned(&subscription) {
                     Some(time) => {
@@ -88,7 +89,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
     }
 }
 
-/// Somebody asks for a look at the account of the Subscription at `key`.
+/// Somebody asks for an observation of the account of the Subscription at `key`.
 pub(super) fn bring_forward(operator: &Operator, key: ObjectKey) {
     let pause = operator.index().bring_forward(&key, operator.wall());
     let work = Work::Subscription(key);
@@ -120,14 +121,14 @@ fn on_invalid(operator: &Operator, key: ObjectKey) {
     operator.queue.add(work);
 }
 
-/// Where passes wait over the object at `key` that go through `provider`: in the turn of their namespace, and for what that
+/// Where reconciles wait over the object at `key` that go through `provider`: in the turn of their namespace, and for what that
 /// provider bears.
 fn place(key: &ObjectKey, provider: Option<&ObjectKey>) -> Place {
     let lane = provider.map(|provider| Arc::clone(&provider.name));
     Place { group: key.namespace.clone().unwrap_or_default(), lane }
 }
 
-/// What is to be looked at once a Subscription no longer has `account`: its record, and who waits for the account.
+/// What is to be observed once a Subscription no longer has `account`: its record, and who waits for the account.
 fn after(operator: &Operator, account: &AccountId) {
     operator.queue.add(Work::Record(account.upgrade_key().record_name()));
     let others = operator.index().of_account(account);
@@ -139,16 +140,16 @@ fn after(operator: &Operator, account: &AccountId) {
 /// No plan is longer than this: one that is was made by a clock that was wrong.
 const LONGEST_PLAN: Duration = Duration::from_hours(24);
 
-/// When status plans the next look (billing clock), if it is about the spec as it is, and nobody has asked for one since.
+/// When status plans the next observation (billing clock), if it is about the spec as it is, and nobody has asked for one since.
 fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
     let status = subscription.status.as_ref()?;
     let is_current = status.observed_generation == subscription.metadata.generation;
     // The older Subscription may have gone while nobody watched.
     let waits_for_another = conditions::find(&status.conditions, ConditionType::Ready)
         .is_some_and(|ready| ready.reason == Reason::AccountConflict);
-    let asks = parse::asks(subscription);
-    let asks = asks.is_some() && asks != status.last_handled_reconcile_at;
-    status.next_check_time.filter(|_| is_current && !waits_for_another && !asks).map(Timestamp::from)
+    let reconcile_request = parse::reconcile_request(subscription);
+    let reconcile_request = reconcile_request.is_some() && reconcile_request != status.last_handled_reconcile_at;
+    status.next_check_time.filter(|_| is_current && !waits_for_another && !reconcile_request).map(Timestamp::from)
 }
 
 fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
@@ -209,14 +210,14 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
             operator
                 .index()
                 .put_requests(&understood.name, understood.attempts.iter().map(|made| request(made, namespace)));
-            // Whoever asked for the upgrade has the passes over it in its turn.
+            // Whoever asked for the upgrade has the reconciles of it in its turn.
             let group = (&*record.spec.requester.namespace).into();
             operator.queue.assign(&Work::Record(understood.name.clone()), &Place { group, lane: None });
             if understood.is_open() || understood.is_unresolved() {
                 // Its Subscription looks after it; should there be none, it must not be forgotten.
                 let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);
                 let has_claimant = account.is_some_and(|account| !operator.index().of_account(&account).is_empty());
-                let pause = if has_claimant { LOOKED_AFTER } else { Duration::ZERO };
+                let pause = if has_claimant { OBSERVED_AFTER } else { Duration::ZERO };
                 operator.queue.add_after(Work::Record(understood.name), pause);
             }
         }
@@ -235,8 +236,8 @@ fn request(made: &Attempt, namespace: &str) -> (u32, Request) {
     (made.number, Request { not_after: made.not_after, namespace, may_be_taken })
 }
 
-/// When a record is looked at that has a Subscription to look after it.
-const LOOKED_AFTER: Duration = Duration::from_mins(5);
+/// When a record is observed that has a Subscription to look after it.
+const OBSERVED_AFTER: Duration = Duration::from_mins(5);
 
 #[cfg(test)]
 mod tests {

@@ -245,28 +245,28 @@ async fn where_the_namespace_demands_it_automatic_takes_the_verb() {
     allowed(&eric.within(&elsewhere), &subscription("by-itself", "Automatic")).await;
 
     // Nor by a change of one that asks.
-    let asks = subscription("asks", "Manual");
-    eric.create(&asks).await.unwrap();
+    let reconcile_request = subscription("asks", "Manual");
+    eric.create(&reconcile_request).await.unwrap();
     let automatic = json!({"spec": {"upgrade": {"approval": "Automatic"}}});
-    assert!(eric.patch(&asks, &automatic).await.unwrap_err().contains(AUTOMATIC));
-    eric.patch(&asks, &json!({"spec": {"trial": {"endTime": "2026-12-24T00:00:00Z"}}})).await.unwrap();
+    assert!(eric.patch(&reconcile_request, &automatic).await.unwrap_err().contains(AUTOMATIC));
+    eric.patch(&reconcile_request, &json!({"spec": {"trial": {"endTime": "2026-12-24T00:00:00Z"}}})).await.unwrap();
 
     // Who holds the verb may, and what they have written nobody else loosens, and everybody else stops.
     bind(&here, "erica", "ClusterRole", "payg-editor").await;
     let erica = approver(&here, "erica").await;
-    eventually("the verb", async || erica.patch(&asks, &automatic).await.ok()).await;
+    eventually("the verb", async || erica.patch(&reconcile_request, &automatic).await.ok()).await;
     for looser in [
         json!({"upgrade": {"when": "Immediately"}}),
         json!({"trial": {"endTime": "2026-12-01T00:00:00Z"}}),
         json!({"trial": null}),
         json!({"providerName": "another"}),
     ] {
-        let message = eric.patch(&asks, &json!({"spec": looser})).await.unwrap_err();
+        let message = eric.patch(&reconcile_request, &json!({"spec": looser})).await.unwrap_err();
         assert!(message.contains(AUTOMATIC), "{looser}: {message}");
     }
-    eric.patch(&asks, &json!({"metadata": {"labels": {"team": "a"}}})).await.unwrap();
-    eric.patch(&asks, &json!({"spec": {"suspend": true}})).await.unwrap();
-    eric.patch(&asks, &json!({"spec": {"upgrade": {"approval": "Manual"}}})).await.unwrap();
+    eric.patch(&reconcile_request, &json!({"metadata": {"labels": {"team": "a"}}})).await.unwrap();
+    eric.patch(&reconcile_request, &json!({"spec": {"suspend": true}})).await.unwrap();
+    eric.patch(&reconcile_request, &json!({"spec": {"upgrade": {"approval": "Manual"}}})).await.unwrap();
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ pub(crate) struct Life {
 }
 
 impl Account {
-    /// One of many kinds. Of AWS there are fewer, as each of these has a BillingProvider of its own to be looked at.
+    /// One of many kinds. Of AWS there are fewer, as each of these has a BillingProvider of its own to be observed.
     pub(crate) fn any(number: u32, estate: Arc<Estate>, mut random: Rng) -> Self {
         let on_aws = random.u32(0..100) < 20;
         let given_up = (random.u32(0..100) < 20).then(|| {
@@ -103,10 +103,10 @@ impl Account {
     async fn make(&mut self, world: &World) {
         let seconds = self.random.u32(0..3);
         let mut trial = Value::Null;
-        // An hour passes in a second.
+        // An hour reconciles in a second.
         if self.on_aws {
             let burn = 2400 / (seconds + 1);
-            // One that is closed at the first look could have been closed by its owner, and is left to a person.
+            // One that is closed at the first observation could have been closed by its owner, and is left to a person.
             let account =
                 json!({"accountId": self.id, "burnPerDay": burn, "graceDays": 100_000, "closesAtOnce": false});
             world.stack.simulator.post("accounts", &account).await.unwrap();

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::cluster::Cluster;
 
-/// An hour passes in a second: who is done is not looked at all the time.
+/// An hour reconciles in a second: who is done is not observed all the time.
 const RATE: u32 = 3_600;
 pub(crate) const NAMESPACE: &str = "team";
 /// Where the second Subscriptions of accounts are that have two.

@@ -29,8 +29,8 @@ fn hash(subscription: &Value) -> &Value {
     &subscription["status"]["transition"]["hash"]
 }
 
-/// Waits for a look at the Subscription called `name` that is made after now, and returns it.
-async fn looked_at_again(world: &World, name: &str) -> Value {
+/// Waits for an observation of the Subscription called `name` that is made after now, and returns it.
+async fn observed_again(world: &World, name: &str) -> Value {
     let now = world.stack.clock.now();
     let later = async || {
         let subscription = world.subscription(name);
@@ -40,9 +40,9 @@ async fn looked_at_again(world: &World, name: &str) -> Value {
     world.eventually(60, later).await.unwrap_or_else(|| panic!("{name} is not looked at any more"))
 }
 
-/// The next look finds the upgrade waiting for somebody's word, and nothing was ever requested.
+/// The next observation finds the upgrade waiting for somebody's word, and nothing was ever requested.
 async fn still_asks(world: &World, name: &str, account: &str) {
-    let told = looked_at_again(world, name).await;
+    let told = observed_again(world, name).await;
     assert_eq!(condition(&told, "Ready")["reason"], "AwaitingApproval", "{:#}", told["status"]);
     assert_eq!((world.ledger(account).await, world.records(account)), (vec![], vec![]));
 }
@@ -170,7 +170,7 @@ async fn a_deny_during_the_request_calls_nothing_back_and_lets_none_follow() {
     assert!(message(&told).contains("the approvals or the account no longer allow"), "{}", message(&told));
     // Nor does one follow when the Deny is lifted: now somebody has to look first.
     remove(&world, "upgradeapprovals", "stop-lost");
-    let told = looked_at_again(&world, "lost").await;
+    let told = observed_again(&world, "lost").await;
     assert_eq!(condition(&told, "Ready")["reason"], "UpgradeUnresolved");
     assert_eq!((world.ledger(&lost).await.len(), asked(&world, &lost).await), (0, 1));
 }
@@ -187,7 +187,7 @@ async fn an_approval_that_is_used_up_does_not_ask_again() {
     world.until("once", "UpgradeUnresolved").await;
     // Neither the one that was used nor a further one: the record takes a Retry.
     world.create_as("jane", &word("go-on", "Approve", "once", hash(&asking), HOUR)).unwrap();
-    let told = looked_at_again(&world, "once").await;
+    let told = observed_again(&world, "once").await;
     assert_eq!(condition(&told, "Ready")["reason"], "UpgradeUnresolved");
     assert_eq!((world.ledger(&account).await.len(), asked(&world, &account).await), (0, 1));
 }

@@ -11,7 +11,7 @@ async fn bystander(world: &World) -> String {
     account
 }
 
-/// That the bystander is still looked at, and was not touched.
+/// That the bystander is still observed, and was not touched.
 async fn assert_unhurt(world: &World, bystander: &str) {
     let looks = || async { world.requests(bystander).await.len() };
     let before = looks().await;

@@ -30,7 +30,7 @@ async fn apply(world: &World, manifest: &Value, arguments: &[&str]) {
     world.eventually(60, looked).await.expect("a look with what was applied");
 }
 
-/// What `kubectl diff` says; an error if there is a difference. It reads the object twice, and a look in between is a difference
+/// What `kubectl diff` says; an error if there is a difference. It reads the object twice, and an observation in between is a difference
 /// to it. So it is asked until there is none.
 async fn diff(world: &World, resource: &str, name: &str, arguments: &[&str]) -> Result<String, String> {
     let version = || world.get(resource, name)["metadata"]["resourceVersion"].clone();
@@ -42,7 +42,7 @@ async fn diff(world: &World, resource: &str, name: &str, arguments: &[&str]) -> 
     world.eventually(60, undisturbed).await.expect("a moment between two looks")
 }
 
-/// That `kubectl diff` finds nothing, now and after some more looks, and that all the operator has written is status.
+/// That `kubectl diff` finds nothing, now and after some more observations, and that all the operator has written is status.
 async fn assert_nothing_drifts(world: &World, manifest: &Value, arguments: &[&str]) {
     let file = world.file(manifest);
     let looked_at = || world.subscription(NAME)["status"]["lastObservedTime"].clone();
@@ -76,7 +76,7 @@ async fn account(world: &World) -> String {
     world.account(json!({"periodDays": 3000})).await
 }
 
-/// Where a look comes only when there is a reason for it, so that one does not come into every comparison.
+/// Where an observation comes only when there is a reason for it, so that one does not come into every comparison.
 async fn calm() -> World {
     World::on(&hooked().await.stack).await
 }

@@ -1,5 +1,5 @@
-//! Webhooks: what the clouds send by themselves brings the next look at an account forward, and nothing else comes of it. By a
-//! clock that runs like everybody's, so that no look comes by itself for minutes.
+//! Webhooks: what the clouds send by themselves brings the next observation of an account forward, and nothing else comes of it. By a
+//! clock that runs like everybody's, so that no observation comes by itself for minutes.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -101,7 +101,7 @@ async fn settled(world: &World, account: &str) -> usize {
     world.eventually(60, quiet).await.expect("an end of looking")
 }
 
-/// Whether there is a look at `account` that was not among the `before` requests.
+/// Whether there is an observation of `account` that was not among the `before` requests.
 async fn looked(world: &World, account: &str, before: usize) -> bool {
     world.eventually(10, async || (world.requests(account).await.len() > before).then_some(())).await.is_some()
 }
@@ -113,14 +113,14 @@ async fn an_alert_brings_the_next_look_forward_and_replayed_it_does_no_more() {
     let (account, before) = quiet(&world).await;
     assert_eq!(deliver(&hooked.addresses[0], "azure", TOKEN, &budget_alert(&account)).await, StatusCode::ACCEPTED);
     assert!(looked(&world, &account, before).await, "the alert is followed by a look");
-    let one_look = settled(&world, &account).await - before;
+    let one_observation = settled(&world, &account).await - before;
     for _ in 0..100 {
         deliver(&hooked.addresses[0], "azure", TOKEN, &budget_alert(&account)).await;
     }
-    // What is put off follows after a minute. Were each of the hundred put off, a look would follow each minute.
+    // What is put off follows after a minute. Were each of the hundred put off, an observation would follow each minute.
     sleep(Duration::from_secs(130)).await;
-    let replayed = settled(&world, &account).await - before - one_look;
-    assert!(replayed <= one_look, "{replayed} requests of a hundred alerts, {one_look} of one");
+    let replayed = settled(&world, &account).await - before - one_observation;
+    assert!(replayed <= one_observation, "{replayed} requests of a hundred alerts, {one_observation} of one");
     assert!(world.ledger(&account).await.is_empty(), "an alert is no reason to upgrade");
 }
 

@@ -54,8 +54,8 @@ async fn a_warning_is_no_exhaustion() {
     let seen = world.until("warned", "WaitingForExhaustion").await;
     assert_eq!(seen["status"]["account"]["lifecycle"], "Warned");
     let before = looks(&world, &account).await;
-    let looked_again = async || (looks(&world, &account).await >= before + 4).then_some(());
-    world.eventually(30, looked_again).await.expect("a warned account is looked at again and again");
+    let observed_again = async || (looks(&world, &account).await >= before + 4).then_some(());
+    world.eventually(30, observed_again).await.expect("a warned account is looked at again and again");
     assert_eq!(condition(&world.subscription("warned"), "Ready")["reason"], "WaitingForExhaustion");
     assert_eq!((asked(&world, &account).await, world.ledger(&account).await.len()), (0, 0));
 }
@@ -105,7 +105,7 @@ async fn an_account_that_is_shown_as_deleted_is_closed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_odd_look_upgrades_nothing() {
     let world = World::new().await;
-    // With its credit listed, what is left of it would contradict, and one look more would not matter.
+    // With its credit listed, what is left of it would contradict, and one observation more would not matter.
     let account = world.account(json!({"periodDays": 20, "lotsListed": false})).await;
     let status = "properties.billingProfileSpendingLimitDetails.0.status";
     let reached = json!({"replaceField": {"path": status, "value": "LimitReached"}});

@@ -38,9 +38,10 @@ async fn names_with_dots_and_at_the_limits_are_approved_and_upgraded() {
     ] {
         let account = world.account(json!({"graceDays": 1000})).await;
         apply(&world, &provider(&provided, "Broker"));
-        let mut asks = subscription(&named, &account, json!({"when": "Immediately", "approval": "Manual"}));
-        asks["spec"]["providerName"] = json!(provided);
-        apply(&world, &asks);
+        let mut reconcile_request =
+            subscription(&named, &account, json!({"when": "Immediately", "approval": "Manual"}));
+        reconcile_request["spec"]["providerName"] = json!(provided);
+        apply(&world, &reconcile_request);
         let asking = world.until(&named, "AwaitingApproval").await;
         let hash = asking["status"]["transition"]["hash"].as_str().unwrap();
         let approved = jane.payg(&["approve", &named, "--reason", "it goes on", "--confirm", hash]);

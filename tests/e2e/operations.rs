@@ -152,7 +152,7 @@ async fn one_whose_account_no_provider_answers_about_is_told_of() {
     for name in ["azure-2", "azure-3", "azure-4", "azure-5"] {
         world.apply(&provider(name, "Broker"));
     }
-    // One after the other, they would take longer than a pass may.
+    // One after the other, they would take longer than a reconcile may.
     world.fault("subscription", &account, None, json!({"latency": {"millis": 60_000}})).await;
     world.kubectl(&["delete", "subscriptions.payg-operator.io", "slow"]).unwrap();
     let name = world.records(&account)[0]["metadata"]["name"].as_str().unwrap().to_owned();

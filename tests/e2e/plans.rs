@@ -62,7 +62,7 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
     let over = world.account(json!({"periodDays": 1, "graceDays": 3000})).await;
     let credit = json!({"amount": "200", "currency": "USD"});
     let waits = world.account(json!({"agreement": "MCA", "periodDays": 3000, "credit": credit})).await;
-    let asks = world.account(json!({"graceDays": 3000})).await;
+    let reconcile_request = world.account(json!({"graceDays": 3000})).await;
     let paid = world.account(json!({"offer": "PayAsYouGo", "agreement": "MOSP"})).await;
     let ended = json!({"endTime": "2020-01-01T00:00:00Z"});
     let mut exhausted = subscription("over", &over, automatic("BenefitsExhausted"));
@@ -73,7 +73,7 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
         provider("azure", "Broker"),
         exhausted,
         subscription("waits", &waits, automatic("BenefitsExhausted")),
-        subscription("asks", &asks, json!({"when": "Immediately", "approval": "Manual"})),
+        subscription("asks", &reconcile_request, json!({"when": "Immediately", "approval": "Manual"})),
         subscription("paid", &paid, automatic("Immediately")),
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "others"}}),
     ];
@@ -104,7 +104,7 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
         "exhausted   by the forecast: 20",
         "due         by the forecast: 20",
         "costs nothing",
-        // Days pass here between the two looks of a plan.
+        // Days pass here between the two observations of a plan.
         "use         0 USD of credit a day at present",
         "IRREVERSIBLE",
         &hash,
@@ -126,7 +126,7 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
         assert!(!told.contains("s3cr3t-value"), "a secret is told");
     }
 
-    for account in [&over, &waits, &asks] {
+    for account in [&over, &waits, &reconcile_request] {
         let requests = world.requests(account).await;
         assert!(requests.iter().all(|request| request["operation"] != "upgrade"), "{requests:#?}");
         assert_eq!(world.ledger(account).await, Vec::<Value>::new());
@@ -159,8 +159,8 @@ async fn it_says_when_and_by_whom() {
     let time = |name: &str| forecast[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
     assert_eq!(time("exhaustionTime").duration_since(time("dueTime")).as_secs(), 86_400);
 
-    let asks = subscription("asks", &account, automatic("Immediately"));
-    let portal = Pipeline::new(&world, &[provider("azure", "PortalHandoff"), asks]);
+    let reconcile_request = subscription("asks", &account, automatic("Immediately"));
+    let portal = Pipeline::new(&world, &[provider("azure", "PortalHandoff"), reconcile_request]);
     let item = portal.items().remove(0);
     assert_eq!((&item["action"], &item["reason"]), (&json!("AskPerson"), &json!("AwaitingPortalUpgrade")));
     assert!(item["message"].as_str().unwrap().contains("https://portal.azure.com/"), "{item:#}");
@@ -171,20 +171,21 @@ async fn it_says_when_and_by_whom() {
 async fn an_approval_among_the_manifests_counts() {
     let world = World::new().await;
     let account = world.account(json!({})).await;
-    let asks = subscription("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
-    let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), asks.clone()]);
+    let reconcile_request = subscription("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
+    let pipeline = Pipeline::new(&world, &[provider("azure", "Broker"), reconcile_request.clone()]);
     let hash = pipeline.items()[0]["transitionHash"].clone();
     let said = |decision: &str| {
         json!({"apiVersion": "payg-operator.io/v1alpha1", "kind": "UpgradeApproval",
         "metadata": {"name": "word"}, "spec": {"subscriptionName": "asks", "transitionHash": hash, "decision": decision,
             "approver": "jane", "reason": "the project goes on", "expireTime": "2099-01-01T00:00:00Z"}})
     };
-    let with =
-        |decision: &str| Pipeline::new(&world, &[provider("azure", "Broker"), asks.clone(), said(decision)]).action();
+    let with = |decision: &str| {
+        Pipeline::new(&world, &[provider("azure", "Broker"), reconcile_request.clone(), said(decision)]).action()
+    };
     assert_eq!(with("Approve"), "Upgrade");
     let mut deny = said("Deny");
     deny["spec"].as_object_mut().unwrap().remove("expireTime");
-    let denied = Pipeline::new(&world, &[provider("azure", "Broker"), asks.clone(), deny]);
+    let denied = Pipeline::new(&world, &[provider("azure", "Broker"), reconcile_request.clone(), deny]);
     assert_eq!(denied.action(), "Nothing");
     assert_eq!(code(&denied.run(&["--exit-code"])), 0);
 }

@@ -9,7 +9,7 @@ async fn assert_upgraded_once(world: &World, account: &str) -> Value {
     let ledger = world.ledger(account).await;
     assert_eq!(ledger.len(), 1, "{ledger:#?}");
     assert!(ledger[0]["by"]["key"].is_string(), "{ledger:#?}");
-    // The record is closed by the look that shows the offer, the status written right after it.
+    // The record is closed by the observation that shows the offer, the status written right after it.
     let records = world.records(account);
     assert_eq!(records.len(), 1, "{records:#?}");
     assert_eq!(records[0]["status"]["state"], "Confirmed", "{:#}", records[0]);
@@ -157,9 +157,10 @@ async fn what_is_in_place_suspended_or_only_observed_is_never_upgraded() {
     let restricted =
         || async { (world.subscription("watched")["status"]["account"]["lifecycle"] == "Restricted").then_some(()) };
     world.eventually(60, restricted).await.expect("the trial's end is seen");
-    // Who asks for a look at it is answered, and the account is left alone.
-    let asks = ["annotate", "subscriptions.payg-operator.io", "left-alone", "payg-operator.io/requested-at=today"];
-    world.kubectl(&asks).unwrap();
+    // Who asks for an observation of it is answered, and the account is left alone.
+    let reconcile_request =
+        ["annotate", "subscriptions.payg-operator.io", "left-alone", "payg-operator.io/requested-at=today"];
+    world.kubectl(&reconcile_request).unwrap();
     let answered =
         async || (world.subscription("left-alone")["status"]["lastHandledReconcileAt"] == "today").then_some(());
     world.eventually(60, answered).await.expect("the annotation is answered");

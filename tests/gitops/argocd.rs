@@ -42,7 +42,7 @@ fn generated() -> String {
     for kind in ["Subscription", "BillingProvider"] {
         let health = indented(&lua(&format!("{kind}/health.lua")), 4);
         write!(text, "  resource.customizations.health.payg-operator.io_{kind}: |\n{health}").unwrap();
-        // Each look changes it. A change of health counts in any case.
+        // Each observation changes it. A change of health counts in any case.
         let status = "    jsonPointers:\n    - /status\n";
         write!(text, "  resource.customizations.ignoreResourceUpdates.payg-operator.io_{kind}: |\n{status}").unwrap();
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use payg_api as api;
 use payg_core::approval::Approval;
-use payg_core::decide::Plan;
+use payg_core::decide::UpgradeOrder;
 use payg_core::provider;
 use payg_core::record::{Record, RecordState, SEND_WINDOW};
 use payg_core::trigger::{Cause, Evidence};
@@ -136,8 +136,8 @@ pub(crate) fn understood(clock: Clock, record: &Entry) -> Record {
     parse::record(&stored(clock, record))
 }
 
-pub(crate) fn plan(provider: Provider, at: u8, approval: Option<Approval>, by: u8) -> Plan {
-    Plan {
+pub(crate) fn plan(provider: Provider, at: u8, approval: Option<Approval>, by: u8) -> UpgradeOrder {
+    UpgradeOrder {
         transition: transition(provider, 0, When::Exhausted, at),
         evidence: Evidence { cause: Cause::CreditSpent, observed: now(), summary: "spent".to_owned() },
         approval,

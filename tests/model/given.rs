@@ -1,4 +1,4 @@
-//! The small world of the model in the product's types: what a pass reads and is told.
+//! The small world of the model in the product's types: what a reconcile reads and is told.
 
 use jiff::{SignedDuration, Timestamp};
 use payg_core::account::AccountId;
@@ -6,7 +6,7 @@ use payg_core::approval::{Approval, Decision as Decided};
 use payg_core::desired::{self, ApprovalMode, Claimant, DeclaredTrial, Desired, Lapse, Sight, Suspension};
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, Handoff, Lifecycle, Observation, PastLook};
+use payg_core::observation::{Acceptance, Handoff, Lifecycle, Observation, PastObservation};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use payg_core::provider::{Capabilities, Method, ProviderObject};
 use payg_core::record::{ProviderVersion, Requester};
@@ -81,7 +81,7 @@ pub(crate) fn benefits(spent: bool, as_of: Timestamp) -> Vec<Benefit> {
     }]
 }
 
-/// What a look shows of an account in this stage.
+/// What an observation shows of an account in this stage.
 pub(crate) fn observation(spent: bool, stage: Stage) -> Observation {
     let upgraded = stage == Stage::Converted;
     Observation {
@@ -221,7 +221,7 @@ pub const fn is_manual(index: u8) -> bool {
 
 pub(crate) fn previous(status: &Status, wall: Timestamp) -> Previous {
     let seen = |spent, eligible| {
-        Some(PastLook {
+        Some(PastObservation {
             benefits: if eligible { benefits(spent, ago(1)) } else { Vec::new() },
             observed: ago(1),
             eligible,
@@ -230,7 +230,7 @@ pub(crate) fn previous(status: &Status, wall: Timestamp) -> Previous {
         })
     };
     Previous {
-        look: match status.look {
+        observation: match status.observation {
             Look::None => None,
             Look::Left => seen(false, true),
             Look::Spent => seen(true, true),

@@ -8,7 +8,7 @@ use crate::state::Budget;
 /// A part that is taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KnockOut {
-    /// 1. The Subscription is read from a cache, at the beginning of a pass and before the record is written.
+    /// 1. The Subscription is read from a cache, at the beginning of a reconcile and before the record is written.
     LiveRead,
     /// 1. Subscription and approvals are not read again before the record is written.
     SecondRead,

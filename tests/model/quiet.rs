@@ -75,7 +75,7 @@ fn step(model: &Protocol, state: &mut State, action: impl Fn(&State) -> Action) 
     }
 }
 
-/// A pass in which nothing goes wrong.
+/// A reconcile in which nothing goes wrong.
 fn pass(model: &Protocol, state: &mut State, subscription: u8) {
     let replica = 0;
     if state.subscriptions[usize::from(subscription)].is_none() {

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use jiff::SignedDuration;
 use payg_core::allowance::Allowance;
-use payg_core::approval::{Decision as Decided, Guard};
-use payg_core::decide::{self, Effect, Note, Plan, decide, orphan};
+use payg_core::approval::{Decision as Decided, PolicyCheck};
+use payg_core::decide::{self, Effect, Note, UpgradeOrder, decide, orphan};
 use payg_core::desired::{self, ApprovalMode};
 use payg_core::inputs::{Inputs, Now};
 use payg_core::offer::{BenefitState, OfferClass};
@@ -62,7 +62,7 @@ pub struct Tampered {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ruled {
     pub does: Does,
-    /// What status says after the pass.
+    /// What status says after the reconcile.
     pub status: Status,
     pub says: Verdicts,
     /// It waits for the end of a pause after a refusal.
@@ -156,24 +156,24 @@ fn inputs(facts: &Facts) -> Inputs {
     }
     let endless = |other: Other| Other { yields: false, failing: Since::Never, ..other };
     let other = if tampered.endless_claims { read.other.map(endless) } else { read.other };
-    let wants_look = decide::wants_look(&desired, record.as_ref());
+    let wants_observation = decide::wants_observation(&desired, record.as_ref());
     Inputs {
         subject: claimant(*index, subscription.incarnation, Some(Other::new(subscription))),
-        provider: if wants_look {
+        provider: if wants_observation {
             Ok(capabilities(*provider, read.endpoint))
         } else {
             Err(ProviderError::Config { detail: "not needed".to_owned() })
         },
         provider_object: Some(provider_object()),
         provider_version: Some(provider_version()),
-        look: wants_look
+        observation: wants_observation
             .then(|| if subscription.sees { Ok(observation(facts.spent, facts.stage)) } else { Err(forbidden()) }),
         operation: None,
         claimants: other.map(|other| claimant(1 - index, 0, Some(other))).into_iter().collect(),
         previous: previous(&subscription.status, wall),
         record,
         approvals: said,
-        guard: Guard { since: Some(ago(1000)), ..Guard::UNREAD },
+        policy_check: PolicyCheck { since: Some(ago(1000)), ..PolicyCheck::UNREAD },
         allowance: Allowance { dry_run: false, per_hour: 100, requested: Vec::new(), alone: false },
         now: Now { billing: now(), wall },
         desired,
@@ -183,7 +183,7 @@ fn inputs(facts: &Facts) -> Inputs {
 fn rule(facts: &Facts) -> Ruled {
     let decision = decide(&inputs(facts));
     let before = facts.read.subscription.status;
-    let request = |number: u32, plan: &Plan| Does::Request {
+    let request = |number: u32, plan: &UpgradeOrder| Does::Request {
         number: number.try_into().unwrap(),
         approval: plan.approval.as_ref().map(|approval| approval.uid.parse().unwrap()),
     };
@@ -198,8 +198,8 @@ fn rule(facts: &Facts) -> Ruled {
         },
         // `operator::render::status` and `operator::parse::previous`, so far as decisions use them.
         status: Status {
-            look: match &decision.seen {
-                None => before.look,
+            observation: match &decision.seen {
+                None => before.observation,
                 Some(seen) if seen.offer.class == OfferClass::PayAsYouGo => Look::Upgraded,
                 Some(seen) if seen.benefits.iter().any(|benefit| benefit.state == BenefitState::Exhausted) => {
                     Look::Spent
@@ -307,7 +307,7 @@ fn open(clock: Clock, before: Option<&Entry>, opening: Opening) -> (Intent, Entr
     (intent, entry_of(&object, before, Some(intent), requester))
 }
 
-/// What a pass over the record by itself notes.
+/// What a reconcile of the record by itself notes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Orphaned {
     pub clock: Clock,

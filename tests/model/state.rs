@@ -86,7 +86,7 @@ pub enum When {
 /// What status remembers of former passes, so far as decisions use it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status {
-    pub look: Look,
+    pub observation: Look,
     /// `status.upgrade.acceptTime` is there.
     pub accepted: bool,
     /// Since when the reason `VerifyingUpgrade` holds.
@@ -97,7 +97,7 @@ pub struct Status {
     pub failing: Since,
 }
 
-/// The last look that succeeded.
+/// The last observation that succeeded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Look {
     #[default]
@@ -231,7 +231,7 @@ pub enum Phase {
     Answered(Pass, Status, Claim, Answer),
 }
 
-/// What a pass still needs of what it has read, once it has written the record.
+/// What a reconcile still needs of what it has read, once it has written the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pass {
     pub index: u8,
@@ -239,7 +239,7 @@ pub struct Pass {
     pub endpoint: u8,
 }
 
-/// What a pass has read, live.
+/// What a reconcile has read, live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Read {
     /// Which Subscription.
@@ -265,7 +265,7 @@ pub struct Other {
 impl Other {
     pub fn new(subscription: &Subscription) -> Self {
         Self {
-            has_seen: subscription.status.look != Look::None,
+            has_seen: subscription.status.observation != Look::None,
             yields: subscription.suspend || subscription.when == When::Never,
             failing: subscription.status.failing,
         }
@@ -277,13 +277,13 @@ impl Other {
     }
 }
 
-/// What is to be requested: `core::decide::Plan` with the number of the attempt.
+/// What is to be requested: `core::decide::UpgradeOrder` with the number of the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Demand {
     pub number: u8,
     pub approval: Option<Said>,
     pub retry: bool,
-    /// What status says after the pass.
+    /// What status says after the reconcile.
     pub status: Status,
     /// Ghost: whether spec, approvals and the account allowed the upgrade when they were last read.
     pub allowed: bool,
@@ -343,7 +343,7 @@ pub struct Budget {
     pub stale: u8,
     /// Changes by people: suspend, Deny, Approve, Retry, delete, apply anew, another `when`.
     pub changes: u8,
-    /// Ticks, or days, that pass while a pass is under way.
+    /// Ticks, or days, that reconcile while a reconcile is under way.
     pub pauses: u8,
     /// Changes of the endpoint in the operator's flags.
     pub endpoints: u8,

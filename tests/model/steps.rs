@@ -48,7 +48,7 @@ impl Protocol {
         Some(())
     }
 
-    /// Time passes for all that counts it.
+    /// Time reconciles for all that counts it.
     fn age(&self, state: &mut State, ticks: i8) {
         let before = *state;
         let most = self.clock.settled();
@@ -186,7 +186,7 @@ impl Protocol {
             }
             Does::Note(noted) => {
                 if !self.note(state, read.record?, noted) {
-                    // A conflict: the pass fails, and reports nothing.
+                    // A conflict: the reconcile fails, and reports nothing.
                     state.replicas[usize::from(replica)] = Phase::Idle;
                     return Some(());
                 }
@@ -457,7 +457,7 @@ impl Protocol {
         }
         let claimants = || state.subscriptions.iter().flatten().filter(|_| !unknown);
         // `care`: `Observed` is True.
-        let sees = |status: Status| status.look != Look::None && status.failing == Since::Never;
+        let sees = |status: Status| status.observation != Look::None && status.failing == Since::Never;
         if claimants().any(|other| sees(other.status) && !other.status.conflict) {
             return None;
         }

@@ -18,8 +18,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A Subscription whose status cannot be written any more holds its account for ever.",
         file: "crates/core/src/desired.rs",
         edits: &[(
-            "is_over(last, CLAIM_WITHOUT_LOOKS, now.billing)",
-            "(!$ON && is_over(last, CLAIM_WITHOUT_LOOKS, now.billing))",
+            "is_over(last, CLAIM_WITHOUT_OBSERVATIONS, now.billing)",
+            "(!$ON && is_over(last, CLAIM_WITHOUT_OBSERVATIONS, now.billing))",
         )],
         caught_by: &["decide::claims::a_claim_holds_while_it_is_alive"],
     },

@@ -41,9 +41,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     let approvals = read_approvals(operator, &read.subject).await?;\n",
             ),
             (
-                "    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
+                "    let policy_check = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
                 "    let demands = early.unwrap_or(demands);
-    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
+    let policy_check = read_guard(operator, &read.desired, &approvals, &demands).await?;\n",
             ),
         ],
         caught_by: &["payg_faults::proofs::a_deny_that_went_with_its_namespace_is_not_missed"],
@@ -68,7 +68,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "policies-from-memory",
         wrong: "The last look before the claim does not see that approvals are no longer checked.",
         file: "src/operator/reconcile/subscription.rs",
-        edits: &[("&& guard == read.guard", "&& ($ON || guard == read.guard)")],
+        edits: &[("&& policy_check == read.policy_check", "&& ($ON || policy_check == read.policy_check)")],
         caught_by: &["payg_faults::proofs::an_approval_counts_only_while_its_policies_are_in_force"],
     },
 ];

@@ -44,8 +44,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A provider is asked as often as there is something to ask, until the cloud throttles its tenant.",
         file: "crates/runtime/src/schedule.rs",
         edits: &[(
-            "self.full_at.map_or(first_due, |full_at| bounds.pace.next(full_at))",
-            "self.full_at.filter(|_| !$ON).map_or(first_due, |full_at| bounds.pace.next(full_at))",
+            "self.full_at.map_or(first_due, |full_at| bounds.rate_limit.next(full_at))",
+            "self.full_at.filter(|_| !$ON).map_or(first_due, |full_at| bounds.rate_limit.next(full_at))",
         )],
         caught_by: &[
             "payg_runtime::schedule::tests::what_waits_for_the_pace_of_its_lane_is_in_nobodys_way",

@@ -86,8 +86,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "Where a request is open already, `suspend` does not keep the next one back.",
         file: "crates/core/src/decide/sight.rs",
         edits: &[(
-            "wants_look(&case.inputs.desired, case.record)",
-            "wants_look(&case.inputs.desired, if $ON { case.inputs.record.as_ref() } else { case.record })",
+            "wants_observation(&case.inputs.desired, case.record)",
+            "wants_observation(&case.inputs.desired, if $ON { case.inputs.record.as_ref() } else { case.record })",
         )],
         caught_by: &["payg_faults::proofs::nothing_is_asked_again_for_what_is_suspended"],
     },
@@ -134,9 +134,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A single odd answer of the provider starts an upgrade.",
         file: "crates/core/src/trigger.rs",
         edits: &[(
-            "        _ => Shown::NotYet(NotYet::SecondLook(cause)),",
-            "        _ if $ON => Shown::Yes(evidence(cause, observation)),
-            _ => Shown::NotYet(NotYet::SecondLook(cause)),",
+            "        _ => TriggerState::NotYet(NotYet::Unconfirmed(cause)),",
+            "        _ if $ON => TriggerState::Yes(evidence(cause, observation)),
+            _ => TriggerState::NotYet(NotYet::Unconfirmed(cause)),",
         )],
         caught_by: &["payg_faults::proofs::benefits_are_seen_to_be_used_up_twice", "decide::table::row_16_waiting"],
     },
@@ -144,7 +144,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "two-looks-at-once",
         wrong: "Something wakes the pass again at once, and one odd answer of the provider counts as two.",
         file: "crates/core/src/trigger.rs",
-        edits: &[("duration_since(past.observed) < APART", "duration_since(past.observed) < APART && !$ON")],
+        edits: &[(
+            "duration_since(past.observed) < MIN_OBSERVATION_GAP",
+            "duration_since(past.observed) < MIN_OBSERVATION_GAP && !$ON",
+        )],
         caught_by: &["decide::remembered::two_looks_at_once_are_one", "payg_faults::proofs::two_looks_at_once_are_one"],
     },
     Mutant {
@@ -226,7 +229,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "pause-ignored-by-the-engine",
         wrong: "A provider that asks to slow down is asked again after half a second.",
         file: "crates/core/src/schedule.rs",
-        edits: &[("Next::Backoff(*retry_after)", "Next::Backoff(retry_after.filter(|_| !$ON))")],
+        edits: &[("Requeue::Backoff(*retry_after)", "Requeue::Backoff(retry_after.filter(|_| !$ON))")],
         caught_by: &["payg_faults::proofs::a_request_to_slow_down_is_obeyed", "decide::table::row_05_unobserved"],
     },
 ];

@@ -13,13 +13,13 @@ use super::{Mutant, mutants, tree};
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// What became of the tests that ran.
-struct Shown {
+struct TriggerState {
     results: BTreeMap<String, String>,
     output: String,
     took: Duration,
 }
 
-impl Shown {
+impl TriggerState {
     fn of(&self, test: &str) -> &str {
         self.results.get(test).map_or("did not end", String::as_str)
     }
@@ -67,7 +67,7 @@ pub(super) fn all() {
     assert!(survivors.is_empty(), "not caught:\n{}", survivors.join("\n"));
 }
 
-fn caught(mutant: &Mutant, shown: &Shown) -> String {
+fn caught(mutant: &Mutant, shown: &TriggerState) -> String {
     let told = mutant.caught_by.iter().map(|test| match shown.of(test) {
         "FAILED" => (*test).to_owned(),
         other => format!("NOT by {test} ({other})"),
@@ -108,9 +108,9 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 /// What becomes of `tests` with `mutant`.
-fn show(programs: &BTreeMap<String, PathBuf>, mutant: Option<&Mutant>, tests: &[&str]) -> Shown {
+fn show(programs: &BTreeMap<String, PathBuf>, mutant: Option<&Mutant>, tests: &[&str]) -> TriggerState {
     let began = Instant::now();
-    let mut shown = Shown { results: BTreeMap::new(), output: String::new(), took: Duration::ZERO };
+    let mut shown = TriggerState { results: BTreeMap::new(), output: String::new(), took: Duration::ZERO };
     for (name, program) in programs {
         let prefix = format!("{name}::");
         let tests: Vec<_> = tests.iter().filter_map(|test| test.strip_prefix(&prefix)).collect();
@@ -125,7 +125,7 @@ fn show(programs: &BTreeMap<String, PathBuf>, mutant: Option<&Mutant>, tests: &[
         shown.results.extend(output.lines().filter_map(result));
         shown.output += &output;
     }
-    Shown { took: began.elapsed(), ..shown }
+    TriggerState { took: began.elapsed(), ..shown }
 }
 
 /// What `program` prints of `tests`.

@@ -70,7 +70,7 @@ async fn judged(world: &World, approval: &str, reason: &str, what: &[&str]) {
     let mut touched = 0;
     let mut last = Value::Null;
     let is_so = async || {
-        // A change of an approval brings a look at once.
+        // A change of an approval brings an observation of once.
         touched += 1;
         let label = format!("touched={touched}");
         let touch = ["label", "--overwrite", "upgradeapprovals.payg-operator.io", approval, &label];
@@ -192,7 +192,7 @@ async fn automatic_is_not_believed_where_nobody_looks_at_who_writes_it() {
     put_back(stack);
     let patched = ["patch", "subscriptions.payg-operator.io", "by-itself", "--type=merge", "-p"];
     demands.kubectl(&[&patched[..], &["{\"spec\":{\"suspend\":false}}"]].concat()).unwrap();
-    // Nobody looked at who wrote it, and nothing tells what was changed since.
+    // Nobody checked who wrote it, and nothing tells what was changed since.
     let older = async || message(&demands.subscription("by-itself")).contains("does not count").then_some(());
     demands.eventually(60, older).await.expect("it is older than the binding");
     tokio::time::sleep(SETTLED).await;

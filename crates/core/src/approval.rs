@@ -46,7 +46,7 @@ pub const SETTLED: SignedDuration = SignedDuration::from_mins(1);
 
 /// What admission makes sure of, in the namespace of the Subscription in question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guard {
+pub struct PolicyCheck {
     /// What of the shipped admission policies and their bindings is missing or altered. With any of them, nothing is made
     /// sure of.
     pub flaws: Vec<Flaw>,
@@ -69,7 +69,7 @@ pub struct Flaw {
 
 /// Why somebody's word does not count although it covers the transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unguarded {
+pub enum Untrusted {
     /// Anybody could have given it: these are missing or altered.
     Flaws(Vec<Flaw>),
     /// It is not surely younger than what makes sure who gave it.
@@ -78,7 +78,7 @@ pub enum Unguarded {
         word: Word,
         /// When that was created (wall clock).
         created: Timestamp,
-        /// What is younger, or nearly so: see [`Guard::youngest`].
+        /// What is younger, or nearly so: see [`PolicyCheck::youngest`].
         youngest: String,
         /// From when on a word is surely checked (wall clock); `None` if that cannot be told.
         settled: Option<Timestamp>,
@@ -96,38 +96,38 @@ pub enum Word {
     BillingProvider,
 }
 
-impl Guard {
+impl PolicyCheck {
     /// Nobody has looked, as there is nothing to vouch for. It vouches for nothing.
     pub const UNREAD: Self =
         Self { flaws: Vec::new(), youngest: String::new(), since: None, automatic_needs_approve: false };
 
     /// The one to act upon of those that somebody `said`; `None` if nobody said anything.
-    pub fn vouched<'a>(&self, said: impl Iterator<Item = &'a Approval>) -> Result<Option<&'a Approval>, Unguarded> {
+    pub fn trusted<'a>(&self, said: impl Iterator<Item = &'a Approval>) -> Result<Option<&'a Approval>, Untrusted> {
         let Some(best) = said.min_by_key(|said| (!self.is_settled_at(said.created), *said)) else { return Ok(None) };
-        self.vouches_for(best.created, || Word::Approval(best.name.clone())).map(|()| Some(best))
+        self.trusts(best.created, || Word::Approval(best.name.clone())).map(|()| Some(best))
     }
 
     /// Whether `approval: Automatic` in a Subscription created at `subscription`, through a BillingProvider created at
     /// `provider` (wall clock), is the word of somebody who may say so, as far as the namespace demands it. An object that
     /// is older than the policies may have been written by anybody before they were there.
-    pub fn allows_automatic(&self, subscription: Timestamp, provider: Timestamp) -> Result<(), Unguarded> {
+    pub fn allows_automatic(&self, subscription: Timestamp, provider: Timestamp) -> Result<(), Untrusted> {
         if !self.automatic_needs_approve {
             return Ok(());
         }
-        self.vouches_for(subscription, || Word::Subscription)?;
-        self.vouches_for(provider, || Word::BillingProvider)
+        self.trusts(subscription, || Word::Subscription)?;
+        self.trusts(provider, || Word::BillingProvider)
     }
 
     /// Whether whatever was created at `created` was surely checked.
-    fn vouches_for(&self, created: Timestamp, word: impl FnOnce() -> Word) -> Result<(), Unguarded> {
+    fn trusts(&self, created: Timestamp, word: impl FnOnce() -> Word) -> Result<(), Untrusted> {
         if !self.flaws.is_empty() {
-            return Err(Unguarded::Flaws(self.flaws.clone()));
+            return Err(Untrusted::Flaws(self.flaws.clone()));
         }
         if self.is_settled_at(created) {
             return Ok(());
         }
         let (youngest, settled) = (self.youngest.clone(), self.settled());
-        Err(Unguarded::Unchecked { word: word(), created, youngest, settled })
+        Err(Untrusted::Unchecked { word: word(), created, youngest, settled })
     }
 
     fn is_settled_at(&self, created: Timestamp) -> bool {

@@ -36,7 +36,7 @@ pub struct DeclaredTrial {
     pub credit: Option<Money>,
 }
 
-/// Why an account is neither looked at nor upgraded.
+/// Why an account is neither observed nor upgraded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspension {
     /// The manifest asks for it.
@@ -102,9 +102,9 @@ pub struct Claimant {
 /// Whether a Subscription sees its account, by what its status remembers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// No look has succeeded yet.
+    /// No observation has succeeded yet.
     Never,
-    /// The last look succeeded.
+    /// The last observation succeeded.
     Clear {
         /// When the account was seen last (billing clock); `None` if nothing of it was kept, as another one has the account.
         last: Option<Timestamp>,
@@ -125,17 +125,17 @@ pub enum Lapse {
     Observes,
     /// It has never seen the account, so it never had a claim.
     NeverSeen,
-    /// Its looks have failed for too long.
-    LooksFail,
-    /// It has not been looked at for too long.
-    NotLookedAt,
+    /// Its observations have failed for too long.
+    ObservationsFail,
+    /// It has not been observed for too long.
+    NotObserved,
 }
 
-/// For how long a claim outlives looks that fail (wall clock): as long as a status is believed without a look.
+/// For how long a claim outlives observations that fail (wall clock): as long as a status is believed without an observation.
 pub const CLAIM_WITHOUT_SIGHT: Duration = Duration::from_hours(1);
-/// How old the last look behind a claim may be (billing clock). Planned ones are a day apart at most, so something keeps the
+/// How old the last observation behind a claim may be (billing clock). Planned ones are a day apart at most, so something keeps the
 /// operator from making them, or from writing what it has seen.
-const CLAIM_WITHOUT_LOOKS: Duration = Duration::from_hours(7 * 24);
+const CLAIM_WITHOUT_OBSERVATIONS: Duration = Duration::from_hours(7 * 24);
 
 impl Claimant {
     /// Whether this claim goes before `other`'s: the older one, by uid when they are of the same second.
@@ -149,15 +149,15 @@ impl Claimant {
         match self.sight {
             Sight::Never | Sight::Clear { last: None } => Some(Lapse::NeverSeen),
             Sight::Clear { last: Some(last) } => {
-                self.yields.or(is_over(last, CLAIM_WITHOUT_LOOKS, now.billing).then_some(Lapse::NotLookedAt))
+                self.yields.or(is_over(last, CLAIM_WITHOUT_OBSERVATIONS, now.billing).then_some(Lapse::NotObserved))
             }
             Sight::Lost { since } => {
-                self.yields.or(is_over(since, CLAIM_WITHOUT_SIGHT, now.wall).then_some(Lapse::LooksFail))
+                self.yields.or(is_over(since, CLAIM_WITHOUT_SIGHT, now.wall).then_some(Lapse::ObservationsFail))
             }
         }
     }
 
-    /// Whether it would have the account if nobody went before it: it wants it, and its last look succeeded.
+    /// Whether it would have the account if nobody went before it: it wants it, and its last observation succeeded.
     pub const fn is_able(&self) -> bool {
         self.yields.is_none() && matches!(self.sight, Sight::Clear { .. })
     }

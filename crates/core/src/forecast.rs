@@ -1,4 +1,4 @@
-//! When the benefits are expected to be used up. An estimate: it schedules the next look and never authorises anything.
+//! When the benefits are expected to be used up. An estimate: it schedules the next observation and never authorises anything.
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -47,11 +47,11 @@ fn due(when: &When, seen: &Observation, exhaustion: Option<Timestamp>, burn: Opt
     [exhaustion, by_time, by_credit].into_iter().flatten().min()
 }
 
-/// The credit used up a day between the two looks, averaged with the former estimate.
+/// The credit used up a day between the two observations, averaged with the former estimate.
 fn burn(previous: &Previous, seen: &Observation) -> Option<Decimal> {
     let credit = seen.benefit(BenefitKind::Credit)?;
     let left = credit.remaining?;
-    let former = previous.look.as_ref()?.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit)?;
+    let former = previous.observation.as_ref()?.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit)?;
     let before = former.remaining.filter(|before| before.currency == left.currency)?;
     let seconds = credit.as_of.duration_since(former.as_of).as_secs();
     if seconds < LEAST_SECONDS {

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::allowance::Allowance;
-use super::approval::{Approval, Guard};
+use super::approval::{Approval, PolicyCheck};
 use super::desired::{Claimant, Desired};
-use super::observation::{Observation, PastLook};
+use super::observation::{Observation, PastObservation};
 use super::provider::{Capabilities, Operation, ProviderError, ProviderObject};
 use super::record::{ProviderVersion, Record, Requester};
 
@@ -23,8 +23,8 @@ pub struct Inputs {
     pub provider_object: Option<ProviderObject>,
     /// The BillingProvider as it was read, if there is one.
     pub provider_version: Option<ProviderVersion>,
-    /// What this pass's look at the account brought; `None` if none was made.
-    pub look: Option<Result<Observation, ProviderError>>,
+    /// What this reconcile's look at the account brought; `None` if none was made.
+    pub observation: Option<Result<Observation, ProviderError>>,
     /// How far the open upgrade has come by the provider's word; `None` if it was not asked.
     pub operation: Option<Operation>,
     /// The other Subscriptions of the same account.
@@ -36,7 +36,7 @@ pub struct Inputs {
     /// What people said.
     pub approvals: Vec<Approval>,
     /// What admission makes sure of.
-    pub guard: Guard,
+    pub policy_check: PolicyCheck,
     /// What the operator's own settings allow.
     pub allowance: Allowance,
     /// What time it is.
@@ -58,15 +58,15 @@ impl Inputs {
 /// What status remembers of former passes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Previous {
-    /// The last look that succeeded.
-    pub look: Option<PastLook>,
+    /// The last observation that succeeded.
+    pub observation: Option<PastObservation>,
     /// How much credit a day was used up by the last forecast.
     pub burn_per_day: Option<Decimal>,
     /// Since when an upgrade has shown as accepted (billing clock).
     pub accepted_since: Option<Timestamp>,
     /// Since when the provider has not been ready (wall clock).
     pub not_ready_since: Option<Timestamp>,
-    /// Since when no look has succeeded (wall clock).
+    /// Since when no observation has succeeded (wall clock).
     pub unobserved_since: Option<Timestamp>,
     /// Since when an upgrade that may have been requested has not shown (wall clock).
     pub verifying_since: Option<Timestamp>,

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::approval::{Unguarded, Word};
+use super::approval::{Untrusted, Word};
 use super::desired::{Lapse, Suspension};
 use super::observation::Unread;
 use super::provider::Operation;
@@ -216,8 +216,8 @@ impl fmt::Display for Lapse {
             Self::Suspended(Suspension::NamespaceDeletion) => "its namespace is being deleted",
             Self::Observes => "it has `when: Never`",
             Self::NeverSeen => "it has never read the account",
-            Self::LooksFail => "its reads of the account have failed for an hour",
-            Self::NotLookedAt => "its status has recorded no read of the account for a week",
+            Self::ObservationsFail => "its reads of the account have failed for an hour",
+            Self::NotObserved => "its status has recorded no read of the account for a week",
         })
     }
 }
@@ -248,7 +248,7 @@ fn waiting(f: &mut fmt::Formatter<'_>, not_yet: NotYet, expected: Option<Timesta
             Some(expected) => write!(f, "Not due yet; expected by {}.", minute(expected)),
             None => f.write_str("The upgrade is not due yet."),
         },
-        NotYet::SecondLook(cause) => write!(f, "The account shows for the first time that {cause}; a second read must confirm it."),
+        NotYet::Unconfirmed(cause) => write!(f, "The account shows for the first time that {cause}; a second read must confirm it."),
         NotYet::TooSoon(cause) => {
             write!(f, "The account shows that {cause}; a read some time later must confirm it.")
         }
@@ -356,7 +356,7 @@ impl fmt::Display for Suspension {
     }
 }
 
-impl fmt::Display for Unguarded {
+impl fmt::Display for Untrusted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flaws(flaws) => {

@@ -58,7 +58,7 @@ pub struct Handoff {
     pub needs: String,
 }
 
-/// One look at an account.
+/// One observation of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// Whether the account works.
@@ -77,7 +77,7 @@ pub struct Observation {
     pub source: Source,
     /// The tenant or organisation that owns the account.
     pub owner: Option<String>,
-    /// The billing time of this look.
+    /// The billing time of this observation.
     pub observed: Timestamp,
     /// The time by the provider's own clock, where it told.
     pub provider_time: Option<Timestamp>,
@@ -97,12 +97,12 @@ pub struct Observation {
 
 /// What a former pass saw, as status remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastLook {
+pub struct PastObservation {
     /// The benefits as they were.
     pub benefits: Vec<Benefit>,
     /// When (billing clock).
     pub observed: Timestamp,
-    /// Whether the account was on a trial, and in a state that this version knows and nobody chose. What a look shows of
+    /// Whether the account was on a trial, and in a state that this version knows and nobody chose. What an observation shows of
     /// any other account is no evidence.
     pub eligible: bool,
     /// Whether the account was closed for good.
@@ -136,9 +136,9 @@ impl Observation {
     ///
     /// An account that was closed is closed until it works again: that somebody closed it does not show any more once its
     /// benefits have ended as well. And the credit left is as it was if it could not be read this time: for a day, as billing
-    /// data is often as old. It keeps its time, so that it is not taken for a second look at it.
+    /// data is often as old. It keeps its time, so that it is not taken for a second observation of it.
     #[must_use]
-    pub fn remembering(mut self, past: &PastLook) -> Self {
+    pub fn remembering(mut self, past: &PastObservation) -> Self {
         let works =
             matches!(self.lifecycle, Lifecycle::Active | Lifecycle::Warned) && self.offer.class != OfferClass::Other;
         if past.closed && !works && self.offer.class != OfferClass::PayAsYouGo {

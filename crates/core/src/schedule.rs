@@ -1,4 +1,4 @@
-//! When to look at an account again. Far from the end of the benefits seldom, near it often: the next look comes before
+//! When to look at an account again. Far from the end of the benefits seldom, near it often: the next observation comes before
 //! the credit can be spent at twelve times the usual rate, and right after a date that matters.
 
 use std::time::Duration;
@@ -13,12 +13,12 @@ use super::observation::Observation;
 use super::offer::BenefitKind;
 use super::provider::{Operation, ProviderError};
 use super::record::{Record, RecordState};
-use super::trigger::{APART, NotYet};
+use super::trigger::{MIN_OBSERVATION_GAP, NotYet};
 use super::verdict::{NotEligible, Verdict};
 
 /// When to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Requeue {
     /// At this time of the billing clock.
     At(Timestamp),
     /// After this time of the wall clock.
@@ -29,7 +29,7 @@ pub enum Next {
     OnChange,
 }
 
-/// The shortest pause between two looks that wait for the benefits' end.
+/// The shortest pause between two observations that wait for the benefits' end.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
 /// The longest: what bounds how late an unforeseen burst of use is seen.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
@@ -37,58 +37,58 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 const MAY_BE_GRANTED: SignedDuration = SignedDuration::from_mins(15);
 /// The pause while a person has to decide: a request may turn out to have been taken after all.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// The pause between looks at what is not expected to change.
+/// The pause between observations at what is not expected to change.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The pause where something outside must change first (wall clock).
-const A_WHILE: Duration = Duration::from_mins(1);
+const OUTSIDE_CHANGE: Duration = Duration::from_mins(1);
 /// The pause between two questions about an operation, unless the provider gives one (wall clock), and between which it is
 /// held: <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md>
 const POLL: Duration = Duration::from_mins(1);
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 const LONGEST_POLL: Duration = Duration::from_mins(10);
-/// How many times faster than forecast the credit may be used up without a look coming too late.
+/// How many times faster than forecast the credit may be used up without an observation coming too late.
 const BURST: i64 = 12;
 
 /// When to look again after `verdict`.
-pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, forecast: Option<&Forecast>) -> Next {
-    let after = |pause: SignedDuration| Next::At(inputs.now.billing.saturating_add(pause).unwrap_or(Timestamp::MAX));
+pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, forecast: Option<&Forecast>) -> Requeue {
+    let after = |pause: SignedDuration| Requeue::At(inputs.now.billing.saturating_add(pause).unwrap_or(Timestamp::MAX));
     match verdict {
-        Verdict::Suspended(_) => Next::OnChange,
-        Verdict::ProviderNotReady { stalled: false, .. } => Next::After(Duration::from_secs(15)),
-        Verdict::ProviderNotReady { stalled: true, .. } => Next::After(A_WHILE),
+        Verdict::Suspended(_) => Requeue::OnChange,
+        Verdict::ProviderNotReady { stalled: false, .. } => Requeue::After(Duration::from_secs(15)),
+        Verdict::ProviderNotReady { stalled: true, .. } => Requeue::After(OUTSIDE_CHANGE),
         Verdict::RetryHeld { by, .. } => match (next(by, inputs, seen, forecast), after(HOUR)) {
-            (Next::At(time), Next::At(hour)) => Next::At(time.min(hour)),
-            (Next::OnChange, hour) => hour,
+            (Requeue::At(time), Requeue::At(hour)) => Requeue::At(time.min(hour)),
+            (Requeue::OnChange, hour) => hour,
             (soon, _) => soon,
         },
-        Verdict::Unobserved { error: ProviderError::Throttled { retry_after }, .. } => Next::Backoff(*retry_after),
-        Verdict::Unobserved { .. } | Verdict::LedgerUnavailable { .. } => Next::Backoff(None),
-        Verdict::Upgrading => Next::After(Duration::from_secs(1)),
+        Verdict::Unobserved { error: ProviderError::Throttled { retry_after }, .. } => Requeue::Backoff(*retry_after),
+        Verdict::Unobserved { .. } | Verdict::LedgerUnavailable { .. } => Requeue::Backoff(None),
+        Verdict::Upgrading => Requeue::After(Duration::from_secs(1)),
         Verdict::VerifyingUpgrade {
             operation: Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }),
             ..
-        } => Next::After(ask_again(*pause, inputs.record.as_ref(), inputs.now.wall)),
+        } => Requeue::After(ask_again(*pause, inputs.record.as_ref(), inputs.now.wall)),
         Verdict::VerifyingUpgrade { settled_at, .. } => match &inputs.record {
             // The provider said yes; it may take its time to show.
             Some(record) if record.state == RecordState::Accepted => after(SHORTEST),
-            _ if inputs.now.wall >= *settled_at => Next::After(A_WHILE),
-            _ => Next::After(while_verifying(*settled_at, inputs.now.wall)),
+            _ if inputs.now.wall >= *settled_at => Requeue::After(OUTSIDE_CHANGE),
+            _ => Requeue::After(while_verifying(*settled_at, inputs.now.wall)),
         },
         Verdict::UpgradeRejected { next: Some(next), .. } => {
             let left: Duration = next.duration_since(inputs.now.wall).try_into().unwrap_or_default();
-            Next::After(left.max(Duration::from_secs(5)))
+            Requeue::After(left.max(Duration::from_secs(5)))
         }
         Verdict::AccountConflict(holder) => match holder.sight {
             // Its claim may be about to lapse.
             Sight::Lost { since } => {
                 let end = since.checked_add(CLAIM_WITHOUT_SIGHT).unwrap_or(Timestamp::MAX);
                 let left: Duration = end.duration_since(inputs.now.wall).try_into().unwrap_or_default();
-                Next::After(left + SHORTEST_POLL)
+                Requeue::After(left + SHORTEST_POLL)
             }
             // When it goes, or claims nothing any more, a watch tells.
             Sight::Clear { .. } | Sight::Never => after(LONGEST),
         },
-        Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Next::After(Duration::from_mins(5)),
+        Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Requeue::After(Duration::from_mins(5)),
         Verdict::AwaitingPortalUpgrade { .. } => after(SignedDuration::from_mins(15)),
         Verdict::UpgradeUnresolved { .. } | Verdict::UpgradeContradicted { .. } => after(HOUR),
         Verdict::BenefitsUnknown { unread, .. } if !unread.is_empty() => {
@@ -98,7 +98,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
         | Verdict::WaitingForExhaustion { not_yet: NotYet::Left | NotYet::PastItsEnd, .. } => {
             after(until_exhaustion(inputs, seen, forecast))
         }
-        Verdict::WaitingForExhaustion { not_yet: NotYet::TooSoon(_), .. } => after(APART),
+        Verdict::WaitingForExhaustion { not_yet: NotYet::TooSoon(_), .. } => after(MIN_OBSERVATION_GAP),
         Verdict::WaitingForExhaustion { .. } => after(SignedDuration::from_mins(1)),
         Verdict::UpgradeAccepted { end } => after(bounded_by(*end, inputs.now.billing, LONGEST)),
         Verdict::NotEligible { unread, .. } if !unread.is_empty() => after(MAY_BE_GRANTED),
@@ -116,7 +116,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
 }
 
 /// The pause before the operation of the last attempt is asked about again, where the provider asks for `pause`. The longer
-/// it takes already at `wall` (wall clock), the longer, whatever the provider says: each question comes with a look.
+/// it takes already at `wall` (wall clock), the longer, whatever the provider says: each question comes with an observation.
 pub fn ask_again(pause: Option<Duration>, record: Option<&Record>, wall: Timestamp) -> Duration {
     let sent = record.and_then(|record| record.last()?.sent).unwrap_or(wall);
     let by_age = Duration::try_from(wall.duration_since(sent)).unwrap_or_default() / 20;

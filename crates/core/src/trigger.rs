@@ -1,5 +1,5 @@
 //! Whether the benefits are used up far enough for an upgrade. Only what a provider reports, or a date that it reported
-//! or the user declared, counts; and it must show twice: in the look that status remembers and in the one just made.
+//! or the user declared, counts; and it must show twice: in the observation that status remembers and in the one just made.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::desired::{Limits, When};
 use super::money::Money;
-use super::observation::{Lifecycle, Observation, PastLook};
+use super::observation::{Lifecycle, Observation, PastObservation};
 use super::offer::{Benefit, BenefitKind, BenefitState};
 
 /// Why an upgrade is due.
@@ -84,7 +84,7 @@ pub enum Contradiction {
 
 /// What the trigger says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum TriggerState {
     /// It is time, beyond doubt.
     Yes(Evidence),
     /// It is not time, or not beyond doubt.
@@ -99,10 +99,10 @@ pub enum NotYet {
     /// There is something left.
     Left,
     /// It shows for the first time; a second read must confirm it.
-    SecondLook(Cause),
-    /// This look follows so soon on the one before it that both may be one odd answer.
+    Unconfirmed(Cause),
+    /// This observation follows so soon on the one before it that both may be one odd answer.
     TooSoon(Cause),
-    /// This look is older than the one before it: stale, or a clock went back.
+    /// This observation is older than the one before it: stale, or a clock went back.
     WentBack,
     /// The provider's clock and ours differ too much to trust a date.
     ClocksDiffer,
@@ -110,14 +110,14 @@ pub enum NotYet {
     PastItsEnd,
 }
 
-/// The least between two looks that count as two (billing clock). What wakes a pass early, such as a change of the manifest,
+/// The least between two observations that count as two (billing clock). What wakes a reconcile early, such as a change of the manifest,
 /// does not make one odd answer of the provider two.
-pub const APART: SignedDuration = SignedDuration::from_secs(5);
+pub const MIN_OBSERVATION_GAP: SignedDuration = SignedDuration::from_secs(5);
 
 /// From when on a difference of the clocks is said.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_hours(1);
 
-/// What one look says of the trigger.
+/// What one observation says of the trigger.
 enum Reading {
     Met(Cause),
     NotMet,
@@ -125,47 +125,49 @@ enum Reading {
 }
 
 /// Whether `when` asks for an upgrade, by `previous` and the `observation` just made.
-pub fn shown(when: &When, previous: Option<&PastLook>, observation: &Observation) -> Shown {
+pub fn evaluate(when: &When, previous: Option<&PastObservation>, observation: &Observation) -> TriggerState {
     let limits = match when {
-        // An account that somebody had stopped a moment ago is no trial because one look does not show it.
+        // An account that somebody had stopped a moment ago is no trial because one observation does not show it.
         When::Immediately if previous.is_some_and(|past| !past.eligible) => {
-            return Shown::NotYet(NotYet::SecondLook(Cause::Asked));
+            return TriggerState::NotYet(NotYet::Unconfirmed(Cause::Asked));
         }
-        When::Immediately => return Shown::Yes(evidence(Cause::Asked, observation)),
-        When::Never => return Shown::NotYet(NotYet::Left),
+        When::Immediately => return TriggerState::Yes(evidence(Cause::Asked, observation)),
+        When::Never => return TriggerState::NotYet(NotYet::Left),
         When::BenefitsExhausted => None,
         When::BeforeExhaustion(limits) => Some(limits),
     };
     // A date has passed when it has by the provider's clock as well as by ours: neither alone ends a trial.
     let at = observation.provider_time.map_or(observation.observed, |theirs| theirs.min(observation.observed));
     if let Some(contradiction) = contradiction_of(observation) {
-        return Shown::Unknown(vec![Missing::Which(contradiction)]);
+        return TriggerState::Unknown(vec![Missing::Which(contradiction)]);
     }
     let cause = match read(limits, &observation.benefits, at) {
         Reading::Met(cause) => cause,
-        Reading::NotMet if by_our_clock_alone(limits, observation) => return Shown::NotYet(NotYet::ClocksDiffer),
-        Reading::NotMet if observation.benefits.iter().any(|benefit| benefit.is_past_its_end(at)) => {
-            return Shown::NotYet(NotYet::PastItsEnd);
+        Reading::NotMet if by_our_clock_alone(limits, observation) => {
+            return TriggerState::NotYet(NotYet::ClocksDiffer);
         }
-        Reading::NotMet => return Shown::NotYet(NotYet::Left),
-        Reading::Unknown(missing) => return Shown::Unknown(missing),
+        Reading::NotMet if observation.benefits.iter().any(|benefit| benefit.is_past_its_end(at)) => {
+            return TriggerState::NotYet(NotYet::PastItsEnd);
+        }
+        Reading::NotMet => return TriggerState::NotYet(NotYet::Left),
+        Reading::Unknown(missing) => return TriggerState::Unknown(missing),
     };
     match previous {
-        Some(past) if went_back(past, observation) => Shown::NotYet(NotYet::WentBack),
-        Some(past) if observation.observed.duration_since(past.observed) < APART => {
-            Shown::NotYet(NotYet::TooSoon(cause))
+        Some(past) if went_back(past, observation) => TriggerState::NotYet(NotYet::WentBack),
+        Some(past) if observation.observed.duration_since(past.observed) < MIN_OBSERVATION_GAP => {
+            TriggerState::NotYet(NotYet::TooSoon(cause))
         }
         Some(past) if cause == Cause::CreditBelowLimit && is_same_credit(past, observation) => {
-            Shown::NotYet(NotYet::SecondLook(cause))
+            TriggerState::NotYet(NotYet::Unconfirmed(cause))
         }
         Some(past)
             if past.eligible
                 && contradiction(&past.benefits, past.observed).is_none()
                 && matches!(read(limits, &past.benefits, past.observed), Reading::Met(_)) =>
         {
-            Shown::Yes(evidence(cause, observation))
+            TriggerState::Yes(evidence(cause, observation))
         }
-        _ => Shown::NotYet(NotYet::SecondLook(cause)),
+        _ => TriggerState::NotYet(NotYet::Unconfirmed(cause)),
     }
 }
 
@@ -249,15 +251,15 @@ fn by_our_clock_alone(limits: Option<&Limits>, observation: &Observation) -> boo
         && matches!(read(limits, &observation.benefits, observation.observed), Reading::Met(_))
 }
 
-fn went_back(past: &PastLook, observation: &Observation) -> bool {
+fn went_back(past: &PastObservation, observation: &Observation) -> bool {
     observation.observed < past.observed
         || observation.benefits.iter().any(|benefit| {
             past.benefits.iter().any(|former| former.kind == benefit.kind && benefit.as_of < former.as_of)
         })
 }
 
-/// Whether the credit left is remembered from the look before: one reading is not two.
-fn is_same_credit(past: &PastLook, observation: &Observation) -> bool {
+/// Whether the credit left is remembered from the observation before: one reading is not two.
+fn is_same_credit(past: &PastObservation, observation: &Observation) -> bool {
     if !observation.lapsed {
         return false;
     }

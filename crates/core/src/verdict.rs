@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::approval::{Approval, Unguarded};
+use super::approval::{Approval, Untrusted};
 use super::desired::{Claimant, Lapse, Suspension};
 use super::observation::Unread;
 use super::offer::Offer;
@@ -29,7 +29,7 @@ pub enum Verdict {
     },
     /// An older Subscription has the account.
     AccountConflict(Claimant),
-    /// No look at the account succeeded in this pass.
+    /// No observation of the account succeeded in this reconcile.
     Unobserved {
         /// Why not.
         error: ProviderError,
@@ -113,7 +113,7 @@ pub enum Verdict {
         former: Option<String>,
     },
     /// Somebody may have said yes, but nothing made sure that it was who it says, and that they may.
-    ApprovalPolicyMissing(Unguarded),
+    ApprovalPolicyMissing(Untrusted),
     /// A person must do it in the provider's portal.
     AwaitingPortalUpgrade {
         /// Where.
@@ -141,7 +141,7 @@ pub enum Verdict {
     },
 }
 
-/// For how long no look has succeeded.
+/// For how long no observation has succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unobserved {
     /// None has ever.
@@ -193,7 +193,7 @@ pub enum Held {
 pub enum Standing {
     /// There is nothing to say: there is no other, or this one goes first anyway.
     Unsaid,
-    /// As it was: nothing was seen of the account in this pass.
+    /// As it was: nothing was seen of the account in this reconcile.
     Unchanged,
     /// An older one has it.
     Second(Claimant),
@@ -212,7 +212,7 @@ pub enum Ready {
     False,
     /// Nobody knows yet.
     Unknown,
-    /// As it was before: this pass learnt nothing.
+    /// As it was before: this reconcile learnt nothing.
     Unchanged,
 }
 

@@ -1,5 +1,5 @@
 //! `payg-dev`: what developers run beside `payg`. It simulates clouds, shows the demo, and has every command of `payg` with a
-//! billing clock that can be chosen, so that a trial of 30 days passes in half a minute.
+//! billing clock that can be chosen, so that a trial of 30 days reconciles in half a minute.
 
 mod clock;
 mod demo;

@@ -1,6 +1,6 @@
 //! How an answer in JSON is read: as it was sent. A member that is there twice, or in other letters than the ones it is asked
 //! for by, may be any of what it says, so the document is malformed (RFC 8259, section 4: what is made of such an object is
-//! unpredictable). A list is no object, whatever its order. What is not asked for is not looked at.
+//! unpredictable). A list is no object, whatever its order. What is not asked for is not observed.
 
 use std::borrow::Cow;
 use std::collections::HashSet;

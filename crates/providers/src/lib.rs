@@ -111,7 +111,7 @@ async fn within<T>(
 }
 
 /// The error of an upgrade that failed before it was sent. Whatever kept it from being sent, that there was no upgrade is
-/// sure: it may be tried again in minutes, and the look before that says what is wrong.
+/// sure: it may be tried again in minutes, and the observation before that says what is wrong.
 fn not_sent(error: ProviderError) -> ProviderError {
     match error {
         throttled @ ProviderError::Throttled { .. } => throttled,

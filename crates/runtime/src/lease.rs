@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use super::election::{LeaseState, View};
 use super::metrics::Metrics;
-use super::standing::{Standing, View};
 
 /// A candidate takes over a lease that it has seen unchanged for so long.
 pub const LEASE_DURATION: Duration = Duration::from_secs(15);
@@ -112,13 +112,13 @@ impl Candidate {
         self.metrics.leader.set(1);
         let (lost, released) = (CancellationToken::new(), CancellationToken::new());
         // However the task ends, the lease is lost with it.
-        let guard = lost.clone().drop_guard();
+        let policy_check = lost.clone().drop_guard();
         let renewing = tokio::spawn({
             let released = released.clone();
             async move {
                 self.renew(began, released).await;
                 self.metrics.leader.set(0);
-                drop(guard);
+                drop(policy_check);
                 self
             }
         });
@@ -133,11 +133,11 @@ impl Candidate {
 
     async fn read_and_write(&mut self, newcomer: bool) -> Result<(), Refusal> {
         let found = self.api.get_opt(&self.name).await?;
-        let standing = self.view.judge(found.as_ref(), Instant::now());
-        match standing {
-            Standing::Held { by } => return Err(Refusal::Held { by }),
-            Standing::Free if !newcomer => return Err(Refusal::Held { by: "nobody".to_owned() }),
-            Standing::Absent | Standing::Free | Standing::Ours => {}
+        let election = self.view.judge(found.as_ref(), Instant::now());
+        match election {
+            LeaseState::Held { by } => return Err(Refusal::Held { by }),
+            LeaseState::Free if !newcomer => return Err(Refusal::Held { by: "nobody".to_owned() }),
+            LeaseState::Absent | LeaseState::Free | LeaseState::Ours => {}
         }
         let exists = found.is_some();
         let lease = self.view.held(found, &self.name, Timestamp::now());
@@ -183,7 +183,7 @@ impl Candidate {
     /// Leaves the lease to whoever asks first.
     async fn resign(&mut self) -> Result<(), Refusal> {
         let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
-        if self.view.judge(Some(&lease), Instant::now()) != Standing::Ours {
+        if self.view.judge(Some(&lease), Instant::now()) != LeaseState::Ours {
             return Ok(());
         }
         let spec = lease.spec.get_or_insert_default();

@@ -62,7 +62,7 @@
 //!     Some(ended) = tasks.next_ended() => ended,
 //! };
 //! if ended.name == "workers" && shutdown.is_cancelled() {
-//!     leadership.release().await; // no pass runs any more
+//!     leadership.release().await; // no reconcile runs any more
 //!     return Ok(());
 //! }
 //! Err(format!("{} ended: {:?}", ended.name, ended.result).into())
@@ -72,18 +72,18 @@
 mod backoff;
 pub mod client;
 mod diff;
+mod election;
 pub mod events;
 pub mod http;
 mod kubeconfig;
 pub mod lease;
 pub mod metrics;
 mod object_key;
-pub mod pace;
 mod proxy;
 pub mod queue;
+pub mod rate_limit;
 mod schedule;
 pub mod shutdown;
-mod standing;
 mod token_file;
 mod unreachable;
 pub mod watch;

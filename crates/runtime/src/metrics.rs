@@ -15,8 +15,8 @@ use prometheus_client::registry::{Registry, Unit};
 use super::queue::Queue;
 use super::watch::Watches;
 
-/// Seconds. A pass that only looks takes some tens of milliseconds; one that calls a slow provider takes seconds.
-const PASS_SECONDS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+/// Seconds. A reconcile that only looks takes some tens of milliseconds; one that calls a slow provider takes seconds.
+const RECONCILE_SECONDS: [f64; 11] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ByOutcome {
@@ -31,8 +31,8 @@ pub(super) struct ByWatch {
 /// What the engine counts. Copies share their numbers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    pub(super) passes: Family<ByOutcome, Counter>,
-    pub(super) pass_seconds: Histogram,
+    pub(super) reconciles: Family<ByOutcome, Counter>,
+    pub(super) reconcile_seconds: Histogram,
     pub(super) watch_errors: Family<ByWatch, Counter>,
     pub(super) invalid_objects: Family<ByWatch, Gauge>,
     pub(super) leader: Gauge,
@@ -43,23 +43,28 @@ impl Metrics {
     /// Adds the engine's families to the registry.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
-            passes: Family::default(),
-            pass_seconds: Histogram::new(PASS_SECONDS),
+            reconciles: Family::default(),
+            reconcile_seconds: Histogram::new(RECONCILE_SECONDS),
             watch_errors: Family::default(),
             invalid_objects: Family::default(),
             leader: Gauge::default(),
             event_failures: Counter::default(),
         };
         registry.register(
-            "passes",
-            "Passes that ended, by what follows: after (a later look), on_change (nothing until a change), retry \
-             (it failed), timeout (it was cut at its deadline), panic (a bug), abandoned (it was cut by the shutdown)",
-            metrics.passes.clone(),
+            "reconciles",
+            "Reconciles that ended, by what follows: after (a later reconcile), on_change (nothing until a change), retry \
+             (it failed), timeout (it reached its deadline), panic (a bug), abandoned (the shutdown cut it short)",
+            metrics.reconciles.clone(),
         );
         for outcome in ["after", "on_change", "retry", "timeout", "panic", "abandoned"] {
-            metrics.passes.get_or_create(&ByOutcome { outcome }).inc_by(0); // a rate needs the zero before the first one
+            metrics.reconciles.get_or_create(&ByOutcome { outcome }).inc_by(0); // a rate needs the zero before the first one
         }
-        registry.register_with_unit("pass", "How long passes took", Unit::Seconds, metrics.pass_seconds.clone());
+        registry.register_with_unit(
+            "reconcile",
+            "How long reconciles took",
+            Unit::Seconds,
+            metrics.reconcile_seconds.clone(),
+        );
         registry.register("watch_errors", "Failures of a list or a watch", metrics.watch_errors.clone());
         registry.register(
             "invalid_objects",
@@ -89,8 +94,8 @@ where
             gauge.encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)
         };
         gauge("queue_due", "Keys that are due and wait for a worker", None, count(load.due))?;
-        gauge("queue_scheduled", "Keys that are to be looked at later", None, count(load.scheduled))?;
-        gauge("passes_running", "Passes that run now", None, count(load.running))?;
+        gauge("queue_scheduled", "Keys that are requeued for later", None, count(load.scheduled))?;
+        gauge("reconciles_running", "Reconciles that run now", None, count(load.running))?;
         let oldest = load.oldest_wait.as_secs_f64();
         gauge("queue_oldest_wait", "How long the first due key has been due", Some(&Unit::Seconds), oldest)
     });

@@ -1,4 +1,4 @@
-//! The one queue: what to look at, when. At most one pass at a time per key. Groups of keys are served in turn, so that no
+//! The one queue: what to look at, when. At most one reconcile at a time per key. Groups of keys are served in turn, so that no
 //! group waits for what another one has to do, however much that is and however long it takes.
 
 use std::hash::Hash;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::pace::Rate;
+use super::rate_limit::Rate;
 use super::schedule::Schedule;
 
 /// Where a key waits: among whose keys, and for what. Keys of which nothing is said wait in one group, without a lane.
@@ -26,22 +26,22 @@ pub struct Place {
 pub struct Bounds {
     /// The same key is never started twice within this time.
     pub min_interval: Duration,
-    /// How many keys of one group are in a pass at once, at least 1.
+    /// How many keys of one group are in a reconcile at once, at least 1.
     pub group: usize,
-    /// How many keys of one lane are in a pass at once, at least 1.
+    /// How many keys of one lane are in a reconcile at once, at least 1.
     pub lane: usize,
     /// How often keys of one lane are started.
-    pub pace: Rate,
+    pub rate_limit: Rate,
 }
 
-/// What is to happen with a key after a pass over it.
+/// What is to happen with a key after a reconcile of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Requeue {
     /// Look again after this time, or at a change before it.
     After(Duration),
     /// Look again at a change only.
     OnChange,
-    /// The pass failed: look again after a backoff, which doubles with every failure in a row from half a second to five
+    /// The reconcile failed: look again after a backoff, which doubles with every failure in a row from half a second to five
     /// minutes, or at a change before it.
     Retry {
         /// The backoff is no shorter than this.
@@ -49,8 +49,8 @@ pub enum Next {
     },
 }
 
-impl Next {
-    /// The pass failed; nothing asks for a longer pause than the backoff.
+impl Requeue {
+    /// The reconcile failed; nothing asks for a longer pause than the backoff.
     pub const RETRY: Self = Self::Retry { at_least: Duration::ZERO };
 }
 
@@ -59,9 +59,9 @@ impl Next {
 pub struct Load {
     /// Keys that are due and wait for a worker.
     pub due: usize,
-    /// Keys that are to be looked at later.
+    /// Keys that are to be observed later.
     pub scheduled: usize,
-    /// Keys that are in a pass.
+    /// Keys that are in a reconcile.
     pub running: usize,
     /// How long the one of the due keys has been due that is due for longest.
     pub oldest_wait: Duration,
@@ -81,20 +81,20 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         Self { schedule: Mutex::new(Schedule::new(bounds)), changed: Notify::new() }
     }
 
-    /// Says where the key waits, from now on and until it is forgotten. It asks for no pass.
+    /// Says where the key waits, from now on and until it is forgotten. It asks for no reconcile.
     pub fn assign(&self, key: &K, place: &Place) {
         self.schedule().assign(key, place, Instant::now());
         self.changed.notify_waiters();
     }
 
-    /// Asks for a pass over the key as soon as possible: it changed. This ends a backoff. A key whose pass is running is
+    /// Asks for a reconcile of the key as soon as possible: it changed. This ends a backoff. A key whose reconcile is running is
     /// passed over once more.
     pub fn add(&self, key: K) {
         self.schedule().add(key, Instant::now());
         self.changed.notify_waiters();
     }
 
-    /// Asks for a pass over the key after this time. If one is due earlier that one stands, and a backoff stands too.
+    /// Asks for a reconcile of the key after this time. If one is due earlier that one stands, and a backoff stands too.
     pub fn add_after(&self, key: K, delay: Duration) {
         self.schedule().add_after(key, delay, Instant::now());
         self.changed.notify_waiters();
@@ -120,13 +120,13 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         }
     }
 
-    /// Ends the pass over a key that [`next`](Self::next) returned. What was asked for during the pass is not lost.
-    pub fn done(&self, key: K, next: Next) {
+    /// Ends the reconcile of a key that [`next`](Self::next) returned. What was asked for during the reconcile is not lost.
+    pub fn done(&self, key: K, next: Requeue) {
         self.schedule().done(key, next, Instant::now());
         self.changed.notify_waiters();
     }
 
-    /// Takes back every request for the key, and where it waits, for example because its object is gone. A pass that runs
+    /// Takes back every request for the key, and where it waits, for example because its object is gone. A reconcile that runs
     /// goes on.
     pub fn forget(&self, key: &K) {
         self.schedule().forget(key, Instant::now());
@@ -162,7 +162,7 @@ pub(super) mod tests {
         min_interval: Duration::ZERO,
         group: usize::MAX,
         lane: usize::MAX,
-        pace: Rate { burst: 1, interval: Duration::ZERO },
+        rate_limit: Rate { burst: 1, interval: Duration::ZERO },
     };
 
     #[tokio::test(start_paused = true)]

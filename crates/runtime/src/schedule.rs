@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use super::queue::{Bounds, Next, Place};
+use super::queue::{Bounds, Place, Requeue};
 
 /// After a failed pass.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_mins(5) };
@@ -22,7 +22,7 @@ type Slot = (Instant, u64);
 /// The name of a lane in its group.
 type LaneName = Option<Arc<str>>;
 
-/// Keys that wait for a pass or are in one, in the lanes of their groups. It holds a key only as long as there is something
+/// Keys that wait for a reconcile or are in one, in the lanes of their groups. It holds a key only as long as there is something
 /// to know about it.
 #[derive(Debug)]
 pub(super) struct Schedule<K> {
@@ -47,7 +47,7 @@ struct Entry {
     pending: Option<Slot>,
     /// The pending slot is the end of a backoff.
     backing_off: bool,
-    /// Where the pass over it was started that runs.
+    /// Where the reconcile of it was started that runs.
     running: Option<Place>,
     /// Added while running.
     woken: bool,
@@ -90,7 +90,7 @@ impl<K> Lane<K> {
     fn next_start(&self, bounds: Option<&Bounds>) -> Option<Instant> {
         let (first_due, _) = *self.pending.first_key_value()?.0;
         let Some(bounds) = bounds else { return Some(first_due) };
-        let paced = self.full_at.map_or(first_due, |full_at| bounds.pace.next(full_at));
+        let paced = self.full_at.map_or(first_due, |full_at| bounds.rate_limit.next(full_at));
         (self.running < bounds.lane.max(1)).then(|| first_due.max(paced))
     }
 }
@@ -111,7 +111,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         }
     }
 
-    /// Says where the key waits from now on. A pass that runs goes on counting where it was started.
+    /// Says where the key waits from now on. A reconcile that runs goes on counting where it was started.
     pub(super) fn assign(&mut self, key: &K, place: &Place, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         let former = std::mem::replace(&mut entry.place, place.clone());
@@ -125,7 +125,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         self.drop_if_idle(key, now);
     }
 
-    /// Asks for a pass over the key now, whatever backoff it is in.
+    /// Asks for a reconcile of the key now, whatever backoff it is in.
     pub(super) fn add(&mut self, key: K, now: Instant) {
         let entry = self.entries.entry(key.clone()).or_default();
         if entry.running.is_some() {
@@ -135,7 +135,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         }
     }
 
-    /// Asks for a pass over the key after this time. An earlier time that is already set stands, and so does a backoff.
+    /// Asks for a reconcile of the key after this time. An earlier time that is already set stands, and so does a backoff.
     pub(super) fn add_after(&mut self, key: K, delay: Duration, now: Instant) {
         let at = now + delay.min(FAR);
         let entry = self.entries.entry(key.clone()).or_default();
@@ -170,7 +170,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         self.starts.push_back((now + self.bounds.min_interval, key.clone()));
         self.running += 1;
         self.turns += 2;
-        let (turn, bound) = (self.turns + 1, self.bounds.pace);
+        let (turn, bound) = (self.turns + 1, self.bounds.rate_limit);
         let group = self.group(&place.group);
         (group.turn, group.running) = (turn, group.running + 1);
         let lane = self.lane(place);
@@ -181,17 +181,17 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         }
     }
 
-    /// Ends the pass over the key. A request that came during the pass is kept, and one for now beats a backoff.
-    pub(super) fn done(&mut self, key: K, next: Next, now: Instant) {
+    /// Ends the reconcile of the key. A request that came during the reconcile is kept, and one for now beats a backoff.
+    pub(super) fn done(&mut self, key: K, next: Requeue, now: Instant) {
         let Some(entry) = self.entries.get_mut(&key) else { return };
         let Some(place) = entry.running.take() else { return };
         let woken = std::mem::take(&mut entry.woken).then_some(now);
         let later = entry.later.take();
-        entry.failures = if matches!(next, Next::Retry { .. }) { entry.failures.saturating_add(1) } else { 0 };
+        entry.failures = if matches!(next, Requeue::Retry { .. }) { entry.failures.saturating_add(1) } else { 0 };
         let (at, backing_off) = match next {
-            Next::After(delay) => (earliest(earliest(Some(now + delay.min(FAR)), later), woken), false),
-            Next::OnChange => (earliest(later, woken), false),
-            Next::Retry { at_least } => {
+            Requeue::After(delay) => (earliest(earliest(Some(now + delay.min(FAR)), later), woken), false),
+            Requeue::OnChange => (earliest(later, woken), false),
+            Requeue::Retry { at_least } => {
                 let delay = BACKOFF.delay(entry.failures).max(at_least.min(FAR));
                 (woken.or_else(|| Some(now + delay)), woken.is_none())
             }
@@ -206,7 +206,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         }
     }
 
-    /// Takes back every request for the key, its failures and its place. A pass that runs goes on.
+    /// Takes back every request for the key, its failures and its place. A reconcile that runs goes on.
     pub(super) fn forget(&mut self, key: &K, now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         let (pending, place) = (entry.pending.take(), std::mem::take(&mut entry.place));
@@ -221,7 +221,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         self.drop_if_idle(key, now);
     }
 
-    /// When a key may be started next, if nothing is asked for and no pass ends before.
+    /// When a key may be started next, if nothing is asked for and no reconcile ends before.
     pub(super) fn next_start(&self) -> Option<Instant> {
         self.ready.first().map(|(at, _)| *at)
     }
@@ -231,7 +231,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         self.entries.values().filter_map(|entry| entry.pending).map(|(at, _)| at)
     }
 
-    /// How many keys are in a pass.
+    /// How many keys are in a reconcile.
     pub(super) fn running(&self) -> usize {
         self.running
     }

@@ -1,4 +1,4 @@
-//! Passes: a bounded number at once, each with a deadline, none able to take the others down.
+//! Reconciles: a bounded number at once, each with a deadline, none able to take the others down.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::metrics::{ByOutcome, Metrics};
-use super::queue::{Next, Queue};
+use super::queue::{Queue, Requeue};
 
 /// How often the loop shows that it moves.
 const BEAT: Duration = Duration::from_secs(5);
@@ -26,11 +26,11 @@ const ABORT: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How many passes run at once, at least 1.
+    /// How many reconciles run at once, at least 1.
     pub workers: usize,
-    /// A pass is dropped after this time, at whatever await it has reached, and counts as failed.
+    /// A reconcile is dropped after this time, at whatever await it has reached, and counts as failed.
     pub deadline: Duration,
-    /// How long running passes may go on after a shutdown has begun; then they are dropped.
+    /// How long running reconciles may go on after a shutdown has begun; then they are dropped.
     pub grace: Duration,
 }
 
@@ -39,7 +39,7 @@ pub struct Limits {
 pub struct Pulse(Arc<Mutex<Option<Instant>>>);
 
 impl Pulse {
-    /// How long the workers have been stuck, if they are: their loop does not turn, or a pass does not end at its
+    /// How long the workers have been stuck, if they are: their loop does not turn, or a reconcile does not end at its
     /// deadline because it blocks its thread. Neither heals without a restart.
     pub fn stuck(&self) -> Option<Duration> {
         let last = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
@@ -51,8 +51,8 @@ impl Pulse {
     }
 }
 
-/// Works on the queue until `shutdown`: starts a pass for each key that is due and hands the key back with its outcome.
-/// A pass that panics or does not end by its deadline counts as failed. On shutdown no more passes are started and those
+/// Works on the queue until `shutdown`: starts a reconcile for each key that is due and hands the key back with its outcome.
+/// A reconcile that panics or does not end by its deadline counts as failed. On shutdown no more reconciles are started and those
 /// that run may end within the grace period.
 pub async fn run<K, P, F>(
     queue: Arc<Queue<K>>,
@@ -60,38 +60,44 @@ pub async fn run<K, P, F>(
     metrics: Metrics,
     pulse: Pulse,
     shutdown: CancellationToken,
-    pass: P,
+    reconcile: P,
 ) where
     K: Clone + Eq + Hash + Display + Send + 'static,
     P: Fn(K) -> F + Send + Sync + 'static,
-    F: Future<Output = Next> + Send + 'static,
+    F: Future<Output = Requeue> + Send + 'static,
 {
-    let mut workers =
-        Workers { queue, limits, metrics, pass: Arc::new(pass), passes: JoinSet::new(), started: HashMap::new() };
+    let mut workers = Workers {
+        queue,
+        limits,
+        metrics,
+        reconcile: Arc::new(reconcile),
+        reconciles: JoinSet::new(),
+        started: HashMap::new(),
+    };
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
-            Some(ended) = workers.passes.join_next_with_id() => workers.end(ended),
+            Some(ended) = workers.reconciles.join_next_with_id() => workers.end(ended),
             _ = beat.tick() => if !workers.overdue() { pulse.set(Some(Instant::now())) },
-            key = workers.queue.next(), if workers.passes.len() < limits.workers.max(1) => workers.start(key),
+            key = workers.queue.next(), if workers.reconciles.len() < limits.workers.max(1) => workers.start(key),
         }
     }
     pulse.set(None);
     workers.drain().await;
 }
 
-type Ended = Result<(Id, Result<Next, Elapsed>), JoinError>;
+type Ended = Result<(Id, Result<Requeue, Elapsed>), JoinError>;
 
 struct Workers<K, P> {
     queue: Arc<Queue<K>>,
     limits: Limits,
     metrics: Metrics,
-    pass: Arc<P>,
-    passes: JoinSet<Result<Next, Elapsed>>,
-    /// The key of each pass that runs, and when it began.
+    reconcile: Arc<P>,
+    reconciles: JoinSet<Result<Requeue, Elapsed>>,
+    /// The key of each reconcile that runs, and when it began.
     started: HashMap<Id, (K, Instant)>,
 }
 
@@ -99,13 +105,13 @@ impl<K, P, F> Workers<K, P>
 where
     K: Clone + Eq + Hash + Display + Send + 'static,
     P: Fn(K) -> F + Send + Sync + 'static,
-    F: Future<Output = Next> + Send + 'static,
+    F: Future<Output = Requeue> + Send + 'static,
 {
     fn start(&mut self, key: K) {
-        let span = info_span!("pass", %key);
-        let (pass, deadline, own) = (Arc::clone(&self.pass), self.limits.deadline, key.clone());
-        let work = async move { timeout(deadline, pass(own)).await };
-        let id = self.passes.spawn(work.instrument(span)).id();
+        let span = info_span!("reconcile", %key);
+        let (reconcile, deadline, own) = (Arc::clone(&self.reconcile), self.limits.deadline, key.clone());
+        let work = async move { timeout(deadline, reconcile(own)).await };
+        let id = self.reconciles.spawn(work.instrument(span)).id();
         self.started.insert(id, (key, Instant::now()));
     }
 
@@ -113,41 +119,45 @@ where
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some((key, began)) = self.started.remove(&id) else { return };
         let (next, outcome) = match ended {
-            Ok((_, Ok(next @ Next::After(_)))) => (next, "after"),
-            Ok((_, Ok(next @ Next::OnChange))) => (next, "on_change"),
-            Ok((_, Ok(next @ Next::Retry { .. }))) => (next, "retry"),
+            Ok((_, Ok(next @ Requeue::After(_)))) => (next, "after"),
+            Ok((_, Ok(next @ Requeue::OnChange))) => (next, "on_change"),
+            Ok((_, Ok(next @ Requeue::Retry { .. }))) => (next, "retry"),
             Ok((_, Err(_elapsed))) => {
-                warn!(%key, "the pass did not end within {} s and was cut", self.limits.deadline.as_secs_f64());
-                (Next::RETRY, "timeout")
+                warn!(%key, "the reconcile did not end within {} s and was cut", self.limits.deadline.as_secs_f64());
+                (Requeue::RETRY, "timeout")
             }
             Err(error) => {
-                error!(%key, "the pass panicked, which is a bug in this program; please report it: {}", panic_text(error));
-                (Next::RETRY, "panic")
+                error!(%key, "the reconcile panicked, which is a bug in this program; please report it: {}", panic_text(error));
+                (Requeue::RETRY, "panic")
             }
         };
-        self.metrics.passes.get_or_create(&ByOutcome { outcome }).inc();
-        self.metrics.pass_seconds.observe(began.elapsed().as_secs_f64());
+        self.metrics.reconciles.get_or_create(&ByOutcome { outcome }).inc();
+        self.metrics.reconcile_seconds.observe(began.elapsed().as_secs_f64());
         self.queue.done(key, next);
     }
 
-    /// Whether a pass still runs long after its deadline, which it can only by blocking its thread.
+    /// Whether a reconcile still runs long after its deadline, which it can only by blocking its thread.
     fn overdue(&self) -> bool {
         let late = self.limits.deadline.saturating_add(BEAT);
-        let mut late_passes = self.started.values().filter(|(_, began)| began.elapsed() > late).peekable();
-        let overdue = late_passes.peek().is_some();
-        for (key, began) in late_passes {
-            error!(%key, "the pass has run for {} s and blocks its thread", began.elapsed().as_secs());
+        let mut late_reconciles = self.started.values().filter(|(_, began)| began.elapsed() > late).peekable();
+        let overdue = late_reconciles.peek().is_some();
+        for (key, began) in late_reconciles {
+            error!(%key, "the reconcile has run for {} s and blocks its thread", began.elapsed().as_secs());
         }
         overdue
     }
 
     async fn drain(mut self) {
-        if !self.passes.is_empty() {
-            info!("waiting up to {} s for {} passes to end", self.limits.grace.as_secs_f64(), self.passes.len());
+        if !self.reconciles.is_empty() {
+            info!(
+                "waiting up to {} s for {} reconciles to end",
+                self.limits.grace.as_secs_f64(),
+                self.reconciles.len()
+            );
         }
         let grace = self.limits.grace;
         let all = async {
-            while let Some(ended) = self.passes.join_next_with_id().await {
+            while let Some(ended) = self.reconciles.join_next_with_id().await {
                 self.end(ended);
             }
         };
@@ -155,11 +165,11 @@ where
             return;
         }
         for (key, began) in self.started.values() {
-            warn!(%key, "the pass was abandoned after {} s by the shutdown", began.elapsed().as_secs_f64());
-            self.metrics.passes.get_or_create(&ByOutcome { outcome: "abandoned" }).inc();
+            warn!(%key, "the reconcile was abandoned after {} s by the shutdown", began.elapsed().as_secs_f64());
+            self.metrics.reconciles.get_or_create(&ByOutcome { outcome: "abandoned" }).inc();
         }
         // They end at their next await, unless one blocks its thread.
-        let _blocked = timeout(ABORT, self.passes.shutdown()).await;
+        let _blocked = timeout(ABORT, self.reconciles.shutdown()).await;
     }
 }
 
@@ -182,9 +192,9 @@ mod tests {
     use tokio::task::JoinHandle;
     use tokio::time::sleep;
 
-    use super::super::pace::Rate;
     use super::super::queue::tests::UNBOUNDED;
     use super::super::queue::{Bounds, Place};
+    use super::super::rate_limit::Rate;
     use super::*;
 
     const LIMITS: Limits = Limits { workers: 2, deadline: Duration::from_secs(30), grace: Duration::from_secs(20) };
@@ -198,20 +208,21 @@ mod tests {
     }
 
     impl Running {
-        fn with<P, F>(pass: P) -> Self
+        fn with<P, F>(reconcile: P) -> Self
         where
             P: Fn(&'static str) -> F + Send + Sync + 'static,
-            F: Future<Output = Next> + Send + 'static,
+            F: Future<Output = Requeue> + Send + 'static,
         {
             let (queue, pulse, shutdown) =
                 (Arc::new(Queue::new(UNBOUNDED)), Pulse::default(), CancellationToken::new());
             let metrics = Metrics::register(&mut Registry::default());
-            let task = tokio::spawn(run(queue.clone(), LIMITS, metrics.clone(), pulse.clone(), shutdown.clone(), pass));
+            let task =
+                tokio::spawn(run(queue.clone(), LIMITS, metrics.clone(), pulse.clone(), shutdown.clone(), reconcile));
             Self { queue, metrics, pulse, shutdown, task }
         }
 
-        fn passes(&self, outcome: &'static str) -> u64 {
-            self.metrics.passes.get_or_create(&ByOutcome { outcome }).get()
+        fn reconciles(&self, outcome: &'static str) -> u64 {
+            self.metrics.reconciles.get_or_create(&ByOutcome { outcome }).get()
         }
     }
 
@@ -222,13 +233,13 @@ mod tests {
             let calls = calls.clone();
             move |key| {
                 assert!(key != "bad" || calls.fetch_add(1, SeqCst) > 2, "boom");
-                async { Next::OnChange }
+                async { Requeue::OnChange }
             }
         });
         running.queue.add("bad");
         running.queue.add("good");
         sleep(Duration::from_secs(10)).await;
-        assert_eq!((running.passes("panic"), running.passes("on_change")), (3, 2));
+        assert_eq!((running.reconciles("panic"), running.reconciles("on_change")), (3, 2));
         assert_eq!(calls.load(SeqCst), 4, "retried until it did not panic");
     }
 
@@ -238,12 +249,12 @@ mod tests {
             if key == "slow" {
                 std::future::pending::<()>().await;
             }
-            Next::After(Duration::from_secs(10))
+            Requeue::After(Duration::from_secs(10))
         });
         running.queue.add("slow");
         running.queue.add("quick");
         sleep(Duration::from_millis(30_100)).await;
-        assert_eq!((running.passes("timeout"), running.passes("after")), (1, 4));
+        assert_eq!((running.reconciles("timeout"), running.reconciles("after")), (1, 4));
         assert_eq!(running.pulse.stuck(), None);
     }
 
@@ -258,7 +269,7 @@ mod tests {
                     most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
                     sleep(Duration::from_secs(1)).await;
                     now.fetch_sub(1, SeqCst);
-                    Next::OnChange
+                    Requeue::OnChange
                 }
             }
         });
@@ -266,10 +277,10 @@ mod tests {
             running.queue.add(key);
         }
         sleep(Duration::from_millis(3_100)).await;
-        assert_eq!((running.passes("on_change"), most.load(SeqCst)), (5, 2));
+        assert_eq!((running.reconciles("on_change"), most.load(SeqCst)), (5, 2));
     }
 
-    /// How long a key waits at most that changes every ten seconds, beside a thousand whose passes hang for half a minute.
+    /// How long a key waits at most that changes every ten seconds, beside a thousand whose reconciles hang for half a minute.
     async fn longest_wait(bounds: Bounds, is_placed: bool) -> Duration {
         let queue = Arc::new(Queue::new(bounds));
         for key in 1..=1000 {
@@ -280,7 +291,7 @@ mod tests {
         }
         let changed: Arc<Mutex<Option<Instant>>> = Arc::default();
         let longest: Arc<Mutex<Duration>> = Arc::default();
-        let pass = {
+        let reconcile = {
             let (changed, longest) = (changed.clone(), longest.clone());
             move |key: u32| {
                 let changed = if key == 0 { changed.lock().unwrap().take() } else { None };
@@ -291,15 +302,16 @@ mod tests {
                 async move {
                     if key > 0 {
                         sleep(Duration::from_secs(30)).await;
-                        return Next::After(Duration::from_mins(1));
+                        return Requeue::After(Duration::from_mins(1));
                     }
-                    Next::OnChange
+                    Requeue::OnChange
                 }
             }
         };
         let limits = Limits { workers: 32, deadline: Duration::from_mins(2), ..LIMITS };
         let metrics = Metrics::register(&mut Registry::default());
-        let task = tokio::spawn(run(queue.clone(), limits, metrics, Pulse::default(), CancellationToken::new(), pass));
+        let task =
+            tokio::spawn(run(queue.clone(), limits, metrics, Pulse::default(), CancellationToken::new(), reconcile));
         for _ in 0..200 {
             sleep(Duration::from_secs(10)).await;
             changed.lock().unwrap().get_or_insert_with(Instant::now);
@@ -311,8 +323,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_thousand_passes_that_hang_delay_nobody_else() {
-        let pace = Rate { burst: 8, interval: Duration::from_millis(125) };
-        let bounds = Bounds { min_interval: Duration::from_millis(200), group: 8, lane: 4, pace };
+        let rate_limit = Rate { burst: 8, interval: Duration::from_millis(125) };
+        let bounds = Bounds { min_interval: Duration::from_millis(200), group: 8, lane: 4, rate_limit };
         let (fair, in_line) = (longest_wait(bounds, true).await, longest_wait(UNBOUNDED, false).await);
         println!("a change waits {fair:?}; in one line with the others {in_line:?}");
         assert!(fair < Duration::from_millis(10) && in_line > Duration::from_mins(10), "{fair:?}, {in_line:?}");
@@ -322,7 +334,7 @@ mod tests {
     async fn a_shutdown_lets_passes_end_within_the_grace_period() {
         let running = Running::with(|key| async move {
             sleep(Duration::from_secs(if key == "long" { 29 } else { 5 })).await;
-            Next::OnChange
+            Requeue::OnChange
         });
         running.queue.add("long");
         running.queue.add("short");
@@ -331,18 +343,18 @@ mod tests {
         running.shutdown.cancel();
         running.queue.add("new");
         sleep(Duration::from_secs(19)).await;
-        assert_eq!(running.passes("on_change"), 1);
+        assert_eq!(running.reconciles("on_change"), 1);
         assert!(!running.task.is_finished());
         let metrics = running.metrics.clone();
         running.task.await.unwrap();
         assert_eq!(began.elapsed(), LIMITS.grace);
-        assert_eq!(metrics.passes.get_or_create(&ByOutcome { outcome: "abandoned" }).get(), 1);
+        assert_eq!(metrics.reconciles.get_or_create(&ByOutcome { outcome: "abandoned" }).get(), 1);
         assert_eq!(running.queue.load().due, 1, "the new one was not started");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_does_not_turn_is_stuck() {
-        let running = Running::with(|_| async { Next::OnChange });
+        let running = Running::with(|_| async { Requeue::OnChange });
         sleep(Duration::from_mins(10)).await;
         assert_eq!(running.pulse.stuck(), None, "an idle loop turns");
         running.task.abort();

@@ -29,7 +29,7 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
             Some(format!("The Subscription has `when: Never`, so {what} has no effect: its account is only observed."))
         }
         // One that the namespace does not let upgrade by itself asks like others.
-        (Decision::Approve, _, ApprovalMode::Automatic) if !asks(subscription) => Some(
+        (Decision::Approve, _, ApprovalMode::Automatic) if !reconcile_request(subscription) => Some(
             "The Subscription has `approval: Automatic`, so an Approve has no effect: it is upgraded without one. To be asked \
              first, set `approval: Manual` in its manifest; to prevent the upgrade, use `payg deny`."
                 .to_owned(),
@@ -38,9 +38,11 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
     }
 }
 
-fn asks(subscription: &Subscription) -> bool {
+fn reconcile_request(subscription: &Subscription) -> bool {
     show::condition(subscription, ConditionType::Ready).is_some_and(|ready| {
-        [Reason::AwaitingApproval, Reason::ApprovalPolicyMissing].iter().any(|asks| ready.reason == *asks)
+        [Reason::AwaitingApproval, Reason::ApprovalPolicyMissing]
+            .iter()
+            .any(|reconcile_request| ready.reason == *reconcile_request)
     })
 }
 

@@ -1,4 +1,4 @@
-//! `payg approve`, `payg deny` and `payg retry`: a person's word about an upgrade, after a look at what it would do.
+//! `payg approve`, `payg deny` and `payg retry`: a person's word about an upgrade, after an observation of what it would do.
 
 mod attempt;
 mod confirm;

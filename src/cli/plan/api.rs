@@ -62,7 +62,7 @@ impl Manifests {
             object.as_object_mut().map(|fields| fields.remove("status"));
             match manifest.kind() {
                 "Secret" => encode(&mut object),
-                // Whatever else they have, it is not looked at.
+                // Whatever else they have, it is not observed.
                 "ServiceAccount" | "Namespace" => keep_head(&mut object),
                 _ => {}
             }
@@ -149,7 +149,7 @@ impl Manifests {
 const VERSION: &str = "payg-operator.io/v1alpha1";
 const GROUP: &str = "/apis/payg-operator.io/v1alpha1";
 
-/// Where a manifest is asked for; `None` for what no pass asks for. Others have kinds of the same names.
+/// Where a manifest is asked for; `None` for what no reconcile asks for. Others have kinds of the same names.
 fn path(manifest: &Manifest) -> Option<String> {
     let metadata = manifest.object["metadata"].as_object()?;
     let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or_default();

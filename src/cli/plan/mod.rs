@@ -1,4 +1,4 @@
-//! `payg plan`: what the operator would make of manifests, by a look at the accounts as they are, without a cluster.
+//! `payg plan`: what the operator would make of manifests, by an observation of the accounts as they are, without a cluster.
 
 mod api;
 mod check;
@@ -191,7 +191,7 @@ fn check(manifests: &[Manifest], mut problems: Vec<String>) -> Result<(), Error>
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
 }
 
-/// What the API server would refuse in what is not ours and a pass looks at: Secrets and ServiceAccounts that a BillingProvider
+/// What the API server would refuse in what is not ours and a reconcile looks at: Secrets and ServiceAccounts that a BillingProvider
 /// names, and the namespaces of ours.
 fn others(manifests: &[Manifest]) -> Vec<(&Manifest, Vec<String>)> {
     let named = secrets::named(manifests);

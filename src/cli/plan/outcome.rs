@@ -81,7 +81,7 @@ pub struct Outcome {
     /// The reason and the message of the Ready condition that the operator would write.
     pub reason: String,
     pub message: String,
-    /// What the look at the account could not read, or found odd, where it succeeded.
+    /// What the observation of the account could not read, or found odd, where it succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remarks: Option<String>,
     /// The offer in force, where the account was seen.

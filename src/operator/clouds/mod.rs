@@ -21,14 +21,14 @@ use payg_providers::BillingProvider;
 use payg_providers::aws::{self, Aws};
 use payg_providers::azure::{self, Azure};
 use payg_runtime::ObjectKey;
-use payg_runtime::pace::{Pace, Rate};
+use payg_runtime::rate_limit::{Rate, RateLimit};
 
 use self::credentials::Place;
 
-/// How often passes go through one BillingProvider, each with one look. The queue sees to it. Azure lets a principal read 25
+/// How often reconciles go through one BillingProvider, each with one observation. The queue sees to it. Azure lets a principal read 25
 /// times a second: <https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling>;
-/// of the reads of a look at most three count for the tenant.
-pub const LOOKS: Rate = Rate { burst: 8, interval: Duration::from_millis(125) };
+/// of the reads of an observation of most three count for the tenant.
+pub const OBSERVE_RATE: Rate = Rate { burst: 8, interval: Duration::from_millis(125) };
 
 /// A cloud through one BillingProvider.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ pub struct Provider {
     object: Object,
     /// What the object says, for the terms of an upgrade.
     pub terms: ProviderObject,
-    pace: Arc<Pace>,
+    rate_limit: Arc<RateLimit>,
 }
 
 /// The uid and the generation of a BillingProvider.
@@ -52,9 +52,9 @@ impl Provider {
         ProviderVersion { uid: uid.clone().unwrap_or_default(), generation: generation.unwrap_or_default() }
     }
 
-    /// Waits until another look does no harm: for looks of passes that do not wait for this BillingProvider in the queue.
-    pub async fn pace(&self) {
-        self.pace.wait().await;
+    /// Waits until another observation does no harm: for observations of reconciles that do not wait for this BillingProvider in the queue.
+    pub async fn rate_limit(&self) {
+        self.rate_limit.wait().await;
     }
 }
 
@@ -188,13 +188,13 @@ impl Providers {
         make: impl FnOnce() -> Result<Arc<dyn BillingProvider>, ProviderError>,
     ) -> Result<Provider, ProviderError> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = match kept.get(key) {
+        let rate_limit = match kept.get(key) {
             Some(kept) if kept.version == version => return Ok(kept.provider.clone()),
-            Some(kept) => Arc::clone(&kept.provider.pace),
-            None => Arc::new(Pace::new(LOOKS)),
+            Some(kept) => Arc::clone(&kept.provider.rate_limit),
+            None => Arc::new(RateLimit::new(OBSERVE_RATE)),
         };
         let object = (version.0.clone(), version.1);
-        let provider = Provider { client: make()?, identity: identity.into(), object, terms, pace };
+        let provider = Provider { client: make()?, identity: identity.into(), object, terms, rate_limit };
         kept.insert(key.clone(), Kept { version, made: Instant::now(), provider: provider.clone() });
         Ok(provider)
     }

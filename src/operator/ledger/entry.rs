@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use payg_api as api;
 use payg_core::account::AccountId;
-use payg_core::decide::{Note, Plan};
+use payg_core::decide::{Note, UpgradeOrder};
 use payg_core::provider::{Outcome, ProviderError};
 use payg_core::reason::Reason;
 use payg_core::record::{Attempt, NoMore, Record, RecordState, Requester, SEND_WINDOW};
@@ -16,7 +16,7 @@ use crate::operator::parse;
 /// The intent called `id` to carry out `plan`, and no longer than the approval. What allows it was `read` after that moment
 /// (wall clock): its window begins there, so that a process that was suspended since does not send upon what somebody has
 /// changed meanwhile.
-pub fn intent(plan: &Plan, id: String, read: Timestamp) -> api::Intent {
+pub fn intent(plan: &UpgradeOrder, id: String, read: Timestamp) -> api::Intent {
     let window = read.saturating_add(SEND_WINDOW).unwrap_or(Timestamp::MAX);
     let not_after = plan.approval.as_ref().and_then(|approval| approval.expires).map_or(window, |end| end.min(window));
     api::Intent {
@@ -38,7 +38,7 @@ pub fn intent(plan: &Plan, id: String, read: Timestamp) -> api::Intent {
 }
 
 /// The record that is created for the first attempt.
-pub fn opened(account: &AccountId, plan: &Plan, intent: api::Intent) -> api::UpgradeRecord {
+pub fn opened(account: &AccountId, plan: &UpgradeOrder, intent: api::Intent) -> api::UpgradeRecord {
     let key = account.upgrade_key();
     let spec = api::UpgradeRecordSpec {
         key: key.as_str().to_owned(),
@@ -69,7 +69,7 @@ fn provider(by: &Requester) -> Option<api::AttemptProvider> {
 pub fn opened_again(
     before: &api::UpgradeRecord,
     number: i32,
-    plan: &Plan,
+    plan: &UpgradeOrder,
     intent: api::Intent,
     now: Timestamp,
 ) -> api::UpgradeRecordStatus {
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_was_read_long_ago_is_not_sent_upon() {
-        let plan = Plan {
+        let plan = UpgradeOrder {
             transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: BEFORE, summary: String::new() },
             approval: None,

@@ -1,6 +1,6 @@
 //! The ledger of upgrades: UpgradeRecords, one per account and target offer, written before a provider is asked.
 //!
-//! The create is the lock, across replicas and across Subscriptions of one account. Only the pass whose own random intent
+//! The create is the lock, across replicas and across Subscriptions of one account. Only the reconcile whose own random intent
 //! id is in the record may send; everybody else takes the attempt for one that may have been sent. Writes are conditional
 //! and refuse fields that the cluster's CRD does not know, so that nothing is lost in silence. An attempt's outcome is
 //! kept even so.
@@ -16,7 +16,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use payg_api as api;
 use payg_clock::Clock;
 use payg_core::account::AccountId;
-use payg_core::decide::{Note, Plan};
+use payg_core::decide::{Note, UpgradeOrder};
 use payg_core::provider::{Outcome, ProviderError};
 use payg_core::record::Requester;
 use payg_providers::Accepted;
@@ -27,10 +27,10 @@ use self::entry::End;
 use crate::operator::FIELD_MANAGER;
 use crate::operator::status::patch;
 
-/// How often an ambiguous write is read back before it is left to a later pass.
+/// How often an ambiguous write is read back before it is left to a later reconcile.
 const READ_BACKS: u32 = 3;
 
-/// An attempt that is this pass's own to send.
+/// An attempt that is this reconcile's own to send.
 #[derive(Debug)]
 pub struct Claim {
     /// The record as it was written.
@@ -65,8 +65,8 @@ impl Ledger {
     }
 
     /// Creates the entry of `account`. What allows it was read after `read` (wall clock). `None` when the attempt is not, or
-    /// not surely, this pass's own.
-    pub async fn open(&self, account: &AccountId, plan: &Plan, read: Timestamp) -> kube::Result<Option<Claim>> {
+    /// not surely, this reconcile's own.
+    pub async fn open(&self, account: &AccountId, plan: &UpgradeOrder, read: Timestamp) -> kube::Result<Option<Claim>> {
         let intent = intent(plan, read);
         let record = entry::opened(account, plan, intent.clone());
         let created = self.create(&record).await;
@@ -75,12 +75,12 @@ impl Ledger {
     }
 
     /// Adds attempt `number` to `before`, unless somebody has changed the record since. What allows it was read after
-    /// `read` (wall clock). `None` when the attempt is not, or not surely, this pass's own.
+    /// `read` (wall clock). `None` when the attempt is not, or not surely, this reconcile's own.
     pub async fn open_again(
         &self,
         before: &api::UpgradeRecord,
         number: u32,
-        plan: &Plan,
+        plan: &UpgradeOrder,
         read: Timestamp,
     ) -> kube::Result<Option<Claim>> {
         let Ok(number) = i32::try_from(number) else { return Ok(None) };
@@ -199,7 +199,7 @@ impl Ledger {
 /// What to do where a field is not known.
 const OLDER_CRDS: &str = "if the CRDs are older than this operator, apply the CRDs of this version";
 
-fn claim(record: api::UpgradeRecord, number: i32, intent: &api::Intent, plan: &Plan) -> Claim {
+fn claim(record: api::UpgradeRecord, number: i32, intent: &api::Intent, plan: &UpgradeOrder) -> Claim {
     Claim { record, number, not_after: intent.not_after_time.into(), requester: plan.requester.clone() }
 }
 
@@ -214,7 +214,7 @@ fn is_invalid(error: &kube::Error) -> bool {
 }
 
 /// A new intent to carry out `plan`: nobody else has its id.
-fn intent(plan: &Plan, read: Timestamp) -> api::Intent {
+fn intent(plan: &UpgradeOrder, read: Timestamp) -> api::Intent {
     entry::intent(plan, Uuid::new_v4().to_string(), read)
 }
 
@@ -248,8 +248,8 @@ mod tests {
         Ledger::new(client, Clock::real())
     }
 
-    fn plan() -> Plan {
-        Plan {
+    fn plan() -> UpgradeOrder {
+        UpgradeOrder {
             transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: Timestamp::now(), summary: "asked for".to_owned() },
             approval: None,

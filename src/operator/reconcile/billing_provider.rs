@@ -1,4 +1,4 @@
-//! One pass over one BillingProvider: do its credentials work, and which accounts do they see?
+//! One reconcile of one BillingProvider: do its credentials work, and which accounts do they see?
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use payg_core::reason::{ConditionType, Reason};
 use payg_core::schedule;
 use payg_providers::{Sighting, Survey};
 use payg_runtime::ObjectKey;
-use payg_runtime::queue::Next;
+use payg_runtime::queue::Requeue;
 use tracing::{debug, info};
 
 use crate::operator::status::report;
-use crate::operator::{LOOK_DEADLINE, Operator, Work};
+use crate::operator::{OBSERVE_DEADLINE, Operator, Work};
 
 /// The least between two checks of credentials that work (wall clock), however fast the billing clock runs.
 const SHORTEST: Duration = Duration::from_secs(5);
 
-/// A pass over the BillingProvider at `key`.
-pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
+/// A reconcile of the BillingProvider at `key`.
+pub async fn reconcile(operator: &Operator, key: &ObjectKey) -> kube::Result<Requeue> {
     let api: Api<DeserializeGuard<api::BillingProvider>> = operator.namespaced(key);
     let Some(DeserializeGuard(read)) = api.get_opt(&key.name).await? else {
         operator.providers.forget(key);
         operator.index().remove_list(key);
-        return Ok(Next::OnChange);
+        return Ok(Requeue::OnChange);
     };
     // One that cannot be read is told of by the Subscriptions that use it.
-    let Ok(object) = read else { return Ok(Next::OnChange) };
+    let Ok(object) = read else { return Ok(Requeue::OnChange) };
     let works = match operator.providers.get(key).await? {
-        Ok(provider) => provider.client.survey(LOOK_DEADLINE).await.map(|survey| (provider.identity, survey)),
+        Ok(provider) => provider.client.survey(OBSERVE_DEADLINE).await.map(|survey| (provider.identity, survey)),
         Err(error) => Err(error),
     };
     if matches!(works, Err(ProviderError::Unauthenticated { .. })) {
@@ -61,7 +61,7 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
             report::warning(operator, &object, error.reason(), &error.to_string()).await;
         }
     }
-    Ok(Next::After(pause(&after, operator.settings.clock)))
+    Ok(Requeue::After(pause(&after, operator.settings.clock)))
 }
 
 const fn survey_reason(survey: &Survey) -> Reason {
@@ -120,10 +120,10 @@ fn failing(conditions: &[Condition], reason: Reason, generation: i64) -> Failing
 /// The pause until the next check after one that ended with `status`.
 pub fn pause(status: &api::BillingProviderStatus, clock: Clock) -> Duration {
     match next_check(is_ready(status) == Some(true), clock.billing()) {
-        schedule::Next::At(time) => clock.wall_until(time).max(SHORTEST),
-        schedule::Next::After(pause) => pause,
-        schedule::Next::Backoff(at_least) => at_least.unwrap_or_default(),
-        schedule::Next::OnChange => Duration::MAX,
+        schedule::Requeue::At(time) => clock.wall_until(time).max(SHORTEST),
+        schedule::Requeue::After(pause) => pause,
+        schedule::Requeue::Backoff(at_least) => at_least.unwrap_or_default(),
+        schedule::Requeue::OnChange => Duration::MAX,
     }
 }
 

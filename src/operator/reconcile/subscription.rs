@@ -1,4 +1,4 @@
-//! One pass over one Subscription: read → observe → decide → act → report.
+//! One reconcile of one Subscription: read → observe → decide → act → report.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use kube::{Api, ResourceExt};
 use payg_api as api;
 use payg_core::account::AccountId;
 use payg_core::allowance::Allowance;
-use payg_core::approval::{Approval, Decision as Said, Guard};
-use payg_core::decide::{self, Acted, Decision, Effect, Plan, decide};
+use payg_core::approval::{Approval, Decision as Said, PolicyCheck};
+use payg_core::decide::{self, Acted, Decision, Effect, UpgradeOrder, decide};
 use payg_core::desired::{ApprovalMode, Claimant, Desired, Lapse, Suspension};
 use payg_core::inputs::{Inputs, Now};
 use payg_core::observation::Observation;
@@ -19,7 +19,7 @@ use payg_core::reason::Reason;
 use payg_core::record::{CALL_DEADLINE, Record, RecordState};
 use payg_providers::{BillingProvider, UpgradeRequest};
 use payg_runtime::ObjectKey;
-use payg_runtime::queue::Next;
+use payg_runtime::queue::Requeue;
 use tracing::{info, warn};
 
 use crate::operator::clouds::Provider;
@@ -29,12 +29,12 @@ use crate::operator::parse;
 use crate::operator::policy::{self, Demands};
 use crate::operator::reads;
 use crate::operator::status::report;
-use crate::operator::{LOOK_DEADLINE, Operator, Work};
+use crate::operator::{OBSERVE_DEADLINE, Operator, Work};
 
 /// When a Subscription is read again that is gone by one answer, and there by the watch.
 const GONE: Duration = Duration::from_secs(15);
 
-/// What was read for a pass, live.
+/// What was read for a reconcile, live.
 struct Read {
     subscription: api::Subscription,
     desired: Desired,
@@ -43,7 +43,7 @@ struct Read {
     claimants: Vec<Claimant>,
     record: Option<StoredRecord>,
     approvals: Vec<Approval>,
-    guard: Guard,
+    policy_check: PolicyCheck,
 }
 
 /// The ledger's entry, as it is stored and as decisions see it.
@@ -53,27 +53,27 @@ struct StoredRecord {
     understood: Record,
 }
 
-/// A pass over the Subscription at `key`.
-pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
+/// A reconcile of the Subscription at `key`.
+pub async fn reconcile(operator: &Operator, key: &ObjectKey) -> kube::Result<Requeue> {
     let subscriptions: Api<DeserializeGuard<api::Subscription>> = operator.namespaced(key);
     let subscription = match subscriptions.get_opt(&key.name).await? {
         // The watch will tell of the end, too. Until it does, this answer may be one from before the object was made.
-        None if operator.index().contains(key) => return Ok(Next::After(GONE)),
-        None => return Ok(Next::OnChange),
+        None if operator.index().contains(key) => return Ok(Requeue::After(GONE)),
+        None => return Ok(Requeue::OnChange),
         Some(DeserializeGuard(Ok(mut subscription))) => {
             reads::slim(&mut subscription.metadata);
             subscription
         }
         Some(DeserializeGuard(Err(invalid))) => {
             report::invalid(operator, key, &invalid.metadata, &invalid.error).await?;
-            return Ok(Next::OnChange);
+            return Ok(Requeue::OnChange);
         }
     };
     let desired = match parse::desired(&subscription) {
         Ok(desired) => desired,
         Err(invalid) => {
             report::invalid(operator, key, &subscription.metadata, &invalid.to_string()).await?;
-            return Ok(Next::OnChange);
+            return Ok(Requeue::OnChange);
         }
     };
     let read = match read(operator, subscription.clone(), desired).await {
@@ -85,13 +85,13 @@ pub async fn pass(operator: &Operator, key: &ObjectKey) -> kube::Result<Next> {
             return report::subscription(operator, &subscription, &decision, None).await;
         }
     };
-    let look = observe(operator, key, &read).await;
-    let operation = follow(&read, look.as_ref()).await;
-    let inputs = inputs(operator, &read, look, operation);
+    let observation = observe(operator, key, &read).await;
+    let operation = follow(&read, observation.as_ref()).await;
+    let inputs = inputs(operator, &read, observation, operation);
     let decision = decide(&inputs);
     match act(operator, &read, &decision).await? {
         // What was decided does not hold any more.
-        Done::Overtaken => Ok(Next::After(Duration::from_secs(1))),
+        Done::Overtaken => Ok(Requeue::After(Duration::from_secs(1))),
         Done::As(acted, record) => {
             let record = record.as_ref().or(inputs.record.as_ref());
             report::subscription(operator, &read.subscription, &decision.after(acted), record).await
@@ -113,13 +113,13 @@ async fn read(operator: &Operator, subscription: api::Subscription, mut desired:
         subject.yields = Some(Lapse::Suspended(why));
     }
     // Nothing is asked of a provider on behalf of a Subscription that is suspended.
-    let provider = if decide::wants_look(&desired, record.as_ref().map(|record| &record.understood)) {
+    let provider = if decide::wants_observation(&desired, record.as_ref().map(|record| &record.understood)) {
         operator.providers.get(&provider_key).await?
     } else {
         Err(ProviderError::Config { detail: "not needed".to_owned() })
     };
-    let guard = read_guard(operator, &desired, &approvals, &demands).await?;
-    Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, guard })
+    let policy_check = read_guard(operator, &desired, &approvals, &demands).await?;
+    Ok(Read { subscription, desired, subject, provider, claimants, record, approvals, policy_check })
 }
 
 /// What admission makes sure of, if anything depends on it: an approval, or the manifest where the namespace asks whose it is.
@@ -128,12 +128,12 @@ async fn read_guard(
     desired: &Desired,
     approvals: &[Approval],
     demands: &Demands,
-) -> kube::Result<Guard> {
+) -> kube::Result<PolicyCheck> {
     let by_manifest = desired.approval == ApprovalMode::Automatic && demands.automatic_needs_approve;
     if by_manifest || !approvals.is_empty() {
-        return policy::guard(&operator.client, demands).await;
+        return policy::policy_check(&operator.client, demands).await;
     }
-    Ok(Guard::UNREAD)
+    Ok(PolicyCheck::UNREAD)
 }
 
 async fn read_record(operator: &Operator, account: &AccountId) -> kube::Result<Option<StoredRecord>> {
@@ -208,30 +208,30 @@ fn understood(approval: DeserializeGuard<api::UpgradeApproval>) -> Option<Approv
 async fn observe(operator: &Operator, key: &ObjectKey, read: &Read) -> Option<Result<Observation, ProviderError>> {
     let provider = read.provider.as_ref().ok()?;
     let clock = operator.settings.clock;
-    let look = provider.client.observe(&read.desired.account, &|| clock.billing(), LOOK_DEADLINE).await;
-    operator.metrics.read(look.as_ref().map_or_else(ProviderError::reason, |_| Reason::Observed));
-    if matches!(look, Err(ProviderError::Unauthenticated { .. })) {
+    let observation = provider.client.observe(&read.desired.account, &|| clock.billing(), OBSERVE_DEADLINE).await;
+    operator.metrics.read(observation.as_ref().map_or_else(ProviderError::reason, |_| Reason::Observed));
+    if matches!(observation, Err(ProviderError::Unauthenticated { .. })) {
         // A token that was taken back is not to be used until it expires, and the provider is to say so, too.
         let provider = provider_key(key, &read.subscription);
         if operator.providers.renew(&provider) {
             operator.queue.add(Work::Provider(provider));
         }
     }
-    Some(look)
+    Some(observation)
 }
 
 /// How far the open upgrade has come by the provider's word, where the account does not show it.
-async fn follow(read: &Read, look: Option<&Result<Observation, ProviderError>>) -> Option<Operation> {
-    let (Ok(provider), Some(Ok(seen))) = (&read.provider, look) else { return None };
+async fn follow(read: &Read, observation: Option<&Result<Observation, ProviderError>>) -> Option<Operation> {
+    let (Ok(provider), Some(Ok(seen))) = (&read.provider, observation) else { return None };
     let record = read.record.as_ref().map(|record| &record.understood);
     let operation = decide::wants_progress(record, seen)?;
-    Some(provider.client.progress(&read.desired.account, operation, LOOK_DEADLINE).await)
+    Some(provider.client.progress(&read.desired.account, operation, OBSERVE_DEADLINE).await)
 }
 
 fn inputs(
     operator: &Operator,
     read: &Read,
-    look: Option<Result<Observation, ProviderError>>,
+    observation: Option<Result<Observation, ProviderError>>,
     operation: Option<Operation>,
 ) -> Inputs {
     let now = Now { billing: operator.settings.clock.billing(), wall: operator.wall() };
@@ -244,13 +244,13 @@ fn inputs(
         },
         provider_object: read.provider.as_ref().ok().map(|provider| provider.terms.clone()),
         provider_version: read.provider.as_ref().ok().map(Provider::version),
-        look,
+        observation,
         operation,
         claimants: read.claimants.clone(),
         previous: parse::previous(&read.subscription),
         record: read.record.as_ref().map(|record| record.understood.clone()),
         approvals: read.approvals.clone(),
-        guard: read.guard.clone(),
+        policy_check: read.policy_check.clone(),
         allowance: allowance(operator, &read.subject.namespace, now.wall),
         now,
     }
@@ -307,12 +307,12 @@ async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Res
 }
 
 /// Takes the right to send one attempt. One at a time, so that the cap per hour is exact; and only if nobody has changed
-/// their mind while the account was looked at.
+/// their mind while the account was observed.
 async fn claim(
     operator: &Operator,
     read: &Read,
     again: Option<(&api::UpgradeRecord, u32)>,
-    plan: &Plan,
+    plan: &UpgradeOrder,
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
     let since = operator.wall();
@@ -346,13 +346,17 @@ async fn still_holds(operator: &Operator, read: &Read) -> kube::Result<bool> {
         api.get_opt(&read.subject.name),
         operator.providers.is_still(&provider_key, provider),
     )?;
-    let guard = read_guard(operator, &read.desired, &approvals, &demands).await?;
+    let policy_check = read_guard(operator, &read.desired, &approvals, &demands).await?;
     let same = subscription.is_some_and(|now| {
         let (now, then) = (now.metadata, &read.subscription.metadata);
         (now.uid, now.generation, now.deletion_timestamp)
             == (then.uid.clone(), then.generation, then.deletion_timestamp.clone())
     });
-    Ok(same && approvals == read.approvals && !demands.being_deleted && same_provider && guard == read.guard)
+    Ok(same
+        && approvals == read.approvals
+        && !demands.being_deleted
+        && same_provider
+        && policy_check == read.policy_check)
 }
 
 /// Sends the attempt that `claim` is the right to, and writes how it ended. Returns the record, and how long the provider
@@ -362,7 +366,7 @@ async fn send(
     account: &AccountId,
     client: &dyn BillingProvider,
     claim: Claim,
-    plan: &Plan,
+    plan: &UpgradeOrder,
 ) -> (Record, Option<Duration>) {
     let sent = operator.wall();
     let name = claim.record.name_any();

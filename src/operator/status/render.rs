@@ -21,11 +21,11 @@ pub struct Context<'a> {
     pub uid: &'a str,
     /// The generation that was decided on.
     pub generation: i64,
-    /// The ledger's entry as it is after this pass.
+    /// The ledger's entry as it is after this reconcile.
     pub record: Option<&'a Record>,
-    /// The value of the annotation that asks for a look, as it was when the pass began.
-    pub asks: Option<&'a api::Text<128>>,
-    /// When the next look is due, where one is (billing clock).
+    /// The value of the annotation that asks for an observation, as it was when the reconcile began.
+    pub reconcile_request: Option<&'a api::Text<128>>,
+    /// When the next observation is due, where one is (billing clock).
     pub next_check: Option<Timestamp>,
     /// The billing time.
     pub billing: Timestamp,
@@ -64,8 +64,8 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
     let context = Context { record: context.record.filter(|_| decision.seen.is_some()), ..context };
     status.upgrade = progress(&decision.verdict, &status, &context);
     status.next_check_time = context.next_check.map(Into::into);
-    if let Some(asks) = context.asks {
-        status.last_handled_reconcile_at = Some(asks.clone());
+    if let Some(reconcile_request) = context.reconcile_request {
+        status.last_handled_reconcile_at = Some(reconcile_request.clone());
     }
     state(&mut status, decision, &context);
     status
@@ -139,8 +139,8 @@ fn progress(
     (progress != api::UpgradeProgress::default()).then_some(progress)
 }
 
-/// What the condition `Observed` says of a look that succeeded, before what it could not read or found odd.
-pub const LOOKED: &str = "The last read of the account succeeded.";
+/// What the condition `Observed` says of an observation that succeeded, before what it could not read or found odd.
+pub const OBSERVED: &str = "The last read of the account succeeded.";
 
 /// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
 /// stay.
@@ -168,7 +168,7 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
     let reason = facts.reason;
     let message = verdict.to_string();
     let (ready, progress) = standing(verdict, status, context.generation);
-    // A pass that learnt nothing must not vouch for a generation that it could not judge.
+    // A reconcile that learnt nothing must not vouch for a generation that it could not judge.
     let generation = match (facts.ready, status.observed_generation) {
         (Ready::Unchanged, Some(before)) if before >= 0 => before,
         _ => context.generation,
@@ -188,12 +188,12 @@ fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Co
         }
         Verdict::WrongAccount { .. } => say(ConditionType::Observed, Status::False, reason, &message),
         // Only who has seen the account learns of the other one.
-        Verdict::AccountConflict(_) => say(ConditionType::Observed, Status::True, Reason::Observed, LOOKED),
+        Verdict::AccountConflict(_) => say(ConditionType::Observed, Status::True, Reason::Observed, OBSERVED),
         _ => {
             if let Some(seen) = &decision.seen {
                 let unread = seen.unread.iter().map(|unread| format!(" {unread}"));
                 let remarks = seen.remarks.iter().map(|remark| format!(" {remark}"));
-                let looked = std::iter::once(LOOKED.to_owned()).chain(unread).chain(remarks).collect::<String>();
+                let looked = std::iter::once(OBSERVED.to_owned()).chain(unread).chain(remarks).collect::<String>();
                 say(ConditionType::Observed, Status::True, Reason::Observed, &looked);
             }
         }
@@ -241,7 +241,7 @@ mod tests {
     use payg_core::desired::Suspension;
     use payg_core::offer::{Offer, OfferClass};
     use payg_core::provider::ProviderError;
-    use payg_core::schedule::Next;
+    use payg_core::schedule::Requeue;
     use payg_core::source::{Origin, Source};
     use payg_core::trigger::NotYet;
     use payg_core::verdict::{NotEligible, Unobserved};
@@ -269,7 +269,7 @@ mod tests {
             closes: false,
             deadline: None,
         });
-        let (standing, next) = (Standing::Unsaid, Next::OnChange);
+        let (standing, next) = (Standing::Unsaid, Requeue::OnChange);
         Decision { verdict, seen, effect: None, transition: None, forecast: None, standing, next }
     }
 
@@ -284,7 +284,7 @@ mod tests {
             uid: "",
             generation: GENERATION,
             record: None,
-            asks: None,
+            reconcile_request: None,
             next_check: None,
             billing,
             wall,
@@ -394,7 +394,7 @@ mod tests {
         seen.remarks = vec!["The remaining credit is not known: why.".to_owned()];
         let status = after_decision(&api::SubscriptionStatus::default(), &decision);
         let observed = conditions::find(&status.conditions, ConditionType::Observed).unwrap();
-        assert_eq!(observed.message, format!("{LOOKED} The remaining credit is not known: why."));
+        assert_eq!(observed.message, format!("{OBSERVED} The remaining credit is not known: why."));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What people get to see of a pass: status, events. Written only when it changes.
+//! What people get to see of a reconcile: status, events. Written only when it changes.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
@@ -19,7 +19,7 @@ use payg_core::schedule;
 use payg_core::verdict::{Facts, Progress, Ready, Standing};
 use payg_runtime::ObjectKey;
 use payg_runtime::events::{Note, Severity};
-use payg_runtime::queue::Next;
+use payg_runtime::queue::Requeue;
 
 use crate::operator::parse;
 use crate::operator::status::patch;
@@ -33,15 +33,15 @@ pub async fn subscription(
     subscription: &api::Subscription,
     decision: &Decision,
     record: Option<&Record>,
-) -> kube::Result<Next> {
+) -> kube::Result<Requeue> {
     let clock = operator.settings.clock;
     let wall = operator.wall();
     let before = subscription.status.clone().unwrap_or_default();
-    let asks = parse::asks(subscription);
+    let reconcile_request = parse::reconcile_request(subscription);
     let context = Context {
         before: &before,
         uid: subscription.metadata.uid.as_deref().unwrap_or_default(),
-        asks: asks.as_ref(),
+        reconcile_request: reconcile_request.as_ref(),
         generation: subscription.metadata.generation.unwrap_or_default(),
         record,
         next_check: next_check(decision.next, wall, clock),
@@ -57,21 +57,21 @@ pub async fn subscription(
 }
 
 /// When the engine is to come back.
-pub fn next(next: schedule::Next, clock: Clock) -> Next {
+pub fn next(next: schedule::Requeue, clock: Clock) -> Requeue {
     match next {
-        schedule::Next::At(time) => Next::After(clock.wall_until(time)),
-        schedule::Next::After(pause) => Next::After(pause),
-        schedule::Next::Backoff(at_least) => Next::Retry { at_least: at_least.unwrap_or_default() },
-        schedule::Next::OnChange => Next::OnChange,
+        schedule::Requeue::At(time) => Requeue::After(clock.wall_until(time)),
+        schedule::Requeue::After(pause) => Requeue::After(pause),
+        schedule::Requeue::Backoff(at_least) => Requeue::Retry { at_least: at_least.unwrap_or_default() },
+        schedule::Requeue::OnChange => Requeue::OnChange,
     }
 }
 
-/// When the next look is due, where one is (billing clock).
-pub fn next_check(next: schedule::Next, wall: Timestamp, clock: Clock) -> Option<Timestamp> {
+/// When the next observation is due, where one is (billing clock).
+pub fn next_check(next: schedule::Requeue, wall: Timestamp, clock: Clock) -> Option<Timestamp> {
     match next {
-        schedule::Next::At(time) => Some(time),
-        schedule::Next::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
-        schedule::Next::Backoff(_) | schedule::Next::OnChange => None,
+        schedule::Requeue::At(time) => Some(time),
+        schedule::Requeue::After(pause) => wall.checked_add(pause).ok().map(|at| clock.at(at)),
+        schedule::Requeue::Backoff(_) | schedule::Requeue::OnChange => None,
     }
 }
 

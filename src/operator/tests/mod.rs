@@ -36,7 +36,7 @@ const FILES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/argocd/resource
 /// What tools must make of them.
 const EXPECTED: &str = include_str!("../../../tests/gitops/expected.yaml");
 
-/// The status after `decision`, as the pass writes it.
+/// The status after `decision`, as the reconcile writes it.
 fn after(
     before: &api::SubscriptionStatus,
     generation: i64,
@@ -47,7 +47,10 @@ fn after(
     let next_check = report::next_check(decision.next, wall, Clock::real());
     let record = inputs.record.as_ref();
     let (billing, uid) = (inputs.now.billing, inputs.subject.uid.as_str());
-    render::status(decision, Context { before, uid, generation, record, asks: None, next_check, billing, wall })
+    render::status(
+        decision,
+        Context { before, uid, generation, record, reconcile_request: None, next_check, billing, wall },
+    )
 }
 
 /// As the API server stores what has no status yet.
@@ -188,7 +191,7 @@ fn while_another_attempt_is_held_nobody_knows_of_the_one_before() {
         inputs.record = Some(record(RecordState::Unknown, Outcome::Unknown, 9));
         if held == "waiting-for-clocks" {
             inputs.seen().benefits = vec![period(ago(2))];
-            inputs.previous.look.as_mut().unwrap().benefits = vec![period(ago(3))];
+            inputs.previous.observation.as_mut().unwrap().benefits = vec![period(ago(3))];
             inputs.seen().provider_time = Some(ago(3));
         }
         let mut decision = decide(&inputs);
@@ -209,10 +212,10 @@ proptest! {
     /// one of the spec that status is about.
     #[test]
     fn whatever_is_decided_keeps_the_rules_of_flux_and_shows_no_transition_of_a_former_spec(
-        passes in prop::collection::vec((any_inputs(), prop::bool::weighted(0.3)), 1..4),
+        reconciles in prop::collection::vec((any_inputs(), prop::bool::weighted(0.3)), 1..4),
     ) {
         let (mut status, mut generation, mut looked) = (fresh(), 1, None);
-        for (inputs, spec_changes) in passes {
+        for (inputs, spec_changes) in reconciles {
             if spec_changes {
                 (generation, looked) = (generation + 1, None);
             }

@@ -1,7 +1,7 @@
 //! A situation for each verdict, and for each kind of one that tools read differently.
 
-use payg_core::approval::Unguarded;
-use payg_core::approval::{Decision as Said, Guard};
+use payg_core::approval::Untrusted;
+use payg_core::approval::{Decision as Said, PolicyCheck};
 use payg_core::decide::{Decision, decide};
 use payg_core::desired::{ApprovalMode, Claimant, Suspension, When};
 use payg_core::inputs::Inputs;
@@ -49,11 +49,11 @@ names! {
     Verdict::UpgradeDenied(_) => "upgrade-denied",
     Verdict::BenefitsUnknown { .. } => "benefits-unknown",
     Verdict::WaitingForExhaustion { not_yet: NotYet::Left | NotYet::PastItsEnd, .. } => "waiting-for-exhaustion",
-    Verdict::WaitingForExhaustion { not_yet: NotYet::SecondLook(_) | NotYet::TooSoon(_), .. } => "waiting-for-second-look",
+    Verdict::WaitingForExhaustion { not_yet: NotYet::Unconfirmed(_) | NotYet::TooSoon(_), .. } => "waiting-for-second-look",
     Verdict::WaitingForExhaustion { not_yet: NotYet::WentBack | NotYet::ClocksDiffer, .. } => "waiting-for-clocks",
     Verdict::AwaitingApproval { .. } => "awaiting-approval",
-    Verdict::ApprovalPolicyMissing(Unguarded::Flaws(_)) => "approval-policy-missing",
-    Verdict::ApprovalPolicyMissing(Unguarded::Unchecked { .. }) => "approval-older-than-policy",
+    Verdict::ApprovalPolicyMissing(Untrusted::Flaws(_)) => "approval-policy-missing",
+    Verdict::ApprovalPolicyMissing(Untrusted::Unchecked { .. }) => "approval-older-than-policy",
     Verdict::AwaitingPortalUpgrade { restricted: false, .. } => "awaiting-portal-upgrade",
     Verdict::AwaitingPortalUpgrade { restricted: true, .. } => "awaiting-portal-upgrade-restricted",
     Verdict::UpgradeRejected { next: Some(_), .. } => "upgrade-rejected",
@@ -81,7 +81,7 @@ pub(super) fn situation(name: &str) -> (Inputs, Decision) {
 fn change(on: &mut Inputs, name: &str) {
     match name {
         "suspended" => on.desired.suspend = Some(Suspension::Manifest),
-        "wrong-account" => on.look = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() })),
+        "wrong-account" => on.observation = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() })),
         "account-conflict" => {
             on.claimants = vec![Claimant { uid: "uid-a".to_owned(), name: "first".to_owned(), ..due().subject }];
         }
@@ -98,14 +98,14 @@ fn change(on: &mut Inputs, name: &str) {
         "upgrade-denied" => on.approvals = vec![said(on, Said::Deny)],
         "benefits-unknown" => on.seen().benefits.clear(),
         "waiting-for-exhaustion" => on.seen().benefits = vec![credit("150"), period(ago(-240))],
-        "waiting-for-second-look" => on.previous.look = None,
+        "waiting-for-second-look" => on.previous.observation = None,
         "waiting-for-clocks" => on.seen().benefits[0].as_of = ago(2),
         "awaiting-approval" => on.desired.approval = ApprovalMode::Manual,
-        "approval-policy-missing" => on.guard = Guard { automatic_needs_approve: true, ..broken() },
+        "approval-policy-missing" => on.policy_check = PolicyCheck { automatic_needs_approve: true, ..broken() },
         "approval-older-than-policy" => {
             on.desired.approval = ApprovalMode::Manual;
             on.approvals = vec![said(on, Said::Approve)];
-            on.guard.since = Some(now());
+            on.policy_check.since = Some(now());
         }
         "awaiting-portal-upgrade" | "awaiting-portal-upgrade-restricted" => {
             on.provider = Ok(Capabilities { method: Method::Portal, endpoint: String::new() });
@@ -125,13 +125,13 @@ fn change_what_was(on: &mut Inputs, name: &str) {
     let down = || Some(Err(ProviderError::Transient { detail: "connection refused".to_owned() }));
     match name {
         "provider-not-ready" | "provider-not-ready-for-long" => {
-            on.look = None;
+            on.observation = None;
             on.provider = Err(ProviderError::Config { detail: "there is no Secret azure-credentials".to_owned() });
             on.previous.not_ready_since = (name == "provider-not-ready-for-long").then(|| ago(1));
         }
-        "pending" => (on.look, on.previous.look) = (down(), None),
-        "not-observed-lately" => on.look = down(),
-        "observation-stale" => (on.look, on.previous.unobserved_since) = (down(), Some(ago(2))),
+        "pending" => (on.observation, on.previous.observation) = (down(), None),
+        "not-observed-lately" => on.observation = down(),
+        "observation-stale" => (on.observation, on.previous.unobserved_since) = (down(), Some(ago(2))),
         "upgrade-accepted" | "conversion-overdue" => {
             let hours = if name == "upgrade-accepted" { 1 } else { 100 };
             on.seen().acceptance = Acceptance::Accepted;

@@ -150,7 +150,7 @@ async fn two_live_claims_do_not_take_turns() {
         let [squats, owns] = [teams.squatter.subscription("squats"), teams.owner.subscription("owns")];
         [squats, owns].map(|told| condition(&told, "Ready")["reason"].as_str().unwrap_or_default().to_owned())
     };
-    // Days of looks by both.
+    // Days of observations by both.
     for _ in 0..20 {
         sleep(Duration::from_millis(250)).await;
         assert_eq!(reasons(), ["WaitingForExhaustion", "AccountConflict"]);

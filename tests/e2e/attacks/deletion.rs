@@ -184,7 +184,7 @@ async fn deletion_with_a_deny() -> Duration {
     let mut since = None;
     let there = |resource: &str, name: &str| world.kubectl(&["get", resource, name]).is_ok();
     let gone = async || {
-        // A change of the Subscription has it looked at at once, so that the race is run as often as it can be.
+        // A change of the Subscription has it observed at once, so that the race is run as often as it can be.
         let touch = ["annotate", "--overwrite", SUBSCRIPTIONS, "sandbox"];
         let time = format!("payg-operator.io/requested-at={:?}", began.elapsed());
         let _ = world.kubectl(&[&touch[..], &[&time]].concat());

@@ -142,7 +142,7 @@ async fn whoever_can_change_what_the_upgrade_goes_through() {
     let why = "must be approved by somebody who cannot change BillingProvider `azure`";
     let refused = approve(&world, &patcher, "patcher", &hash, &[]).unwrap_err();
     assert!(refused.contains(why), "{refused}");
-    // A provider that nobody has looked at yet is looked at, too.
+    // A provider that nobody has observed yet is observed, too.
     world.apply(&provider("another", "PortalHandoff"));
     let maker = json!([{"apiGroups": ["payg-operator.io"], "resources": ["billingproviders"], "verbs": ["create"]}]);
     let maker = approver_with(&world, "maker", maker).await;

@@ -92,7 +92,7 @@ async fn odd_on_aws(world: &World, name: &'static str, field: &str, value: Value
     account.id.clone()
 }
 
-/// That none of `accounts` is upgraded while there is time for several looks.
+/// That none of `accounts` is upgraded while there is time for several observations.
 async fn assert_none_is_upgraded(world: &World, accounts: &[String]) {
     for account in accounts {
         let looked = async || (world.requests(account).await.len() >= 4).then_some(());
@@ -174,8 +174,10 @@ async fn an_odd_request_for_a_look_is_cut_and_hurts_nobody() {
     let account = world.account(json!({"periodDays": 3000})).await;
     ed.create(&subscription("sandbox", &account, automatic("BenefitsExhausted"))).unwrap();
     world.until("sandbox", "WaitingForExhaustion").await;
-    for asks in [String::new(), "\u{1b}[31mred\u{7}".to_owned(), "\u{1f4b8}".repeat(2000), "x".repeat(32_000)] {
-        let annotated = json!({"metadata": {"annotations": {"payg-operator.io/requested-at": asks}}});
+    for reconcile_request in
+        [String::new(), "\u{1b}[31mred\u{7}".to_owned(), "\u{1f4b8}".repeat(2000), "x".repeat(32_000)]
+    {
+        let annotated = json!({"metadata": {"annotations": {"payg-operator.io/requested-at": reconcile_request}}});
         // Too long for a command line.
         let file = world.stack.control_plane.dir().join(format!("{}-patch.json", world.namespace));
         std::fs::write(&file, annotated.to_string()).unwrap();
@@ -250,9 +252,9 @@ async fn whether_a_secret_is_there_is_told_to_nobody_who_may_not_lend_it() {
     let mut told = Vec::new();
     for name in ["hidden", "absent"] {
         let account = world.account(json!({})).await;
-        let mut asks = provider(name, "Broker");
-        asks["spec"]["azure"]["credentials"]["secret"]["name"] = json!(name);
-        ed.create(&asks).unwrap();
+        let mut reconcile_request = provider(name, "Broker");
+        reconcile_request["spec"]["azure"]["credentials"]["secret"]["name"] = json!(name);
+        ed.create(&reconcile_request).unwrap();
         let mut subscription = subscription(name, &account, automatic("Immediately"));
         subscription["spec"]["providerName"] = json!(name);
         ed.create(&subscription).unwrap();
@@ -317,7 +319,7 @@ async fn a_webhook_takes_one_right_token_and_nothing_else() {
     ] {
         assert_eq!(delivered(query, bearers, body).await, StatusCode::UNAUTHORIZED, "{query} {bearers:?}");
     }
-    // With it, what is sent is looked at.
+    // With it, what is sent is observed.
     assert_eq!(delivered(&format!("?token={TOKEN}"), &[], body).await, StatusCode::BAD_REQUEST);
 }
 

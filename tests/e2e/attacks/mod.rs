@@ -52,14 +52,14 @@ impl Asking {
         word
     }
 
-    /// Two more looks find the upgrade waiting for somebody's word, and nothing was ever requested.
+    /// Two more observations find the upgrade waiting for somebody's word, and nothing was ever requested.
     async fn assert_still_asks(&self) {
         still_is(&self.world, "asks", "AwaitingApproval").await;
         assert_untouched(&self.world, &self.account).await;
     }
 }
 
-/// Two more looks at the Subscription called `name` come to the same verdict.
+/// Two more observations at the Subscription called `name` come to the same verdict.
 async fn still_is(world: &World, name: &str, reason: &str) {
     for _ in 0..2 {
         let before = world.subscription(name)["status"]["lastObservedTime"].clone();

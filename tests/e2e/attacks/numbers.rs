@@ -25,7 +25,7 @@ async fn create(world: &World, object: &Value) {
     world.create_as(&editor, object).unwrap();
 }
 
-/// Days pass, each with a look; then that nothing was ever requested of `account`.
+/// Days pass, each with an observation; then that nothing was ever requested of `account`.
 async fn assert_left_as_it_is(world: &World, account: &str) {
     sleep(Duration::from_secs(3)).await;
     assert_eq!((world.ledger(account).await, world.records(account)), (Vec::<Value>::new(), Vec::new()));

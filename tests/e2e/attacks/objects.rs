@@ -309,7 +309,7 @@ fn lists(stack: &Stack) -> usize {
     audit.iter().filter(is_list).count()
 }
 
-async fn until_looked_at(api: &Api<DynamicObject>, name: &str) {
+async fn until_observed(api: &Api<DynamicObject>, name: &str) {
     let deadline = Instant::now() + Duration::from_mins(4);
     while api.get(name).await.unwrap().data["status"]["conditions"].is_null() {
         assert!(Instant::now() < deadline, "{name} is never looked at");
@@ -330,10 +330,10 @@ async fn the_operator_works_within_its_memory_beside_large_objects() {
     assert_within_memory(&operator, "at the start");
 
     let subscriptions = objects::<Subscription>(&stack.control_plane.admin_client().unwrap(), namespace);
-    until_looked_at(&subscriptions, "heap").await;
+    until_observed(&subscriptions, "heap").await;
     // In the order of their names some twenty come before the last of these.
     for name in ["large-0", "large-1", "large-12"] {
-        until_looked_at(&subscriptions, name).await;
+        until_observed(&subscriptions, name).await;
     }
     assert_within_memory(&operator, "after passes over the large objects and the approvals");
 

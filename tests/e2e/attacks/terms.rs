@@ -42,7 +42,7 @@ fn patch(user: &User, world: &World, kind: &str, name: &str, patch: &Value) -> R
     as_user(user, world, &["patch", &resource, name, "--type=merge", "-p", &patch.to_string()])
 }
 
-/// Whatever is looked at in the next days, nothing was upgraded, and no record says that it was to be.
+/// Whatever is observed in the next days, nothing was upgraded, and no record says that it was to be.
 async fn never_upgraded(world: &World, account: &str) {
     tokio::time::sleep(Duration::from_secs(8)).await;
     assert_eq!((world.ledger(account).await, world.records(account)), (vec![], vec![]));

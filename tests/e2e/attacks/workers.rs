@@ -21,13 +21,13 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// A stack of their own, with an operator as it is shipped, for one test at a time: nobody else's load is measured.
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
-    let guard = ALONE.lock().await;
+    let policy_check = ALONE.lock().await;
     let start = async || {
         let stack = Stack::start(payg_dev(), 1).await.unwrap();
         let operator = stack.operator("operator-0", &[]).await.unwrap();
         (stack, operator)
     };
-    (guard, &STACK.get_or_init(start).await.0)
+    (policy_check, &STACK.get_or_init(start).await.0)
 }
 
 /// How many changes are measured.
@@ -51,7 +51,7 @@ impl Jane {
         Self { world, api }
     }
 
-    /// How long it takes until a change is looked at.
+    /// How long it takes until a change is observed.
     async fn waits(&self, change: usize) -> Duration {
         let end = format!("2030-01-{:02}T00:00:00Z", change % 27 + 1);
         let patch = json!({"spec": {"trial": {"endTime": end}}});

@@ -56,7 +56,7 @@ fn side(request: &Request<Vec<u8>>) -> Side {
     let path = request.uri().path();
     let is_of_all = path.starts_with("/apis/payg-operator.io/v1alpha1/") && path.matches('/').count() == 4;
     match *request.method() {
-        // The engine lists and watches whole kinds; a pass reads one object, or what is in a namespace.
+        // The engine lists and watches whole kinds; a reconcile reads one object, or what is in a namespace.
         Method::GET if is_of_all => Side::ApiWatch,
         Method::GET => Side::ApiRead,
         _ => Side::ApiWrite,

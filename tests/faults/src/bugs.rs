@@ -196,7 +196,7 @@ fn write_status(effect: &Effect) -> bool {
 }
 
 /// The account is read.
-fn look(effect: &Effect) -> bool {
+fn observation(effect: &Effect) -> bool {
     effect.side == Side::CloudRead && effect.what.starts_with("GET") && !effect.what.contains("Broker")
 }
 

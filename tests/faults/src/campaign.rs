@@ -14,15 +14,15 @@ use super::world::Plan;
 
 /// How long the operator may take to be done after the last fault, beside the pauses that the protocol itself makes.
 const BOUND: Duration = Duration::from_mins(1);
-/// An attempt of which nobody knows what it did is watched for this long, and looked at a little later.
+/// An attempt of which nobody knows what it did is watched for this long, and observed a little later.
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
-/// When an account is looked at that nothing is expected of. A real API server does not answer a live read with the past.
+/// When an account is observed that nothing is expected of. A real API server does not answer a live read with the past.
 const UNSEEN: Duration = Duration::from_hours(6);
-/// When an account is looked at again of which a permission would tell more.
+/// When an account is observed again of which a permission would tell more.
 const MAY_BE_GRANTED: Duration = Duration::from_mins(15);
-/// When a record is looked at that has a Subscription to look after it.
-const LOOKED_AFTER: Duration = Duration::from_mins(5);
-/// When an account is looked at of which a person has to decide.
+/// When a record is observed that has a Subscription to look after it.
+const OBSERVED_AFTER: Duration = Duration::from_mins(5);
+/// When an account is observed of which a person has to decide.
 const ASKED: Duration = Duration::from_hours(1);
 /// After a refusal by the provider, the next attempt follows in an hour, and then in two.
 const REFUSED: Duration = Duration::from_hours(3);
@@ -168,12 +168,12 @@ impl Campaign {
             (Some(Side::Upgrade), Fault::Status(400..=403)) | (_, Fault::World(Happening::Rotated)) => REFUSED,
             (Some(Side::CloudRead), Fault::Status(401 | 403)) => MAY_BE_GRANTED,
             // A record that comes to be when nobody expects it any more is looked after by itself.
-            (Some(Side::ApiWrite), Fault::Late(_)) => WATCHED + LOOKED_AFTER,
-            // A look at what was not seen follows in the end.
+            (Some(Side::ApiWrite), Fault::Late(_)) => WATCHED + OBSERVED_AFTER,
+            // An observation of what was not seen follows in the end.
             (_, Fault::Stale | Fault::Old) => UNSEEN,
             _ => WATCHED,
         };
-        // With a person asked, a look follows each hour. One is where an upgrade is no longer wanted that may have happened.
+        // With a person asked, an observation follows each hour. One is where an upgrade is no longer wanted that may have happened.
         let may_be_asked = self.snapshot.workload.lost_before > 0 || plan.iter().any(|(_, fault)| is_unwanted(*fault));
         let asked = if may_be_asked { ASKED } else { Duration::ZERO };
         self.reference.took + asked + plan.iter().map(of).sum::<Duration>()
@@ -195,11 +195,11 @@ impl Campaign {
 
 /// Whether nobody wants the upgrade any more.
 fn is_unwanted(fault: Fault) -> bool {
-    use Happening::{Deleted, Denied, NamespaceEnds, Never, ProviderEnds, Suspended, TakenBack, ToppedUp, Unguarded};
+    use Happening::{Deleted, Denied, NamespaceEnds, Never, ProviderEnds, Suspended, TakenBack, ToppedUp, Untrusted};
     let Fault::World(happening) = fault else { return false };
     matches!(
         happening,
-        Never | Suspended | Denied | Deleted | ToppedUp | TakenBack | ProviderEnds | Unguarded | NamespaceEnds(_)
+        Never | Suspended | Denied | Deleted | ToppedUp | TakenBack | ProviderEnds | Untrusted | NamespaceEnds(_)
     )
 }
 

@@ -76,7 +76,7 @@ pub(super) enum Happening {
     /// The BillingProvider is deleted, and kept by somebody's finalizer.
     ProviderEnds,
     /// Approvals are no longer checked: the binding of their policy is deleted.
-    Unguarded,
+    Untrusted,
     /// The namespace is being deleted, and of what was in it, this is gone.
     NamespaceEnds(Gone),
 }
@@ -125,7 +125,7 @@ impl Happening {
         Self::ToppedUp,
         Self::TakenBack,
         Self::ProviderEnds,
-        Self::Unguarded,
+        Self::Untrusted,
     ];
 
     /// Whether it matters if this happens before or after `effect`. Where it does not, it is let happen before the next
@@ -143,7 +143,7 @@ impl Happening {
             | Self::Suspended => !cloud && of("v1alpha1") && of("/subscriptions"),
             Self::Denied | Self::TakenBack => of("v1alpha1") && of("/upgradeapprovals"),
             Self::ProviderEnds => effect.side == Side::ApiRead && of("/billingproviders"),
-            Self::Unguarded => effect.what.ends_with(FIRST_POLICY),
+            Self::Untrusted => effect.what.ends_with(FIRST_POLICY),
             // Where what goes, or the mark on the namespace, is read.
             Self::NamespaceEnds(_) => {
                 let is_of_namespace =

@@ -18,14 +18,14 @@ fn start(effect: &Effect) -> bool {
     effect.side == Side::ApiWatch
 }
 
-/// The last read of the look at the account.
-fn look(effect: &Effect) -> bool {
+/// The last read of the observation of the account.
+fn observation(effect: &Effect) -> bool {
     effect.side == Side::CloudRead && effect.what.contains(AZURE) && effect.what.contains("Billing")
 }
 
-/// The same of the look that decides: the workloads begin with a first one in their status, or make it at once.
-fn second_look(effect: &Effect) -> bool {
-    look(effect) && effect.at.as_secs() >= 5
+/// The same of the observation that decides: the workloads begin with a first one in their status, or make it at once.
+fn second_observation(effect: &Effect) -> bool {
+    observation(effect) && effect.at.as_secs() >= 5
 }
 
 fn read_subscription(effect: &Effect) -> bool {
@@ -136,20 +136,20 @@ fn only_the_replica_whose_intent_is_in_the_ledger_sends() {
 fn a_deny_during_the_look_counts() {
     // With an approval beside it what checks them is read either way.
     for workload in ["automatic", "approved"] {
-        let outcome = run(workload, &[(second_look, Fault::World(Happening::Denied))]);
+        let outcome = run(workload, &[(second_observation, Fault::World(Happening::Denied))]);
         assert!(times(&outcome, request).is_empty());
     }
 }
 
 #[test]
 fn what_is_suspended_during_the_look_is_not_upgraded() {
-    let outcome = run("automatic", &[(second_look, Fault::World(Happening::Suspended))]);
+    let outcome = run("automatic", &[(second_observation, Fault::World(Happening::Suspended))]);
     assert!(times(&outcome, request).is_empty());
 }
 
 #[test]
 fn an_approve_that_is_taken_back_does_not_count() {
-    for at in [start as At, second_look] {
+    for at in [start as At, second_observation] {
         let outcome = run("approved", &[(at, Fault::World(Happening::TakenBack))]);
         assert!(times(&outcome, request).is_empty());
     }
@@ -157,7 +157,7 @@ fn an_approve_that_is_taken_back_does_not_count() {
 
 #[test]
 fn a_retry_that_is_taken_back_does_not_count() {
-    for at in [start as At, second_look] {
+    for at in [start as At, second_observation] {
         let outcome = run("retry", &[(at, Fault::World(Happening::TakenBack))]);
         assert!(times(&outcome, request).is_empty());
     }
@@ -171,7 +171,7 @@ fn a_deny_that_is_being_deleted_holds_until_it_is_gone() {
 
 #[test]
 fn a_billing_provider_that_is_being_deleted_allows_nothing() {
-    for at in [start as At, second_look] {
+    for at in [start as At, second_observation] {
         let outcome = run("automatic", &[(at, Fault::World(Happening::ProviderEnds))]);
         assert!(times(&outcome, request).is_empty());
     }
@@ -179,31 +179,31 @@ fn a_billing_provider_that_is_being_deleted_allows_nothing() {
 
 #[test]
 fn nothing_is_upgraded_in_a_namespace_that_is_being_deleted() {
-    for at in [start as At, second_look] {
+    for at in [start as At, second_observation] {
         let outcome = run("automatic", &[(at, Fault::World(Happening::NamespaceEnds(Gone(&[]))))]);
         assert_eq!((times(&outcome, request).len(), outcome.end.verdict.as_str()), (0, "Suspended"));
     }
 }
 
-/// Somebody says no during the look and deletes the namespace, which takes the Deny first: right before the last look at what
+/// Somebody says no during the observation and deletes the namespace, which takes the Deny first: right before the last observation of what
 /// people said.
 #[test]
 fn a_deny_that_went_with_its_namespace_is_not_missed() {
     let ends = Fault::World(Happening::NamespaceEnds(Gone(&["UpgradeApproval"])));
-    let outcome = run("automatic", &[(second_look, Fault::World(Happening::Denied)), (read_approvals, ends)]);
+    let outcome = run("automatic", &[(second_observation, Fault::World(Happening::Denied)), (read_approvals, ends)]);
     assert!(times(&outcome, request).is_empty());
 }
 
 #[test]
 fn an_approval_counts_only_while_its_policies_are_in_force() {
-    let outcome = run("approved", &[(second_look, Fault::World(Happening::Unguarded))]);
+    let outcome = run("approved", &[(second_observation, Fault::World(Happening::Untrusted))]);
     assert_eq!((times(&outcome, request).len(), outcome.end.verdict.as_str()), (0, "ApprovalPolicyMissing"));
 }
 
 #[test]
 fn a_subscription_that_takes_the_name_of_another_is_looked_at_twice_itself() {
-    let outcome = upgraded("automatic", &[(look, Fault::World(Happening::Recreated))]);
-    let waited = times(&outcome, request)[0] - times(&outcome, look)[0];
+    let outcome = upgraded("automatic", &[(observation, Fault::World(Happening::Recreated))]);
+    let waited = times(&outcome, request)[0] - times(&outcome, observation)[0];
     assert!(waited >= 60.0, "{waited:?}");
 }
 
@@ -238,16 +238,16 @@ fn nothing_is_asked_again_for_what_is_suspended() {
 fn benefits_are_seen_to_be_used_up_twice() {
     let outcome = upgraded("fresh", &[]);
     let sent = times(&outcome, request)[0];
-    let looks: Vec<_> = times(&outcome, look).into_iter().filter(|at| *at <= sent).collect();
+    let looks: Vec<_> = times(&outcome, observation).into_iter().filter(|at| *at <= sent).collect();
     assert!(looks.len() >= 2 && sent - looks[0] >= 5.0, "{looks:?}, then {sent}");
 }
 
-/// Somebody else claims the account, which has it looked at again right after the first look.
+/// Somebody else claims the account, which has it observed again right after the first observation.
 #[test]
 fn two_looks_at_once_are_one() {
-    let (campaign, plan) = plan("fresh", &[(look, Fault::World(Happening::SecondClaimant))]);
+    let (campaign, plan) = plan("fresh", &[(observation, Fault::World(Happening::SecondClaimant))]);
     let outcome = campaign.run(&plan);
-    let (looks, sent) = (times(&outcome, look), times(&outcome, request));
+    let (looks, sent) = (times(&outcome, observation), times(&outcome, request));
     assert!(looks.iter().filter(|at| **at - looks[0] < 5.0).count() > 1, "it comes to it: {looks:?}");
     assert!(sent[0] - looks[0] >= 5.0, "{looks:?}, then {sent:?}");
     assert_eq!(outcome.violations, Vec::<String>::new());
@@ -333,8 +333,8 @@ fn the_second_subscription_takes_over_after_a_restart() {
 /// `Retry-After: 5`.
 #[test]
 fn a_request_to_slow_down_is_obeyed() {
-    let outcome = upgraded("automatic", &[(look, Fault::Status(429))]);
-    let told = times(&outcome, look)[0];
+    let outcome = upgraded("automatic", &[(observation, Fault::Status(429))]);
+    let told = times(&outcome, observation)[0];
     let any: At = |effect| effect.side == Side::CloudRead && effect.what.contains(AZURE);
     let next = times(&outcome, any).into_iter().find(|at| *at > told).unwrap();
     assert!(next - told >= 5.0, "{:?}", next - told);

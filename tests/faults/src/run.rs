@@ -39,7 +39,7 @@ const QUIET: Duration = Duration::from_mins(16);
 /// The same with more than one fault: long enough for an upgrade that is not wanted to come.
 const QUIET_AFTER_MANY: Duration = Duration::from_mins(4);
 /// From when on nothing may be written any more: the list of all accounts, which is read every five minutes, shows that one has
-/// been upgraded, and has it looked at once more.
+/// been upgraded, and has it observed once more.
 const LAST_WORDS: Duration = Duration::from_mins(6);
 /// How long a dead process takes to be started again.
 const RESTART: Duration = Duration::from_secs(2);
@@ -288,7 +288,7 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     // The clocks of two machines are never quite the same.
     let skew = if replica == 0 { SignedDuration::ZERO } else { SKEW.try_into().unwrap() };
     let held = Arc::clone(world);
-    let around = move |pass| held.hold(life, Box::pin(payg_virtual_time::SKEW.scope(skew, pass)));
+    let around = move |reconcile| held.hold(life, Box::pin(payg_virtual_time::SKEW.scope(skew, reconcile)));
     tokio::spawn(async move {
         let mut registry = Registry::default();
         let replica = Replica::new(&client, clouds, HashSet::new(), settings, "replica", WORKERS, &mut registry);
@@ -335,7 +335,7 @@ fn is_settled(world: &World) -> bool {
 
 /// For how long something may still be written when all is settled.
 fn last_words(world: &World) -> Duration {
-    // Whether somebody has put the policies or the BillingProvider back is looked at again and again.
+    // Whether somebody has put the policies or the BillingProvider back is observed again and again.
     let waits = is_out_of_sight(world) || verdict_of(world, TEAM).as_deref() == Some("ApprovalPolicyMissing");
     if waits { LONGEST } else { LAST_WORDS }
 }

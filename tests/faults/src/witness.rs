@@ -1,4 +1,4 @@
-//! What must hold at each request for an upgrade and at each write, whatever goes wrong: looked at from outside, at the wire.
+//! What must hold at each request for an upgrade and at each write, whatever goes wrong: observed from outside, at the wire.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,11 +20,11 @@ pub(super) const SKEW: Duration = Duration::from_secs(7);
 /// much clocks may differ.
 const SETTLED: Duration = Duration::from_secs(20 + 60).saturating_sub(SKEW);
 
-/// How long a look may be behind: a pass at its slowest, and an answer that is stale.
+/// How long an observation may be behind: a reconcile at its slowest, and an answer that is stale.
 const NOTICED: Duration = Duration::from_mins(5);
 
-/// How far two looks are apart at the least that count as two, by one clock and in whole seconds.
-const APART: Duration = Duration::from_secs(5 - 1);
+/// How far two observations are apart at the least that count as two, by one clock and in whole seconds.
+const MIN_OBSERVATION_GAP: Duration = Duration::from_secs(5 - 1);
 
 /// How many requests may be without an outcome before a person is asked, and how many more a Retry allows.
 const IN_DOUBT: usize = 3;
@@ -40,7 +40,7 @@ pub(super) struct Witness {
     acknowledged: BTreeMap<Life, BTreeSet<String>>,
     /// The intents that are stored: none may ever go.
     stored: BTreeSet<String>,
-    /// The looks at the account that were answered, by anybody.
+    /// The observations of the account that were answered, by anybody.
     looks: Vec<Duration>,
     /// The number of the answer in which a replica last saw this.
     last: BTreeMap<(Life, Seen), usize>,
@@ -221,10 +221,11 @@ impl Witness {
 
     /// Whether there were looks enough before, and not too many requests.
     fn check_number(&mut self, workload: &Workload) {
-        let looked_twice = self.looks.first().zip(self.looks.last()).is_some_and(|(one, other)| *other >= *one + APART);
+        let observed_twice =
+            self.looks.first().zip(self.looks.last()).is_some_and(|(one, other)| *other >= *one + MIN_OBSERVATION_GAP);
         // Between two clocks nobody can say.
         let by_one = workload.leaders == 1 && self.acknowledged.keys().all(|life| life.replica == 0);
-        if by_one && workload.begin == Begin::Fresh && workload.when != "Immediately" && !looked_twice {
+        if by_one && workload.begin == Begin::Fresh && workload.when != "Immediately" && !observed_twice {
             self.violation("an upgrade is asked for upon a single look".to_owned());
         }
         let allowed = if workload.lost_before == 0 { IN_DOUBT } else { BY_RETRY };

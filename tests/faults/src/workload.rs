@@ -30,7 +30,7 @@ pub(super) enum Cloud {
 /// Where a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begin {
-    /// Nobody has looked at the account.
+    /// Nobody has observed the account.
     Fresh,
     /// The verdict is this one: what was done up to here is no part of the run.
     At(&'static str),

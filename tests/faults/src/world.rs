@@ -166,11 +166,11 @@ impl World {
         }
     }
 
-    /// A pass of a replica, which stands still while the replica is paused.
-    pub(super) fn hold(self: &Arc<Self>, life: Life, pass: Reconcile) -> Reconcile {
+    /// A reconcile of a replica, which stands still while the replica is paused.
+    pub(super) fn hold(self: &Arc<Self>, life: Life, reconcile: Reconcile) -> Reconcile {
         let world = Arc::clone(self);
         Box::pin(async move {
-            let mut pass = pass;
+            let mut reconcile = reconcile;
             let mut wake = None;
             poll_fn(move |context| {
                 let paused = world.state().paused_until.get(&life.replica).copied();
@@ -179,7 +179,7 @@ impl World {
                 {
                     return Poll::Pending;
                 }
-                pass.as_mut().poll(context)
+                reconcile.as_mut().poll(context)
             })
             .await
         })
@@ -274,7 +274,7 @@ impl World {
             Happening::Denied => self.apply(&Workload::decision("Deny", "0000000000000000", payg_virtual_time::wall())),
             Happening::TakenBack => self.delete_and_keep("UpgradeApproval"),
             Happening::ProviderEnds => self.delete_and_keep("BillingProvider"),
-            Happening::Unguarded => {
+            Happening::Untrusted => {
                 let _ = self.api.delete("ValidatingAdmissionPolicyBinding", "", "upgradeapprovals.payg-operator.io");
             }
             Happening::NamespaceEnds(gone) => self.end_namespace(gone.0),

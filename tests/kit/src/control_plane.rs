@@ -32,7 +32,7 @@ const API_SERVER: &str = "kube-apiserver";
 const ATTEMPTS: usize = 5;
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(20);
-/// How long one look at the API server may take.
+/// How long one observation of the API server may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const TOKEN_SECONDS: i64 = 86_400; // a demo may be left running
 

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::{Process, Stack, payg_dev};
 
-/// A day passes in a second.
+/// A day reconciles in a second.
 pub const RATE: u32 = 86_400;
 /// The tenant of the accounts in Azure.
 pub const TENANT: &str = "72f988bf-0000-4a00-9000-0000000000aa";
@@ -68,7 +68,7 @@ impl World {
         std::fs::read_to_string(operator.log_path()).unwrap()
     }
 
-    /// Changes the spec of the BillingProvider called `name` there and back, so that it is looked at now and not in minutes.
+    /// Changes the spec of the BillingProvider called `name` there and back, so that it is observed now and not in minutes.
     pub fn touch(&self, name: &str) {
         for method in ["Broker", "PortalHandoff"] {
             let patch = json!({"spec": {"azure": {"upgradeMethod": method}}}).to_string();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::{Next, poll};
+use crate::schedule::{Requeue, poll};
 use crate::verdict::Verdict;
 
 use super::Decision;
@@ -29,10 +29,10 @@ impl Decision {
     pub fn after(self, acted: Acted) -> Self {
         match acted {
             Acted::AsDecided | Acted::Requested(None) => self,
-            Acted::UnreadableRecord => Self { next: Next::Backoff(None), ..self },
-            Acted::Requested(Some(pause)) => Self { next: Next::After(poll(pause)), ..self },
+            Acted::UnreadableRecord => Self { next: Requeue::Backoff(None), ..self },
+            Acted::Requested(Some(pause)) => Self { next: Requeue::After(poll(pause)), ..self },
             Acted::LedgerRefused { detail } => {
-                Self { verdict: Verdict::LedgerUnavailable { detail }, next: Next::Backoff(None), ..self }
+                Self { verdict: Verdict::LedgerUnavailable { detail }, next: Requeue::Backoff(None), ..self }
             }
         }
     }

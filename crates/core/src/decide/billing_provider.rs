@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::provider::ProviderError;
-use crate::schedule::Next;
+use crate::schedule::Requeue;
 
 use super::PROVIDER_GRACE_PERIOD;
 
@@ -41,16 +41,16 @@ pub enum Wait {
 /// Whether credentials are waited for that do not work because of `error` at `wall` (wall clock). What may pass by itself,
 /// and what one commit may still bring, is no reason to give up.
 pub fn wait(error: &ProviderError, failing: Failing, wall: Timestamp) -> Wait {
-    let passes = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
+    let reconciles = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
     match failing {
-        Failing::Stalled if !passes => Wait::IsOver,
-        Failing::Since(began) if !passes && wall.duration_since(began) >= PROVIDER_GRACE_PERIOD => Wait::IsOver,
+        Failing::Stalled if !reconciles => Wait::IsOver,
+        Failing::Since(began) if !reconciles && wall.duration_since(began) >= PROVIDER_GRACE_PERIOD => Wait::IsOver,
         Failing::Since(_) => Wait::GoesOn,
         Failing::Newly | Failing::Stalled => Wait::Begins,
     }
 }
 
 /// When credentials are checked again that `work`, or do not, at `billing` (billing clock).
-pub fn next_check(work: bool, billing: Timestamp) -> Next {
-    if work { Next::At(billing.saturating_add(WORKING).unwrap_or(Timestamp::MAX)) } else { Next::After(FAILING) }
+pub fn next_check(work: bool, billing: Timestamp) -> Requeue {
+    if work { Requeue::At(billing.saturating_add(WORKING).unwrap_or(Timestamp::MAX)) } else { Requeue::After(FAILING) }
 }

@@ -1,13 +1,13 @@
 //! What the rows decide on.
 
-use crate::approval::{Approval, Decision as Said, Unguarded};
+use crate::approval::{Approval, Decision as Said, Untrusted};
 use crate::desired::{ApprovalMode, Claimant};
 use crate::inputs::Inputs;
 use crate::observation::{Acceptance, Lifecycle, Observation};
 use crate::offer::OfferClass;
 use crate::record::Record;
 use crate::transition::{Transition, former_hash};
-use crate::trigger::{Shown, shown};
+use crate::trigger::{TriggerState, evaluate};
 use crate::verdict::{NotEligible, Verdict};
 
 use super::Effect;
@@ -34,16 +34,16 @@ pub(super) struct Seen {
     /// What an upgrade would do, where one is possible.
     pub transition: Option<Transition>,
     /// What the trigger says.
-    pub trigger: Shown,
+    pub trigger: TriggerState,
 }
 
 impl Seen {
     /// What the observation in `inputs` shows, if it succeeded.
     pub fn of(inputs: &Inputs) -> Option<Self> {
-        let observation = inputs.look.as_ref()?.as_ref().ok()?.clone().completed_by(&inputs.desired.trial);
-        let account = inputs.previous.look.iter().fold(observation, Observation::remembering);
+        let observation = inputs.observation.as_ref()?.as_ref().ok()?.clone().completed_by(&inputs.desired.trial);
+        let account = inputs.previous.observation.iter().fold(observation, Observation::remembering);
         let transition = transition(inputs, &account);
-        let trigger = shown(&inputs.desired.when, inputs.previous.look.as_ref(), &account);
+        let trigger = evaluate(&inputs.desired.when, inputs.previous.observation.as_ref(), &account);
         Some(Self { account, transition, trigger })
     }
 }
@@ -98,7 +98,7 @@ impl<'a> Case<'a> {
 
     /// The approval of `transition`, where one is needed; the verdict if it is missing.
     pub fn approval(&self, transition: &Transition) -> Result<Option<Approval>, Verdict> {
-        let Inputs { desired, approvals, guard, now, .. } = self.inputs;
+        let Inputs { desired, approvals, policy_check, now, .. } = self.inputs;
         if let Some(retry) = self.retry {
             return Ok(Some(retry.clone()));
         }
@@ -114,7 +114,7 @@ impl<'a> Case<'a> {
         let valid = approves()
             .filter(|said| said.covers(&transition.hash, now.wall))
             .filter(|said| !self.record.is_some_and(|record| record.has_used_up(&said.uid)));
-        match guard.vouched(valid) {
+        match policy_check.trusted(valid) {
             Ok(Some(approval)) => Ok(Some(approval.clone())),
             Ok(None) => Err(unchecked.unwrap_or_else(|| {
                 let former = self.former(transition, approves()).map(|said| said.name.clone());
@@ -125,9 +125,9 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the manifest itself approves, written by somebody who may.
-    fn approved_by_manifest(&self) -> Result<(), Unguarded> {
+    fn approved_by_manifest(&self) -> Result<(), Untrusted> {
         let provider = self.inputs.provider_object.as_ref().map_or(jiff::Timestamp::MIN, |provider| provider.created);
-        self.inputs.guard.allows_automatic(self.inputs.subject.created, provider)
+        self.inputs.policy_check.allows_automatic(self.inputs.subject.created, provider)
     }
 
     /// The one that somebody `said` of the same transition by a hash of the former format.

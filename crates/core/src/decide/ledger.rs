@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::approval::{Decision as Said, Unguarded};
+use crate::approval::{Decision as Said, Untrusted};
 use crate::offer::OfferClass;
 use crate::provider::Operation;
 use crate::record::{NoMore, Record, RecordState};
@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 
 use super::case::{Case, Ruling, Seen};
 use super::rows::rule;
-use super::{Effect, Note, Plan};
+use super::{Effect, Note, UpgradeOrder};
 
 /// For how long an observation may be behind.
 const STALE: SignedDuration = SignedDuration::from_hours(1);
@@ -36,7 +36,7 @@ pub(super) fn open(case: &Case<'_>) -> Option<Ruling> {
         Ok(()) => match rule(&case.without_record(None)) {
             Some((_, (verdict, Some(Effect::Upgrade(plan))))) => return Some((verdict, Some(again(record, plan)))),
             // What passes by itself is waited for; what somebody must change is said.
-            Some((_, (held @ (Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(Unguarded::Flaws(_))), _))) => {
+            Some((_, (held @ (Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(Untrusted::Flaws(_))), _))) => {
                 return Some((held, None));
             }
             Some((_, (differ @ Verdict::WaitingForExhaustion { not_yet: NotYet::ClocksDiffer, .. }, _))) => {
@@ -96,7 +96,7 @@ fn retry(case: &Case<'_>, seen: &Seen, record: &Record) -> Ruling {
         .iter()
         .filter(|said| said.decision == Said::Retry(last.number))
         .filter(|said| said.covers(&transition.hash, case.inputs.now.wall) && !record.has_used_up(&said.uid));
-    let retry = match case.inputs.guard.vouched(retries) {
+    let retry = match case.inputs.policy_check.trusted(retries) {
         Ok(Some(retry)) => retry,
         Ok(None) => return stays,
         Err(unguarded) => return (Verdict::ApprovalPolicyMissing(unguarded), None),
@@ -137,7 +137,7 @@ fn for_a_person(case: &Case<'_>, seen: &Seen, record: &Record, why: Option<&NoMo
 }
 
 /// The next attempt of `record`.
-pub(super) fn again(record: &Record, plan: Plan) -> Effect {
+pub(super) fn again(record: &Record, plan: UpgradeOrder) -> Effect {
     Effect::Again { number: record.last().map_or(0, |attempt| attempt.number).saturating_add(1), plan }
 }
 

@@ -1,4 +1,4 @@
-//! The decision: one pure function from all that is known to a verdict, at most one effect and the next look. The rules are
+//! The decision: one pure function from all that is known to a verdict, at most one effect and the next observation. The rules are
 //! the rows of a table ([`ROWS`]), described in `docs/reference/decisions.md`; the first row that rules decides.
 
 mod account;
@@ -21,7 +21,7 @@ use super::observation::{Acceptance, Observation};
 use super::offer::OfferClass;
 use super::provider::ProviderError;
 use super::record::{NoMore, Record, Requester};
-use super::schedule::{Next, next};
+use super::schedule::{Requeue, next};
 use super::transition::Transition;
 use super::trigger::{Evidence, NotYet};
 use super::verdict::{Standing, Verdict};
@@ -40,7 +40,7 @@ const PROVIDER_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(5);
 pub struct Decision {
     /// The row that matched.
     pub verdict: Verdict,
-    /// What was seen in this pass, completed by what the user declared.
+    /// What was seen in this reconcile, completed by what the user declared.
     pub seen: Option<Observation>,
     /// What to do, if anything.
     pub effect: Option<Effect>,
@@ -51,20 +51,20 @@ pub struct Decision {
     /// Who has the account, where several Subscriptions name it.
     pub standing: Standing,
     /// When to look again.
-    pub next: Next,
+    pub next: Requeue,
 }
 
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Create the record, then ask the provider.
-    Upgrade(Plan),
+    Upgrade(UpgradeOrder),
     /// Write attempt `number` into the record, then ask the provider, with the same key.
     Again {
         /// The attempt's number.
         number: u32,
         /// What is asked for.
-        plan: Plan,
+        plan: UpgradeOrder,
     },
     /// Write into the record what the account shows, or that a person must decide.
     Note(Note),
@@ -72,7 +72,7 @@ pub enum Effect {
 
 /// What an upgrade is asked for on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct UpgradeOrder {
     /// From which offer to which.
     pub transition: Transition,
     /// Why.
@@ -96,14 +96,14 @@ pub enum Note {
     Unresolved(NoMore),
 }
 
-/// Whether the account is to be looked at in this pass: not while suspended, unless a call may be on its way.
-pub fn wants_look(desired: &Desired, record: Option<&Record>) -> bool {
+/// Whether the account is to be observed in this reconcile: not while suspended, unless a call may be on its way.
+pub fn wants_observation(desired: &Desired, record: Option<&Record>) -> bool {
     desired.suspend.is_none() || record.is_some_and(|record| record.is_open() || record.is_unresolved())
 }
 
 /// Where to ask how far an upgrade has come, if the account does not show it and the provider said where.
-pub fn wants_progress<'a>(record: Option<&'a Record>, look: &Observation) -> Option<&'a str> {
-    let shows = look.offer.class == OfferClass::PayAsYouGo || look.acceptance == Acceptance::Accepted;
+pub fn wants_progress<'a>(record: Option<&'a Record>, observation: &Observation) -> Option<&'a str> {
+    let shows = observation.offer.class == OfferClass::PayAsYouGo || observation.acceptance == Acceptance::Accepted;
     let record = record.filter(|record| record.is_open() && !shows)?;
     record.last()?.operation.as_deref()
 }
@@ -133,10 +133,10 @@ pub fn decide(inputs: &Inputs) -> Decision {
     Decision { verdict, seen, effect, transition, forecast, standing, next }
 }
 
-/// Row 5, for a pass that could not even read what to decide on.
+/// Row 5, for a reconcile that could not even read what to decide on.
 pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) -> Decision {
     let verdict = sight::for_want_of_sight(previous, wall, error);
-    let (standing, next) = (Standing::Unchanged, Next::Backoff(None));
+    let (standing, next) = (Standing::Unchanged, Requeue::Backoff(None));
     Decision { verdict, seen: None, effect: None, transition: None, forecast: None, standing, next }
 }
 
@@ -146,12 +146,12 @@ fn standing(case: &Case<'_>, verdict: &Verdict) -> Standing {
     if let Verdict::AccountConflict(holder) = verdict {
         return Standing::Second(holder.clone());
     }
-    let has_looked = matches!(inputs.look, Some(Ok(_)));
-    let lapsed = if has_looked { inputs.subject.yields } else { inputs.subject.lapse(inputs.now) };
+    let has_observed = matches!(inputs.observation, Some(Ok(_)));
+    let lapsed = if has_observed { inputs.subject.yields } else { inputs.subject.lapse(inputs.now) };
     match lapsed.filter(|lapse| *lapse != Lapse::NeverSeen) {
         Some(lapse) if inputs.claimants.iter().any(Claimant::is_able) => return Standing::Lapsed(lapse),
         Some(_) => return Standing::Unsaid,
-        None if !has_looked && !inputs.claimants.is_empty() => return Standing::Unchanged,
+        None if !has_observed && !inputs.claimants.is_empty() => return Standing::Unchanged,
         None => {}
     }
     let lapsed = |other: &Claimant| other.lapse(inputs.now).filter(|lapse| *lapse != Lapse::NeverSeen);

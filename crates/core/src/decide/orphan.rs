@@ -11,7 +11,7 @@ use crate::offer::OfferClass;
 use crate::provider::Operation;
 use crate::reason::Reason;
 use crate::record::{NoMore, Record, RecordState};
-use crate::schedule::{Next, ask_again, while_verifying};
+use crate::schedule::{Requeue, ask_again, while_verifying};
 
 use super::Note;
 use super::ledger::{may_still_be_accepted, not_shown};
@@ -78,20 +78,20 @@ pub const fn may_have_missed(ready: Reason) -> bool {
 }
 
 /// When to look at the account again, once nothing or the `note` was written into the record.
-pub fn next(record: &Record, note: Option<&Note>, operation: Option<&Operation>, now: Now) -> Next {
+pub fn next(record: &Record, note: Option<&Note>, operation: Option<&Operation>, now: Now) -> Requeue {
     if note.is_some() {
-        return Next::After(AFTER_A_NOTE);
+        return Requeue::After(AFTER_A_NOTE);
     }
     if let Some(Operation::Running(pause) | Operation::Unknown { retry_after: pause, .. }) = operation {
-        return Next::After(ask_again(*pause, Some(record), now.wall));
+        return Requeue::After(ask_again(*pause, Some(record), now.wall));
     }
     let settled_at = record.settled_at(None);
     match record.state {
         RecordState::Intended | RecordState::Unknown if now.wall < settled_at => {
-            Next::After(while_verifying(settled_at, now.wall))
+            Requeue::After(while_verifying(settled_at, now.wall))
         }
         // The provider takes its time, by the calendar of billing.
-        _ => Next::At(now.billing.saturating_add(WHILE_IT_MAY_SHOW).unwrap_or(Timestamp::MAX)),
+        _ => Requeue::At(now.billing.saturating_add(WHILE_IT_MAY_SHOW).unwrap_or(Timestamp::MAX)),
     }
 }
 

@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::inputs::{Inputs, Previous};
-use crate::less::knows_less;
 use crate::provider::ProviderError;
 use crate::verdict::{Unobserved, Verdict};
+use crate::visibility::lost_visibility;
 
 use super::case::{Case, Ruling};
-use super::{PROVIDER_GRACE_PERIOD, wants_look};
+use super::{PROVIDER_GRACE_PERIOD, wants_observation};
 
 /// For how long a status may be believed while no observation succeeds.
 const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
@@ -16,7 +16,7 @@ const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 /// Row 1.
 pub(super) fn suspended(case: &Case<'_>) -> Option<Ruling> {
     let why = case.inputs.desired.suspend?;
-    let is_left_alone = !wants_look(&case.inputs.desired, case.record);
+    let is_left_alone = !wants_observation(&case.inputs.desired, case.record);
     is_left_alone.then_some((Verdict::Suspended(why), None))
 }
 
@@ -31,11 +31,11 @@ pub(super) fn provider_not_ready(case: &Case<'_>) -> Option<Ruling> {
 
 /// What is missing or wrong with the BillingProvider or its rights.
 fn problem(case: &Case<'_>) -> Option<ProviderError> {
-    let Inputs { provider, look, previous, .. } = case.inputs;
+    let Inputs { provider, observation, previous, .. } = case.inputs;
     if let Err(problem) = provider {
         return Some(problem.clone());
     }
-    match look.as_ref()? {
+    match observation.as_ref()? {
         Err(
             problem @ (ProviderError::Unauthenticated { .. }
             | ProviderError::Forbidden { .. }
@@ -43,14 +43,14 @@ fn problem(case: &Case<'_>) -> Option<ProviderError> {
             | ProviderError::Config { .. }),
         ) => Some(problem.clone()),
         // Where an older Subscription has the account, row 4 says so instead.
-        Ok(seen) if case.holder().is_none() => knows_less(previous, seen),
+        Ok(seen) if case.holder().is_none() => lost_visibility(previous, seen),
         Ok(_) | Err(_) => None,
     }
 }
 
 /// Row 3.
 pub(super) fn wrong_account(case: &Case<'_>) -> Option<Ruling> {
-    let Some(Err(ProviderError::WrongAccount { found })) = &case.inputs.look else { return None };
+    let Some(Err(ProviderError::WrongAccount { found })) = &case.inputs.observation else { return None };
     Some((Verdict::WrongAccount { found: found.clone() }, None))
 }
 
@@ -62,7 +62,7 @@ pub(super) fn account_conflict(case: &Case<'_>) -> Option<Ruling> {
 
 /// Row 5.
 pub(super) fn unobserved(case: &Case<'_>) -> Option<Ruling> {
-    let error = match &case.inputs.look {
+    let error = match &case.inputs.observation {
         Some(Ok(_)) => return None,
         Some(Err(error)) => error.clone(),
         None => not_observed(),
@@ -72,13 +72,13 @@ pub(super) fn unobserved(case: &Case<'_>) -> Option<Ruling> {
 
 /// Why nothing is known where no observation was made.
 pub(super) fn not_observed() -> ProviderError {
-    ProviderError::Transient { detail: "no look was made in this pass".to_owned() }
+    ProviderError::Transient { detail: "the account was not observed in this reconcile".to_owned() }
 }
 
 /// The verdict of row 5.
 pub(super) fn for_want_of_sight(previous: &Previous, wall: Timestamp, error: ProviderError) -> Verdict {
     let since = previous.unobserved_since.unwrap_or(wall);
-    let since = match previous.look {
+    let since = match previous.observation {
         None => Unobserved::Always,
         Some(_) if wall.duration_since(since) >= STATUS_BELIEVED => Unobserved::TooLong,
         Some(_) => Unobserved::Lately,

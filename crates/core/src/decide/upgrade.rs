@@ -5,12 +5,12 @@ use crate::desired::When;
 use crate::observation::{Handoff, Lifecycle, Observation};
 use crate::provider::{Capabilities, Method};
 use crate::record::{Record, RecordState, Requester};
-use crate::trigger::Shown;
+use crate::trigger::TriggerState;
 use crate::verdict::{NotEligible, Verdict};
 
 use super::case::{Case, Ruling, not_a_trial, why_not_eligible};
 use super::ledger::{again, give_up};
-use super::{Effect, Plan};
+use super::{Effect, UpgradeOrder};
 
 /// Row 12.
 pub(super) fn observing(case: &Case<'_>) -> Option<Ruling> {
@@ -36,14 +36,14 @@ pub(super) fn denied(case: &Case<'_>) -> Option<Ruling> {
 /// Row 15.
 pub(super) fn benefits_unknown(case: &Case<'_>) -> Option<Ruling> {
     let seen = case.seen?;
-    let Shown::Unknown(missing) = &seen.trigger else { return None };
+    let TriggerState::Unknown(missing) = &seen.trigger else { return None };
     Some((Verdict::BenefitsUnknown { missing: missing.clone(), unread: seen.account.unread.clone() }, None))
 }
 
 /// Row 16.
 pub(super) fn waiting(case: &Case<'_>) -> Option<Ruling> {
     let seen = case.seen?;
-    let Shown::NotYet(not_yet) = seen.trigger else { return None };
+    let TriggerState::NotYet(not_yet) = seen.trigger else { return None };
     let closes = seen.account.closes && case.inputs.desired.when == When::BenefitsExhausted;
     Some((Verdict::WaitingForExhaustion { not_yet, expected: None, closes }, None))
 }
@@ -97,8 +97,8 @@ pub(super) fn held(case: &Case<'_>) -> Option<Ruling> {
 /// Row 21. It takes nothing for granted that the rows before it have made sure of.
 pub(super) fn all_clear(case: &Case<'_>) -> Option<Ruling> {
     let seen = case.seen?;
-    let (Shown::Yes(evidence), Some(transition)) = (&seen.trigger, &seen.transition) else { return None };
-    let plan = Plan {
+    let (TriggerState::Yes(evidence), Some(transition)) = (&seen.trigger, &seen.transition) else { return None };
+    let plan = UpgradeOrder {
         transition: transition.clone(),
         evidence: evidence.clone(),
         approval: case.approval(transition).ok()?,

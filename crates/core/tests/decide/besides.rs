@@ -9,7 +9,7 @@ use payg_core::inputs::Now;
 use payg_core::provider::{Operation, Outcome, ProviderError};
 use payg_core::reason::Reason;
 use payg_core::record::{NoMore, RecordState};
-use payg_core::schedule::Next;
+use payg_core::schedule::Requeue;
 use payg_fixtures::given::*;
 use strum::IntoEnumIterator;
 
@@ -36,8 +36,8 @@ fn missing_credentials_are_given_up_after_five_minutes_and_an_outage_never() {
 
 #[test]
 fn working_credentials_are_checked_by_the_billing_clock_and_others_by_the_wall_clock() {
-    assert_eq!(next_check(true, now()), Next::At(now() + SignedDuration::from_mins(5)));
-    assert_eq!(next_check(false, now()), Next::After(Duration::from_mins(1)));
+    assert_eq!(next_check(true, now()), Requeue::At(now() + SignedDuration::from_mins(5)));
+    assert_eq!(next_check(false, now()), Requeue::After(Duration::from_mins(1)));
 }
 
 #[test]
@@ -47,13 +47,13 @@ fn an_effect_that_fails_changes_the_decision_and_one_that_succeeds_only_when_to_
     assert_eq!(decided.clone().after(Acted::Requested(None)), decided);
 
     let asked = decided.clone().after(Acted::Requested(Some(Duration::from_hours(1))));
-    assert_eq!((&asked.verdict, asked.next), (&decided.verdict, Next::After(Duration::from_mins(10))), "bounded");
+    assert_eq!((&asked.verdict, asked.next), (&decided.verdict, Requeue::After(Duration::from_mins(10))), "bounded");
 
     let unreadable = decided.clone().after(Acted::UnreadableRecord);
-    assert_eq!((&unreadable.verdict, unreadable.next), (&decided.verdict, Next::Backoff(None)));
+    assert_eq!((&unreadable.verdict, unreadable.next), (&decided.verdict, Requeue::Backoff(None)));
 
     let refused = decided.after(Acted::LedgerRefused { detail: "403".to_owned() });
-    assert_eq!((refused.verdict.facts().reason, refused.next), (Reason::LedgerUnavailable, Next::Backoff(None)));
+    assert_eq!((refused.verdict.facts().reason, refused.next), (Reason::LedgerUnavailable, Requeue::Backoff(None)));
 }
 
 #[test]
@@ -90,11 +90,15 @@ fn an_orphaned_record_is_looked_at_again_by_what_is_waited_for() {
         orphan::next(&record(RecordState::Unknown, Outcome::Unknown, hours), note.as_ref(), operation.as_ref(), now)
     };
     let note = Note::Unresolved(NoMore::NoLongerWanted);
-    assert_eq!(next(1, Some(note), None), Next::After(Duration::from_secs(5)));
+    assert_eq!(next(1, Some(note), None), Requeue::After(Duration::from_secs(5)));
     let running = Operation::Running(Some(Duration::from_secs(20)));
-    assert_eq!(next(0, None, Some(running)), Next::After(Duration::from_secs(20)));
-    assert_eq!(next(0, None, None), Next::After(Duration::from_secs(5)), "a twentieth of 80 seconds, and 5 at least");
-    assert_eq!(next(1, None, None), Next::At(now.billing + SignedDuration::from_mins(5)));
+    assert_eq!(next(0, None, Some(running)), Requeue::After(Duration::from_secs(20)));
+    assert_eq!(
+        next(0, None, None),
+        Requeue::After(Duration::from_secs(5)),
+        "a twentieth of 80 seconds, and 5 at least"
+    );
+    assert_eq!(next(1, None, None), Requeue::At(now.billing + SignedDuration::from_mins(5)));
     let accepted = record(RecordState::Accepted, Outcome::Accepted, 0);
-    assert_eq!(orphan::next(&accepted, None, None, now), Next::At(now.billing + SignedDuration::from_mins(5)));
+    assert_eq!(orphan::next(&accepted, None, None, now), Requeue::At(now.billing + SignedDuration::from_mins(5)));
 }

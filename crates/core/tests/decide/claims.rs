@@ -9,7 +9,7 @@ use payg_core::decide::decide;
 use payg_core::desired::{Claimant, Lapse, Sight, Suspension};
 use payg_core::inputs::Inputs;
 use payg_core::provider::ProviderError;
-use payg_core::schedule::Next;
+use payg_core::schedule::Requeue;
 use payg_core::verdict::{Standing, Verdict};
 use payg_fixtures::arbitrary::any_inputs;
 use payg_fixtures::given::*;
@@ -83,11 +83,11 @@ fn nobody_learns_who_has_an_account_before_seeing_it() {
         ProviderError::Forbidden { permission: "Reader".to_owned(), detail: "no".to_owned() },
         ProviderError::WrongAccount { found: "another".to_owned() },
     ] {
-        for has_looked_before in [true, false] {
+        for has_observed_before in [true, false] {
             let mut inputs = with(vec![older(None, sees()), older(Some(BY_MANIFEST), sees())]);
-            inputs.look = Some(Err(error.clone()));
-            if !has_looked_before {
-                inputs.previous.look = None;
+            inputs.observation = Some(Err(error.clone()));
+            if !has_observed_before {
+                inputs.previous.observation = None;
                 inputs.subject.sight = Sight::Never;
             }
             let decision = decide(&inputs);
@@ -100,9 +100,9 @@ fn nobody_learns_who_has_an_account_before_seeing_it() {
 #[test]
 fn who_waits_looks_when_the_claim_before_it_may_lapse() {
     let next = |sight| decide(&with(vec![older(None, sight)])).next;
-    assert_eq!(next(sees()), Next::At(ago(-6)));
+    assert_eq!(next(sees()), Requeue::At(ago(-6)));
     let failing = Sight::Lost { since: now() - SignedDuration::from_mins(45) };
-    assert_eq!(next(failing), Next::After(Duration::from_secs(15 * 60 + 1)));
+    assert_eq!(next(failing), Requeue::After(Duration::from_secs(15 * 60 + 1)));
 }
 
 proptest! {
@@ -115,7 +115,7 @@ proptest! {
         let rival = Claimant { uid: "uid-rival".to_owned(), created: subject.created, sight: sees(), yields: None, ..other.subject.clone() };
         let conflict = |from: &Inputs, me: &Claimant, them: &Claimant| {
             let looked = Inputs { subject: me.clone(), claimants: vec![them.clone()], ..from.clone() };
-            let saw = matches!(looked.look, Some(Ok(_))) && looked.provider.is_ok() && looked.desired.suspend.is_none();
+            let saw = matches!(looked.observation, Some(Ok(_))) && looked.provider.is_ok() && looked.desired.suspend.is_none();
             saw.then(|| matches!(decide(&looked).verdict, Verdict::AccountConflict(_)))
         };
         if let (Some(one), Some(two)) = (conflict(&inputs, &subject, &rival), conflict(&other, &rival, &subject)) {
@@ -123,7 +123,7 @@ proptest! {
         }
     }
 
-    /// A name of another one is said only after a look that succeeded.
+    /// A name of another one is said only after an observation that succeeded.
     #[test]
     fn a_name_is_said_only_after_a_look(inputs in any_inputs()) {
         let mut inputs = inputs;
@@ -131,7 +131,7 @@ proptest! {
             other.name = "secret-name".to_owned();
         }
         let decision = decide(&inputs);
-        if !matches!(inputs.look, Some(Ok(_))) {
+        if !matches!(inputs.observation, Some(Ok(_))) {
             let text = format!("{} {}", decision.verdict, decision.standing);
             prop_assert!(!text.contains("secret-name"), "{}", text);
         }

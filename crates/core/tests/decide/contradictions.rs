@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use payg_core::decide::decide;
 use payg_core::desired::{Limits, When};
 use payg_core::inputs::Inputs;
-use payg_core::observation::{Acceptance, Lifecycle, PastLook};
+use payg_core::observation::{Acceptance, Lifecycle, PastObservation};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState};
 use payg_core::provider::Outcome;
 use payg_core::record::RecordState;
@@ -22,7 +22,7 @@ fn over_by_word() -> Benefit {
 fn shows(on: &mut Inputs, lifecycle: Lifecycle, benefits: Vec<Benefit>) {
     on.seen().lifecycle = lifecycle;
     on.seen().benefits.clone_from(&benefits);
-    let past = on.previous.look.as_mut().unwrap();
+    let past = on.previous.observation.as_mut().unwrap();
     past.benefits = benefits.into_iter().map(|benefit| Benefit { as_of: ago(1), ..benefit }).collect();
 }
 
@@ -151,7 +151,7 @@ fn what_agrees_is_acted_upon() {
         |on| {
             let unknown = Benefit { state: BenefitState::Unknown, end: None, ..period(ago(1)) };
             shows(on, Lifecycle::Active, vec![unknown]);
-            let past = &mut on.previous.look.as_mut().unwrap().benefits;
+            let past = &mut on.previous.observation.as_mut().unwrap().benefits;
             *past = vec![Benefit { source: Source::from([Origin::Declared]), ..period(ago(24)) }];
             on.desired.trial.end = Some(ago(24));
         },
@@ -173,12 +173,12 @@ fn a_date_between_two_clocks_is_the_clocks_affair() {
     assert!(message.contains("clock"), "{message}");
 }
 
-/// One look that contradicts itself is none of the two that an upgrade takes.
+/// One observation that contradicts itself is none of the two that an upgrade takes.
 #[test]
 fn a_former_look_that_contradicted_itself_confirms_nothing() {
     let (effect, message, _) = decided(&When::BenefitsExhausted, |on| {
         shows(on, Lifecycle::Restricted, vec![over_by_word()]);
-        on.previous.look.as_mut().unwrap().benefits = vec![credit("147"), over_by_word()];
+        on.previous.observation.as_mut().unwrap().benefits = vec![credit("147"), over_by_word()];
     });
     assert_eq!(effect, None, "{message}");
     assert!(message.contains("second read"), "{message}");
@@ -192,7 +192,7 @@ fn credit_that_is_remembered_contradicts_too() {
         let unread = Benefit { state: BenefitState::Unknown, remaining: None, ..credit("147") };
         on.seen().benefits.push(unread);
         on.seen().lapsed = true;
-        on.previous.look.as_mut().unwrap().benefits.push(Benefit { as_of: ago(1), ..credit("147") });
+        on.previous.observation.as_mut().unwrap().benefits.push(Benefit { as_of: ago(1), ..credit("147") });
     });
     assert_eq!((effect, reason), (None, UNKNOWN), "{message}");
     assert!(message.contains("147.00 USD"), "{message}");
@@ -241,7 +241,8 @@ fn a_limit_that_nothing_contradicts_is_met() {
     let benefits = vec![credit("7"), past_its_end];
     inputs.seen().lifecycle = Lifecycle::Active;
     inputs.seen().benefits.clone_from(&benefits);
-    inputs.previous.look = Some(PastLook { benefits, observed: ago(1), eligible: true, closed: false, source: None });
+    inputs.previous.observation =
+        Some(PastObservation { benefits, observed: ago(1), eligible: true, closed: false, source: None });
     assert!(decide(&inputs).effect.is_some());
     inputs.seen().benefits[0] = credit("70");
     let decision = decide(&inputs);

@@ -6,7 +6,7 @@ use payg_core::decide::decide;
 use payg_core::desired::{ApprovalMode, Limits, When};
 use payg_core::inputs::Inputs;
 use payg_core::offer::{Benefit, BenefitKind, BenefitState};
-use payg_core::schedule::Next;
+use payg_core::schedule::Requeue;
 use payg_fixtures::given::*;
 
 /// 100 are left, 10 an hour are used, and the period ends in 20 hours.
@@ -14,7 +14,7 @@ fn waiting(when: When) -> Inputs {
     let mut inputs = due();
     inputs.desired.when = when;
     inputs.seen().benefits = vec![credit("100"), period(ago(-20))];
-    inputs.previous.look.as_mut().unwrap().benefits[0].remaining = Some(money("110"));
+    inputs.previous.observation.as_mut().unwrap().benefits[0].remaining = Some(money("110"));
     inputs
 }
 
@@ -61,7 +61,7 @@ fn nothing_is_due_where_nothing_is_waited_for() {
 #[test]
 fn two_readings_at_nearly_the_same_time_tell_no_rate() {
     let mut inputs = waiting(When::BenefitsExhausted);
-    let before = &mut inputs.previous.look.as_mut().unwrap().benefits[0];
+    let before = &mut inputs.previous.observation.as_mut().unwrap().benefits[0];
     (before.as_of, before.remaining) = (now() - SignedDuration::from_secs(6), Some(money("100.01")));
     assert_eq!(decide(&inputs).forecast.unwrap().burn_per_day, None);
     inputs.previous.burn_per_day = Some(money("24").amount);
@@ -79,11 +79,11 @@ fn the_message_tells_when() {
 fn the_next_look_comes_right_after_the_date_that_matters() {
     let mut inputs = due();
     inputs.seen().benefits = vec![period(ago(-2))];
-    assert_eq!(decide(&inputs).next, Next::At(ago(-2) + SignedDuration::from_secs(1)));
+    assert_eq!(decide(&inputs).next, Requeue::At(ago(-2) + SignedDuration::from_secs(1)));
     inputs.seen().benefits = vec![period(ago(-2000))];
-    assert_eq!(decide(&inputs).next, Next::At(ago(-6)), "and never later than in six hours");
+    assert_eq!(decide(&inputs).next, Requeue::At(ago(-6)), "and never later than in six hours");
     // The provider has not said so yet: it is asked again soon, for a day.
-    let soon = Next::At(now() + SignedDuration::from_mins(5));
+    let soon = Requeue::At(now() + SignedDuration::from_mins(5));
     inputs.seen().benefits = vec![Benefit { state: BenefitState::Unknown, ..period(ago(0)) }];
     assert_eq!(decide(&inputs).next, soon);
     inputs.desired.when =
@@ -102,12 +102,12 @@ fn the_next_look_comes_right_after_the_date_that_matters() {
 fn credit_that_burns_fast_is_looked_at_often() {
     let mut inputs = due();
     inputs.seen().benefits = vec![credit("90")];
-    inputs.previous.look.as_mut().unwrap().benefits[0].remaining = Some(money("100"));
+    inputs.previous.observation.as_mut().unwrap().benefits[0].remaining = Some(money("100"));
     let decision = decide(&inputs);
     assert_eq!(decision.forecast.unwrap().burn_per_day.unwrap().to_string(), "240");
     assert_eq!(
         decision.next,
-        Next::At(now() + SignedDuration::from_mins(45)),
+        Requeue::At(now() + SignedDuration::from_mins(45)),
         "90 at 10 an hour, twelve times as fast"
     );
     assert_eq!(inputs.seen().benefit(BenefitKind::Credit).unwrap().kind, BenefitKind::Credit);

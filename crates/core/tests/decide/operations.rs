@@ -10,7 +10,7 @@ use payg_core::inputs::Inputs;
 use payg_core::observation::Acceptance;
 use payg_core::provider::{Operation, Outcome};
 use payg_core::record::{Attempt, NoMore, RecordState};
-use payg_core::schedule::{Next, ask_again};
+use payg_core::schedule::{Requeue, ask_again};
 use payg_fixtures::given::*;
 
 /// The decision on an upgrade that was taken just now, of which the provider says `operation`.
@@ -69,9 +69,9 @@ fn it_is_asked_about_only_while_the_account_does_not_show_the_upgrade() {
     assert_eq!(wants_progress(Some(&taken), &spent()), None, "the provider did not say where");
     taken.attempts[0].operation = Some("https://broker.example/1".to_owned());
     assert_eq!(wants_progress(Some(&taken), &spent()), Some("https://broker.example/1"));
-    let mut shown = spent();
-    shown.acceptance = Acceptance::Accepted;
-    assert_eq!(wants_progress(Some(&taken), &shown), None);
+    let mut evaluate = spent();
+    evaluate.acceptance = Acceptance::Accepted;
+    assert_eq!(wants_progress(Some(&taken), &evaluate), None);
     taken.state = RecordState::Unresolved;
     assert_eq!(wants_progress(Some(&taken), &spent()), None, "a person decides");
 }
@@ -97,7 +97,7 @@ fn the_provider_says_when_to_ask_again() {
     let next = |operation| told(operation, |_| ()).next;
     let wait = |seconds| Some(Duration::from_secs(seconds));
     for (pause, next_is) in [(None, 60), (wait(0), 1), (wait(15), 15), (wait(3600), 600)] {
-        let next_is = Next::After(Duration::from_secs(next_is));
+        let next_is = Requeue::After(Duration::from_secs(next_is));
         assert_eq!(next(Operation::Running(pause)), next_is);
         assert_eq!(next(Operation::Unknown { detail: String::new(), retry_after: pause }), next_is);
     }
@@ -110,7 +110,7 @@ fn the_longer_it_takes_the_less_often_it_is_asked_about() {
         taken.attempts[0].sent = Some(now() - SignedDuration::from_mins(minutes));
         let pause = ask_again(Some(Duration::from_secs(asked)), Some(&taken), now());
         let on_its_own = told(Operation::Running(Some(Duration::from_secs(asked))), |on| on.record = Some(taken)).next;
-        assert_eq!(on_its_own, Next::After(pause), "with or without its Subscription");
+        assert_eq!(on_its_own, Requeue::After(pause), "with or without its Subscription");
         pause.as_secs()
     };
     assert_eq!((wait(0, 1), wait(20, 1), wait(24 * 60, 1)), (1, 60, 600));
@@ -147,7 +147,7 @@ fn a_record_whose_subscription_is_gone_is_closed_by_a_failure_too() {
     assert_eq!(note(100, Operation::Running(None)), None);
     assert_eq!(note(200, Operation::Running(None)), Some(Note::Unresolved(NoMore::OperationUnfinished)));
     assert_eq!(note(100, Operation::Succeeded), Some(Note::Unresolved(NoMore::AnsweredWithSuccess)));
-    let mut shown = spent();
-    shown.acceptance = Acceptance::Accepted;
-    assert_eq!(orphan::note(&taken(0), &shown, Some(&failed()), false, now()), None, "the account is believed");
+    let mut evaluate = spent();
+    evaluate.acceptance = Acceptance::Accepted;
+    assert_eq!(orphan::note(&taken(0), &evaluate, Some(&failed()), false, now()), None, "the account is believed");
 }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use payg_core::allowance::Requested;
 use payg_core::approval::{Approval, Decision as Said};
-use payg_core::decide::{Effect, Plan, decide};
+use payg_core::decide::{Effect, UpgradeOrder, decide};
 use payg_core::desired::{ApprovalMode, Claimant, Sight, When};
 use payg_core::inputs::Inputs;
 use payg_core::observation::{Acceptance, Lifecycle};
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
 /// What is asked for, where an upgrade is.
-fn asked(inputs: &Inputs) -> Option<Plan> {
+fn asked(inputs: &Inputs) -> Option<UpgradeOrder> {
     match decide(inputs).effect {
         Some(Effect::Upgrade(plan) | Effect::Again { plan, .. }) => Some(plan),
         Some(Effect::Note(_)) | None => None,
@@ -54,8 +54,8 @@ proptest! {
     #[test]
     fn an_upgrade_needs_exhaustion_shown_twice_or_an_explicit_wish(inputs in any_inputs()) {
         if asked(&inputs).is_some() && inputs.desired.when != When::Immediately {
-            let Some(Ok(seen)) = &inputs.look else { panic!("asked without a look") };
-            let past = inputs.previous.look.as_ref().expect("asked after one look");
+            let Some(Ok(seen)) = &inputs.observation else { panic!("asked without a look") };
+            let past = inputs.previous.observation.as_ref().expect("asked after one look");
             prop_assert!(used_up(&inputs, &seen.benefits, seen.observed));
             prop_assert!(used_up(&inputs, &past.benefits, past.observed));
             prop_assert!(past.observed <= seen.observed);
@@ -66,12 +66,12 @@ proptest! {
     fn an_upgrade_needs_a_valid_approval_where_one_is_needed(inputs in any_inputs()) {
         if let Some(plan) = asked(&inputs) {
             let valid = |said: &Approval| {
-                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.guard.flaws.is_empty()
+                said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.policy_check.flaws.is_empty()
             };
             prop_assert!(plan.approval.as_ref().is_none_or(valid));
             prop_assert!(plan.approval.is_some() || inputs.desired.approval == ApprovalMode::Automatic);
-            let by_manifest = plan.approval.is_none() && inputs.guard.automatic_needs_approve;
-            prop_assert!(!by_manifest || inputs.guard.flaws.is_empty());
+            let by_manifest = plan.approval.is_none() && inputs.policy_check.automatic_needs_approve;
+            prop_assert!(!by_manifest || inputs.policy_check.flaws.is_empty());
             prop_assert!(!inputs.approvals.iter().any(|said| said.decision == Said::Deny));
         }
     }
@@ -94,7 +94,7 @@ proptest! {
     #[test]
     fn no_upgrade_of_a_wrong_conflicting_or_unknown_account(inputs in any_inputs()) {
         if asked(&inputs).is_some() {
-            let Some(Ok(seen)) = &inputs.look else { panic!("asked without a look") };
+            let Some(Ok(seen)) = &inputs.observation else { panic!("asked without a look") };
             prop_assert_eq!(seen.offer.class, OfferClass::FreeTrial);
             prop_assert!(seen.eligible);
             prop_assert_eq!(&seen.acceptance, &Acceptance::NotAccepted);
@@ -149,10 +149,10 @@ proptest! {
         let mut turned = inputs.clone();
         turned.claimants.reverse();
         turned.approvals.reverse();
-        if let Some(Ok(seen)) = &mut turned.look {
+        if let Some(Ok(seen)) = &mut turned.observation {
             seen.benefits.reverse();
         }
-        if let Some(past) = &mut turned.previous.look {
+        if let Some(past) = &mut turned.previous.observation {
             past.benefits.reverse();
         }
         if let Some(record) = &mut turned.record {

@@ -1,4 +1,4 @@
-//! What a former look showed and this one cannot: the credit left, and that the account was closed.
+//! What a former observation showed and this one cannot: the credit left, and that the account was closed.
 
 use jiff::SignedDuration;
 
@@ -20,7 +20,7 @@ fn lapsed(before: &str) -> Inputs {
     seen.lifecycle = Lifecycle::Active;
     seen.lapsed = true;
     seen.benefits = vec![Benefit { remaining: None, state: BenefitState::Active, ..credit("0") }, period(ago(-240))];
-    let past = on.previous.look.as_mut().unwrap();
+    let past = on.previous.observation.as_mut().unwrap();
     past.benefits = vec![Benefit { as_of: ago(1), ..credit(before) }];
     on
 }
@@ -45,14 +45,14 @@ fn what_was_left_is_remembered_with_its_age() {
 #[test]
 fn it_is_not_remembered_for_more_than_a_day_nor_where_it_is_not_to_be_read_at_all() {
     let mut on = lapsed("57.31");
-    on.previous.look.as_mut().unwrap().benefits[0].as_of = ago(25);
+    on.previous.observation.as_mut().unwrap().benefits[0].as_of = ago(25);
     assert_eq!(remaining(&on), None);
     let mut on = lapsed("57.31");
     on.seen().lapsed = false;
     assert_eq!(remaining(&on), None);
     assert!(matches!(decide(&on).verdict, Verdict::BenefitsUnknown { .. }));
     let mut on = lapsed("57.31");
-    on.previous.look = None;
+    on.previous.observation = None;
     assert_eq!(remaining(&on), None);
 }
 
@@ -60,7 +60,7 @@ fn it_is_not_remembered_for_more_than_a_day_nor_where_it_is_not_to_be_read_at_al
 fn one_reading_is_not_two() {
     let mut on = lapsed("5");
     let decision = decide(&on);
-    assert!(matches!(decision.verdict, Verdict::WaitingForExhaustion { not_yet: NotYet::SecondLook(_), .. }));
+    assert!(matches!(decision.verdict, Verdict::WaitingForExhaustion { not_yet: NotYet::Unconfirmed(_), .. }));
     assert_eq!(decision.effect, None);
     // A reading of its own is the second.
     on.seen().lapsed = false;
@@ -72,11 +72,11 @@ fn one_reading_is_not_two() {
 fn it_does_not_contradict_the_end_of_an_account_that_is_off() {
     let mut on = lapsed("5");
     on.desired.when = When::BenefitsExhausted;
-    on.previous.look.as_mut().unwrap().benefits[0] = Benefit { remaining: None, as_of: ago(1), ..credit("0") };
+    on.previous.observation.as_mut().unwrap().benefits[0] = Benefit { remaining: None, as_of: ago(1), ..credit("0") };
     on.seen().benefits[0].state = BenefitState::Exhausted;
     on.seen().lifecycle = Lifecycle::Restricted;
     assert!(decide(&on).effect.is_some());
-    on.previous.look.as_mut().unwrap().benefits[0] = Benefit { as_of: ago(1), ..credit("5") };
+    on.previous.observation.as_mut().unwrap().benefits[0] = Benefit { as_of: ago(1), ..credit("5") };
     assert_eq!(remaining(&on), None);
     // While it works, the word that the credit is spent stays in doubt.
     on.seen().lifecycle = Lifecycle::Active;
@@ -88,7 +88,7 @@ fn it_does_not_contradict_the_end_of_an_account_that_is_off() {
 fn two_looks_at_once_are_one() {
     for (apart, is_due) in [(0, false), (4, false), (5, true)] {
         let mut on = due();
-        on.previous.look.as_mut().unwrap().observed = now() - SignedDuration::from_secs(apart);
+        on.previous.observation.as_mut().unwrap().observed = now() - SignedDuration::from_secs(apart);
         let decision = decide(&on);
         assert_eq!(decision.effect.is_some(), is_due, "{apart} seconds: {}", decision.verdict);
     }
@@ -98,9 +98,9 @@ fn two_looks_at_once_are_one() {
 #[test]
 fn an_account_that_was_closed_is_closed_until_it_works_again() {
     let mut on = due();
-    on.previous.look.as_mut().unwrap().closed = true;
-    for shown in [Lifecycle::Restricted, Lifecycle::Unknown("EXPIRED".to_owned()), Lifecycle::Closed] {
-        on.seen().lifecycle = shown;
+    on.previous.observation.as_mut().unwrap().closed = true;
+    for evaluate in [Lifecycle::Restricted, Lifecycle::Unknown("EXPIRED".to_owned()), Lifecycle::Closed] {
+        on.seen().lifecycle = evaluate;
         let decision = decide(&on);
         assert_eq!((decision.verdict, decision.effect), (Verdict::AccountClosed, None));
         assert_eq!(decision.seen.unwrap().lifecycle, Lifecycle::Closed, "and it is remembered again");

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use payg_core::approval::{Decision as Said, Guard, SETTLED};
+use payg_core::approval::{Decision as Said, PolicyCheck, SETTLED};
 use payg_core::decide::{Effect, Note, decide, orphan};
 use payg_core::desired::{ApprovalMode, Claimant, Limits, Sight, Suspension, When};
 use payg_core::inputs::Inputs;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, Lifecycle, PastLook, Unread};
+use payg_core::observation::{Acceptance, Lifecycle, PastObservation, Unread};
 use payg_core::offer::{BenefitState, Offer, OfferClass};
 use payg_core::provider::{Capabilities, Method, Outcome, ProviderError};
 use payg_core::record::{NoMore, Record, RecordState};
-use payg_core::schedule::Next;
+use payg_core::schedule::Requeue;
 use payg_core::verdict::{Progress, Ready};
 use payg_fixtures::given::*;
 
@@ -77,7 +77,7 @@ fn row_01_suspended() {
 fn row_02_provider_not_ready() {
     let long_ago = Some(ago(1));
     assert_eq!(idle(|on| on.provider = Err(refused())), row("ProviderNotReady", BUSY));
-    assert_eq!(idle(|on| on.look = Some(Err(refused()))), row("ProviderNotReady", BUSY));
+    assert_eq!(idle(|on| on.observation = Some(Err(refused()))), row("ProviderNotReady", BUSY));
     let stalled = |on: &mut Inputs| {
         on.provider = Err(refused());
         on.previous.not_ready_since = long_ago;
@@ -87,7 +87,8 @@ fn row_02_provider_not_ready() {
 
 #[test]
 fn row_03_wrong_account() {
-    let wrong = |on: &mut Inputs| on.look = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() }));
+    let wrong =
+        |on: &mut Inputs| on.observation = Some(Err(ProviderError::WrongAccount { found: "another".to_owned() }));
     assert_eq!(idle(wrong), row("WrongAccount", FAILED));
 }
 
@@ -103,20 +104,23 @@ fn row_04_account_conflict() {
 #[test]
 fn row_05_unobserved() {
     let first = |on: &mut Inputs| {
-        on.look = Some(Err(down()));
-        on.previous.look = None;
+        on.observation = Some(Err(down()));
+        on.previous.observation = None;
     };
     assert_eq!(idle(first), ("Pending", Ready::Unknown, Progress::Reconciling));
-    assert_eq!(idle(|on| on.look = Some(Err(down()))), ("ObservationStale", Ready::Unchanged, Progress::Unchanged));
+    assert_eq!(
+        idle(|on| on.observation = Some(Err(down()))),
+        ("ObservationStale", Ready::Unchanged, Progress::Unchanged)
+    );
     let long = |on: &mut Inputs| {
-        on.look = Some(Err(down()));
+        on.observation = Some(Err(down()));
         on.previous.unobserved_since = Some(ago(2));
     };
     assert_eq!(idle(long), ("ObservationStale", Ready::Unknown, Progress::Reconciling));
     let mut throttled = due();
     let wait = Duration::from_secs(17);
-    throttled.look = Some(Err(ProviderError::Throttled { retry_after: Some(wait) }));
-    assert_eq!(decide(&throttled).next, Next::Backoff(Some(wait)));
+    throttled.observation = Some(Err(ProviderError::Throttled { retry_after: Some(wait) }));
+    assert_eq!(decide(&throttled).next, Requeue::Backoff(Some(wait)));
 }
 
 #[test]
@@ -211,7 +215,7 @@ fn row_09_open_record() {
 
 #[test]
 fn row_09_a_stale_look_never_asks_again_for_what_was_accepted() {
-    // The answer was lost, the account showed the upgrade later, and now one look does not.
+    // The answer was lost, the account showed the upgrade later, and now one observation does not.
     let forgot = |on: &mut Inputs| {
         on.record = Some(record(RecordState::Accepted, Outcome::Unknown, 999));
         on.desired.when = When::Immediately;
@@ -250,12 +254,12 @@ fn row_09_what_keeps_an_open_record_from_a_second_request() {
         on.allowance.dry_run = true;
     };
     assert_eq!(idle(dry), row("UpgradeHeld", CURRENT), "and what does not is said");
-    assert_eq!(gives_up(|on| on.previous.look = None), None, "so does a wiped status");
+    assert_eq!(gives_up(|on| on.previous.observation = None), None, "so does a wiped status");
     let unguarded = |on: &mut Inputs| {
         on.record = Some(open(RecordState::Unknown, 1));
         on.desired.approval = ApprovalMode::Manual;
         on.approvals = vec![said(on, Said::Approve)];
-        on.guard = broken();
+        on.policy_check = broken();
     };
     assert_eq!(idle(unguarded), row("ApprovalPolicyMissing", FAILED), "somebody puts the policies back");
 }
@@ -289,7 +293,7 @@ fn row_10_unresolved_record() {
         move |on: &mut Inputs| {
             on.record = Some(open(RecordState::Unresolved, 9));
             on.approvals = vec![said(on, Said::Retry(attempt))];
-            on.guard = if trusted { in_force() } else { broken() };
+            on.policy_check = if trusted { in_force() } else { broken() };
         }
     };
     assert!(matches!(ruled(retry(1, true)).3, Some(Effect::Again { number: 2, .. })));
@@ -306,12 +310,12 @@ fn row_10_unresolved_record() {
         change(&mut inputs);
         decide(&inputs).next
     };
-    let first_look = |on: &mut Inputs| on.previous.look = None;
-    assert_eq!(next(&first_look), Next::At(now() + SignedDuration::from_mins(1)));
+    let first_observation = |on: &mut Inputs| on.previous.observation = None;
+    assert_eq!(next(&first_observation), Requeue::At(now() + SignedDuration::from_mins(1)));
     let suspended = |on: &mut Inputs| on.desired.suspend = Some(Suspension::Manifest);
     assert_eq!(
         next(&suspended),
-        Next::At(now() + SignedDuration::from_hours(1)),
+        Requeue::At(now() + SignedDuration::from_hours(1)),
         "nothing comes of looking more often"
     );
     let used = |on: &mut Inputs| {
@@ -350,7 +354,7 @@ fn row_14_denied() {
         let deny = said(on, Said::Deny);
         on.approvals = vec![said(on, Said::Approve), deny];
         on.desired.when = When::Immediately;
-        on.guard = broken();
+        on.policy_check = broken();
     };
     assert_eq!(idle(other_hash), row("UpgradeDenied", CURRENT), "a Deny holds whatever the transition, trusted or not");
 }
@@ -371,9 +375,9 @@ fn row_15_benefits_unknown() {
     assert_eq!(idle(|on| on.seen().benefits.clear()), row("BenefitsUnknown", FAILED));
     let mut no_permission = due();
     silent(&mut no_permission);
-    assert_eq!(decide(&no_permission).next, Next::At(ago(-6)));
+    assert_eq!(decide(&no_permission).next, Requeue::At(ago(-6)));
     no_permission.seen().unread = vec![Unread { what: "the credit".to_owned(), permission: "a role".to_owned() }];
-    assert_eq!(decide(&no_permission).next, Next::At(now() + SignedDuration::from_mins(15)), "it may be granted");
+    assert_eq!(decide(&no_permission).next, Requeue::At(now() + SignedDuration::from_mins(15)), "it may be granted");
     assert_eq!(idle(|on| on.seen().benefits = vec![credit("-0.01")]), row("BenefitsUnknown", FAILED));
     let declared = |on: &mut Inputs| {
         silent(on);
@@ -404,8 +408,12 @@ fn row_16_waiting() {
         idle(|on| on.seen().benefits = vec![credit("0.01"), period(ago(-1))]),
         row("WaitingForExhaustion", CURRENT)
     );
-    assert_eq!(idle(|on| on.previous.look = None), row("WaitingForExhaustion", CURRENT), "one look is not enough");
-    let topped_up = |on: &mut Inputs| on.previous.look.as_mut().unwrap().benefits = vec![credit("50")];
+    assert_eq!(
+        idle(|on| on.previous.observation = None),
+        row("WaitingForExhaustion", CURRENT),
+        "one look is not enough"
+    );
+    let topped_up = |on: &mut Inputs| on.previous.observation.as_mut().unwrap().benefits = vec![credit("50")];
     assert_eq!(idle(topped_up), row("WaitingForExhaustion", CURRENT));
     let stale = |on: &mut Inputs| on.seen().benefits[0].as_of = ago(2);
     assert_eq!(idle(stale), row("WaitingForExhaustion", CURRENT), "an answer older than the last one proves nothing");
@@ -417,15 +425,15 @@ fn row_16_waiting() {
 fn row_16_a_clock_that_jumped_ends_no_trial() {
     let jumped = |on: &mut Inputs| {
         on.seen().benefits = vec![period(ago(1))];
-        on.previous.look.as_mut().unwrap().benefits = vec![period(ago(1))];
-        on.previous.look.as_mut().unwrap().observed = ago(0);
+        on.previous.observation.as_mut().unwrap().benefits = vec![period(ago(1))];
+        on.previous.observation.as_mut().unwrap().observed = ago(0);
         on.seen().provider_time = Some(ago(48));
     };
     assert_eq!(idle(jumped), row("WaitingForExhaustion", CURRENT));
     let mut inputs = due();
     jumped(&mut inputs);
     assert!(decide(&inputs).verdict.to_string().contains("clock"), "somebody must be told");
-    let went_back = |on: &mut Inputs| on.previous.look.as_mut().unwrap().observed = ago(-1);
+    let went_back = |on: &mut Inputs| on.previous.observation.as_mut().unwrap().observed = ago(-1);
     assert_eq!(idle(went_back), row("WaitingForExhaustion", CURRENT));
 }
 
@@ -452,25 +460,26 @@ fn row_17_awaiting_approval() {
         row("AwaitingApproval", CURRENT),
         "it was for other terms"
     );
-    assert_eq!(with(|on| on.guard = broken()), row("ApprovalPolicyMissing", FAILED));
-    let gap = |on: &mut Inputs| on.guard.since = Some(now());
+    assert_eq!(with(|on| on.policy_check = broken()), row("ApprovalPolicyMissing", FAILED));
+    let gap = |on: &mut Inputs| on.policy_check.since = Some(now());
     assert_eq!(with(gap), row("ApprovalPolicyMissing", FAILED), "it is from before the policy was there");
-    let at_once = |on: &mut Inputs| on.guard.since = Some(on.approvals[0].created - SETTLED);
+    let at_once = |on: &mut Inputs| on.policy_check.since = Some(on.approvals[0].created - SETTLED);
     assert_eq!(with(at_once), row("ApprovalPolicyMissing", FAILED), "the policy may not have been enforced yet");
-    let untold = |on: &mut Inputs| on.guard.since = None;
+    let untold = |on: &mut Inputs| on.policy_check.since = None;
     assert_eq!(with(untold), row("ApprovalPolicyMissing", FAILED), "nobody knows since when");
     let long_after = |on: &mut Inputs| {
         approved(on);
-        on.guard.since = Some(on.approvals[0].created - SETTLED - SignedDuration::from_secs(1));
+        on.policy_check.since = Some(on.approvals[0].created - SETTLED - SignedDuration::from_secs(1));
     };
     assert!(ruled(long_after).3.is_some(), "it was surely enforced by then");
-    let by_manifest =
-        |needs_approve| move |on: &mut Inputs| on.guard = Guard { automatic_needs_approve: needs_approve, ..broken() };
+    let by_manifest = |needs_approve| {
+        move |on: &mut Inputs| on.policy_check = PolicyCheck { automatic_needs_approve: needs_approve, ..broken() }
+    };
     assert_eq!(idle(by_manifest(true)), row("ApprovalPolicyMissing", FAILED), "nobody looks at who writes Automatic");
     assert!(ruled(by_manifest(false)).3.is_some(), "the namespace does not demand it");
     let older = |subscription: i64, provider: i64| {
         move |on: &mut Inputs| {
-            on.guard = Guard { automatic_needs_approve: true, since: Some(ago(500)), ..in_force() };
+            on.policy_check = PolicyCheck { automatic_needs_approve: true, since: Some(ago(500)), ..in_force() };
             on.subject.created = ago(subscription);
             on.provider_object.as_mut().unwrap().created = ago(provider);
         }
@@ -559,7 +568,7 @@ fn row_21_upgrade() {
     );
     let at_once = |on: &mut Inputs| {
         on.desired.when = When::Immediately;
-        on.previous.look = None;
+        on.previous.observation = None;
         on.seen().benefits.clear();
     };
     assert_eq!(ruled(at_once).0, "Upgrading");
@@ -573,8 +582,8 @@ fn before_exhaustion_whichever_limit_comes_first() {
             on.desired.when = When::BeforeExhaustion(limits);
             on.seen().benefits = vec![credit(left), period(ago(-hours))];
             let benefits = on.seen().benefits.clone();
-            on.previous.look =
-                Some(PastLook { benefits, observed: ago(1), eligible: true, closed: false, source: None });
+            on.previous.observation =
+                Some(PastObservation { benefits, observed: ago(1), eligible: true, closed: false, source: None });
         }
     };
     assert_eq!(idle(before("5", 48)), row("WaitingForExhaustion", CURRENT));

@@ -100,8 +100,8 @@ proptest! {
     #[test]
     fn whatever_can_bring_an_upgrade_about_is_in_the_hash(inputs in any_inputs(), term in 0..TERMS.len()) {
         let (before, mut after) = (inputs.clone(), inputs);
-        if !matches!(&before.look, Some(Ok(_))) || before.provider.is_err() {
-            return Ok(()); // nothing happens on no look
+        if !matches!(&before.observation, Some(Ok(_))) || before.provider.is_err() {
+            return Ok(()); // nothing happens on no observation
         }
         CHANGES[term](&mut after);
         if acts(&before) != acts(&after) {

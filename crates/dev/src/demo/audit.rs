@@ -41,7 +41,7 @@ struct Books {
     applied: Vec<Applied>,
     records: Vec<api::UpgradeRecord>,
     /// How often the account that nobody may look at was asked for.
-    looks_at_suspended: usize,
+    observes_suspended: usize,
 }
 
 /// Shows both books, and fails if they or the stories are not as they should be.
@@ -69,15 +69,15 @@ impl Books {
         let simulator = &stage.stack.simulator;
         let ledger = simulator.get("ledger").await?;
         let records = Api::<api::UpgradeRecord>::all(stage.stack.control_plane.admin_client()?);
-        let mut looks_at_suspended = 0;
+        let mut observes_suspended = 0;
         for one in stories.iter().filter(|one| one.story.path == ["Suspended"]) {
             let requests = simulator.get(&format!("requests?account={}", one.account.id())).await?;
-            looks_at_suspended += requests.as_array().map_or(0, Vec::len);
+            observes_suspended += requests.as_array().map_or(0, Vec::len);
         }
         Ok(Self {
             applied: ledger.as_array().into_iter().flatten().map(applied).collect::<Result<_, _>>()?,
             records: records.list(&ListParams::default()).await?.items,
-            looks_at_suspended,
+            observes_suspended,
         })
     }
 
@@ -139,8 +139,8 @@ fn problems(one: &Progress, books: &Books) -> Vec<String> {
     }
     if one.reason() == "Suspended" {
         check(
-            books.looks_at_suspended == 0,
-            format!("no request should concern its account; {} requests were made", books.looks_at_suspended),
+            books.observes_suspended == 0,
+            format!("no request should concern its account; {} requests were made", books.observes_suspended),
         );
     }
     problems
@@ -250,7 +250,7 @@ mod tests {
     }
 
     fn found(name: &str, applied: Vec<Applied>, records: Vec<api::UpgradeRecord>) -> usize {
-        problems(&ended(name), &Books { applied, records, looks_at_suspended: 0 }).len()
+        problems(&ended(name), &Books { applied, records, observes_suspended: 0 }).len()
     }
 
     #[test]
@@ -281,13 +281,13 @@ mod tests {
 
     #[test]
     fn a_story_that_went_another_way_is_found() {
-        let books = || Books { applied: vec![], records: vec![], looks_at_suspended: 0 };
+        let books = || Books { applied: vec![], records: vec![], observes_suspended: 0 };
         let mut one = ended("already-paid");
         assert_eq!(problems(&one, &books()), Vec::<String>::new());
         one.reasons.clear();
         assert_eq!(problems(&one, &books()).len(), 1);
         one = ended("suspended");
-        assert_eq!(problems(&one, &Books { looks_at_suspended: 1, ..books() }).len(), 1);
+        assert_eq!(problems(&one, &Books { observes_suspended: 1, ..books() }).len(), 1);
         assert_eq!(strays(&[], &Books { applied: vec![by(None)], ..books() }).len(), 1);
     }
 }

@@ -16,7 +16,7 @@ use payg_operator::cli::columns::{Style, cut};
 
 /// Where the Subscriptions are.
 pub const NAMESPACE: &str = "team-a";
-/// A day passes in a second.
+/// A day reconciles in a second.
 const RATE: u32 = 86_400;
 /// How long it may take until what was granted is in force.
 const GRANTED_WITHIN: Duration = Duration::from_secs(30);

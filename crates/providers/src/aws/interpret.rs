@@ -14,7 +14,7 @@ use payg_core::source::Source;
 const GRACE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// A Free plan lasts six months, which are this at the longest: <https://aws.amazon.com/free/free-tier-faqs/>
 const LONGEST: SignedDuration = SignedDuration::from_hours(184 * 24);
-/// How much later than the time of a look the end of an expired plan may be: clocks differ.
+/// How much later than the time of an observation the end of an expired plan may be: clocks differ.
 const SLACK: SignedDuration = SignedDuration::from_hours(24);
 /// The least credit that counts as some, in its currency: a cent.
 const SOME: Decimal = dec!(0.01);
@@ -40,9 +40,9 @@ impl State {
     }
 }
 
-/// When and how a look was made.
+/// When and how an observation was made.
 #[derive(Clone, Debug)]
-pub(super) struct Look {
+pub(super) struct Stamp {
     /// The billing time.
     pub(super) observed: Timestamp,
     /// The time by AWS's clock.
@@ -50,7 +50,7 @@ pub(super) struct Look {
     pub(super) source: Source,
 }
 
-impl Look {
+impl Stamp {
     /// The time by the earlier of both clocks.
     fn at(&self) -> Timestamp {
         self.provider_time.map_or(self.observed, |theirs| theirs.min(self.observed))
@@ -63,7 +63,7 @@ pub(super) fn observation(
     plan: Option<&Plan>,
     state: Option<State>,
     granted: Option<Money>,
-    look: &Look,
+    stamp: &Stamp,
 ) -> Observation {
     let mut remarks = Vec::new();
     let (class, native) = match plan.map(|plan| plan.kind) {
@@ -75,7 +75,7 @@ pub(super) fn observation(
         }
     };
     let free = plan.filter(|plan| plan.kind == PlanType::Free);
-    let lifecycle = free.map_or(Lifecycle::Active, |plan| lifecycle(plan, state, look));
+    let lifecycle = free.map_or(Lifecycle::Active, |plan| lifecycle(plan, state, stamp));
     let is_known = matches!(lifecycle, Lifecycle::Active | Lifecycle::Restricted);
     if granted.is_some_and(|granted| is_more_than(plan.and_then(|plan| plan.credit), granted)) {
         remarks.push("More credit is left than AWS lists as granted.".to_owned());
@@ -85,12 +85,12 @@ pub(super) fn observation(
         lifecycle,
         offer: Offer { class, native: native.to_owned() },
         acceptance: Acceptance::NotAccepted,
-        benefits: plan.map(|plan| benefits(plan, granted, look)).unwrap_or_default(),
+        benefits: plan.map(|plan| benefits(plan, granted, stamp)).unwrap_or_default(),
         trial_length: free.map(|_| LONGEST),
-        source: look.source.clone(),
+        source: stamp.source.clone(),
         owner: None,
-        observed: look.observed,
-        provider_time: look.provider_time,
+        observed: stamp.observed,
+        provider_time: stamp.provider_time,
         unread: Vec::new(),
         remarks,
         lapsed: false,
@@ -106,21 +106,21 @@ const NO_RECORD: &str = "AWS has no plan record of this account: it is older tha
 /// An account that is closed while there is something left of its benefits was closed by somebody, whatever its plan says; one
 /// whose benefits have ended was closed for that, and comes back by the upgrade. Whether AWS suspends an account whose plan has
 /// expired is not published, so a suspended one is left alone.
-fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
+fn lifecycle(plan: &Plan, state: Option<State>, stamp: &Stamp) -> Lifecycle {
     match (plan.status, state) {
         (PlanStatus::NotStarted, _) => Lifecycle::Unknown("FREE, NOT_STARTED".to_owned()),
         (_, Some(state @ (State::Suspended | State::PendingActivation))) => Lifecycle::Unknown(state.name().to_owned()),
-        (_, Some(State::Closed)) if has_something_left(plan, look) => Lifecycle::Closed,
+        (_, Some(State::Closed)) if has_something_left(plan, stamp) => Lifecycle::Closed,
         // One of the two services knows of the end before the other.
         (PlanStatus::Active, Some(State::Closed)) => Lifecycle::Unknown("ACTIVE, of a CLOSED account".to_owned()),
         (PlanStatus::Active, None | Some(State::Active)) => Lifecycle::Active,
-        (PlanStatus::Expired, _) if has_something_left(plan, look) => {
+        (PlanStatus::Expired, _) if has_something_left(plan, stamp) => {
             Lifecycle::Unknown("EXPIRED, with credit and time left".to_owned())
         }
-        (PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, look) => {
+        (PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, stamp) => {
             Lifecycle::Unknown("EXPIRED, with time left, and its remaining credit is not reported".to_owned())
         }
-        (PlanStatus::Expired, _) if plan.expires.is_some_and(|end| look.at().duration_since(end) > GRACE) => {
+        (PlanStatus::Expired, _) if plan.expires.is_some_and(|end| stamp.at().duration_since(end) > GRACE) => {
             Lifecycle::Closed
         }
         (PlanStatus::Expired, None | Some(State::Active | State::Closed)) => Lifecycle::Restricted,
@@ -128,25 +128,25 @@ fn lifecycle(plan: &Plan, state: Option<State>, look: &Look) -> Lifecycle {
 }
 
 /// Whether there is something left of all benefits.
-fn has_something_left(plan: &Plan, look: &Look) -> bool {
-    plan.credit.is_some_and(|left| left.amount >= SOME) && has_time_left(plan, look)
+fn has_something_left(plan: &Plan, stamp: &Stamp) -> bool {
+    plan.credit.is_some_and(|left| left.amount >= SOME) && has_time_left(plan, stamp)
 }
 
-fn has_time_left(plan: &Plan, look: &Look) -> bool {
-    plan.expires.is_some_and(|end| is_ahead(end, look))
+fn has_time_left(plan: &Plan, stamp: &Stamp) -> bool {
+    plan.expires.is_some_and(|end| is_ahead(end, stamp))
 }
 
-fn is_ahead(end: Timestamp, look: &Look) -> bool {
-    end.duration_since(look.at()) > SLACK
+fn is_ahead(end: Timestamp, stamp: &Stamp) -> bool {
+    end.duration_since(stamp.at()) > SLACK
 }
 
 fn is_more_than(left: Option<Money>, granted: Money) -> bool {
     left.is_some_and(|left| left.amount > granted.amount)
 }
 
-fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
-    let source = look.source.clone();
-    let unknown = |kind| Benefit::unknown(kind, look.observed, source.clone());
+fn benefits(plan: &Plan, granted: Option<Money>, stamp: &Stamp) -> Vec<Benefit> {
+    let source = stamp.source.clone();
+    let unknown = |kind| Benefit::unknown(kind, stamp.observed, source.clone());
     let credit = Benefit {
         state: match plan.credit.map(|left| left.amount) {
             Some(left) if left.is_zero() => BenefitState::Exhausted,
@@ -165,7 +165,7 @@ fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
         // A plan that AWS calls active is not over by its date.
         (PlanType::Free, PlanStatus::Active) => vec![credit, period(BenefitState::Active, plan.expires)],
         (PlanType::Free, PlanStatus::Expired)
-            if has_time_left(plan, look) && plan.credit.is_none_or(|left| left.amount >= SOME) =>
+            if has_time_left(plan, stamp) && plan.credit.is_none_or(|left| left.amount >= SOME) =>
         {
             vec![credit, period(BenefitState::Unknown, plan.expires)]
         }
@@ -173,7 +173,7 @@ fn benefits(plan: &Plan, granted: Option<Money>, look: &Look) -> Vec<Benefit> {
         (PlanType::Free, PlanStatus::Expired) => {
             let is_used_up = plan.credit.is_some_and(|left| !left.amount.is_zero() && left.amount < SOME);
             let credit = if is_used_up { unknown(BenefitKind::Credit) } else { credit };
-            vec![credit, period(BenefitState::Exhausted, plan.expires.filter(|end| !is_ahead(*end, look)))]
+            vec![credit, period(BenefitState::Exhausted, plan.expires.filter(|end| !is_ahead(*end, stamp)))]
         }
     }
 }

@@ -28,7 +28,7 @@ use payg_core::provider::ProviderError;
 
 /// What the name of sessions is in AWS's own audit log.
 const SESSION: &str = "payg-operator";
-/// From how much time before their end on credentials are not used any more: clocks differ, and a pass takes a while.
+/// From how much time before their end on credentials are not used any more: clocks differ, and a reconcile takes a while.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the operator proves to AWS with who it is.

@@ -7,7 +7,7 @@ mod failure;
 pub mod hook;
 mod interpret;
 mod keys;
-mod look;
+mod observation;
 mod plan;
 mod settings;
 #[cfg(test)]
@@ -58,21 +58,21 @@ impl Aws {
         Err(ProviderError::WrongAccount { found: format!("the credentials belong to {}", keys.caller) })
     }
 
-    async fn look(
+    async fn read_account(
         &self,
         account: &AwsAccountId,
         now: &(dyn Fn() -> Timestamp + Sync),
     ) -> Result<Observation, ProviderError> {
         let keys = self.keys_of(account).await?;
         let heard = Heard::default();
-        look::at(&self.connections.reading(Some(keys.credentials), &heard), &heard, account, now).await
+        observation::at(&self.connections.reading(Some(keys.credentials), &heard), &heard, account, now).await
     }
 
     async fn sighting(&self) -> Result<Survey, ProviderError> {
         let Keys { credentials, caller } = self.keys.get().await?;
         let heard = Heard::default();
         let config = self.connections.reading(Some(credentials), &heard);
-        let plan = look::plan(&config, &heard, &caller.account).await?;
+        let plan = observation::plan(&config, &heard, &caller.account).await?;
         let mark = plan.map_or_else(|| "none".to_owned(), |plan| plan.mark());
         let seen = format!(" in {caller}");
         Ok(Survey { accounts: Some(vec![Sighting { account: AccountId::Aws(caller.account), mark }]), seen })
@@ -96,7 +96,7 @@ impl BillingProvider for Aws {
         now: &(dyn Fn() -> Timestamp + Sync),
         deadline: Duration,
     ) -> Result<Observation, ProviderError> {
-        within(CLOUD, deadline, self.look(account_id(account)?, now)).await
+        within(CLOUD, deadline, self.read_account(account_id(account)?, now)).await
     }
 
     /// AWS takes no idempotency key: the call declares the plan that the account should have.

@@ -77,7 +77,7 @@ impl Plan {
     }
 
     /// A text that changes when there is something new to see: the credit in whole units of its currency, too, so that one that
-    /// is suddenly used up is looked at in minutes.
+    /// is suddenly used up is observed in minutes.
     pub(super) fn mark(&self) -> String {
         format!("{:?} {:?} {:?}", self.kind, self.status, self.credit.map(|left| left.amount.floor()))
     }

@@ -27,14 +27,14 @@ const NO_BILLING: [&str; 5] = [
     "MissingSubscriptionRegistration",
 ];
 
-/// Azure Resource Manager, with one token, for one look.
+/// Azure Resource Manager, with one token, for one observation.
 #[derive(Clone, Copy)]
 pub(super) struct Arm<'a> {
     pub(super) client: &'a Client,
     pub(super) endpoint: &'a str,
     pub(super) token: &'a Secret,
     pub(super) limits: &'a Limits,
-    /// The same for all requests of the look.
+    /// The same for all requests of the observation.
     pub(super) correlation: Uuid,
 }
 
@@ -152,7 +152,7 @@ impl Read<'_> {
     }
 
     /// Logs what Azure's support finds a request by. Errors do not tell it: it differs each time, and a status would be
-    /// written anew at every look that fails.
+    /// written anew at every observation that fails.
     fn log(&self, answer: &Answer) {
         let (status, correlation, request) = (answer.status.as_u16(), self.arm.correlation, answer.request_id());
         tracing::info!(status, %correlation, request, "{}: no answer to go by", self.what());

@@ -66,7 +66,7 @@ pub(super) struct Credit {
 }
 
 impl Credit {
-    /// What `read` brought, if it brought something. Its failure is remarked on, and is no failure of the look.
+    /// What `read` brought, if it brought something. Its failure is remarked on, and is no failure of the observation.
     fn take<T>(&mut self, read: Result<Seen<T>, ProviderError>) -> Option<T> {
         match read {
             Ok(Seen::Yes(seen)) => return Some(seen),

@@ -20,7 +20,7 @@ use payg_core::provider::ProviderError;
 
 const PATH: &str = "/metadata/identity/oauth2/token";
 
-/// The transport: passes on an answer only if it is a token.
+/// The transport: reconciles on an answer only if it is a token.
 #[derive(Debug)]
 pub(super) struct Imds {
     pub(super) client: Client,

@@ -15,7 +15,7 @@ use payg_core::source::{Origin, Source};
 
 /// When and by whose clocks something was read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct Stamp {
     pub(super) observed: Timestamp,
     pub(super) provider_time: Option<Timestamp>,
 }
@@ -25,7 +25,7 @@ pub(super) fn observation(
     subscription: &Subscription,
     billing: Option<&Billing>,
     credit: &Credit,
-    look: Look,
+    stamp: Stamp,
 ) -> Observation {
     let quota = &subscription.policies.quota_id;
     let terms = terms(quota, billing);
@@ -38,12 +38,12 @@ pub(super) fn observation(
         eligible: trial.is_some(),
         acceptance: trial.map_or(Acceptance::NotAccepted, |trial| acceptance(trial, subscription, billing)),
         benefits: trial
-            .map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, credit, &left, look.observed)),
+            .map_or_else(Vec::new, |trial| benefits(trial, subscription, billing, credit, &left, stamp.observed)),
         trial_length: trial.and_then(Trial::length),
         source: read(billing),
         owner: subscription.tenant_id.clone(),
-        observed: look.observed,
-        provider_time: look.provider_time,
+        observed: stamp.observed,
+        provider_time: stamp.provider_time,
         unread: Vec::new(),
         remarks: left.remark.into_iter().collect(),
         lapsed: credit.lapsed,

@@ -13,7 +13,7 @@ mod imds;
 mod interpret;
 mod limits;
 mod list;
-mod look;
+mod observation;
 mod portal;
 mod remaining;
 mod settings;
@@ -76,7 +76,7 @@ impl Azure {
         Ok(Self { connections: connections.clone(), cloud, tenant, tokens, method, limits: Limits::default() })
     }
 
-    async fn look(
+    async fn read_account(
         &self,
         id: Uuid,
         now: &(dyn Fn() -> Timestamp + Sync),
@@ -84,7 +84,7 @@ impl Azure {
     ) -> Result<Observation, ProviderError> {
         let token = self.tokens.get(self.cloud.scope()).await?;
         let endpoint = self.connections.arm(self.cloud);
-        let (seen, trial) = look::at(&self.arm(&endpoint, &token), id, now, deadline).await?;
+        let (seen, trial) = observation::at(&self.arm(&endpoint, &token), id, now, deadline).await?;
         let handoff = trial.map(|trial| portal::handoff(self.cloud, self.tenant, id, trial, &seen.lifecycle));
         Ok(Observation { handoff, ..seen })
     }
@@ -122,7 +122,7 @@ impl BillingProvider for Azure {
         now: &(dyn Fn() -> Timestamp + Sync),
         deadline: Duration,
     ) -> Result<Observation, ProviderError> {
-        within(CLOUD, deadline, self.look(subscription_id(account)?, now, deadline)).await
+        within(CLOUD, deadline, self.read_account(subscription_id(account)?, now, deadline)).await
     }
 
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError> {

@@ -184,7 +184,7 @@ fn ours(error: &azure_core::Error) -> Option<ProviderError> {
     None
 }
 
-/// The transport: passes on an answer only if it is a token.
+/// The transport: reconciles on an answer only if it is a token.
 #[derive(Debug)]
 struct Checked {
     client: Client,

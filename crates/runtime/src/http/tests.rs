@@ -53,7 +53,7 @@ async fn the_metrics_are_open_metrics() {
         "test_queue_oldest_wait_seconds 3.0",
         "test_watch_age_seconds{watch=\"configmaps\"} 3.0",
         "test_leader 0",
-        "test_pass_seconds_count 0",
+        "test_reconcile_seconds_count 0",
         "# EOF",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::super::pace::Rate;
 use super::super::queue::tests::UNBOUNDED;
+use super::super::rate_limit::Rate;
 use super::*;
 
 const FLOOR: Duration = Duration::from_millis(100);
@@ -66,7 +66,7 @@ fn a_backoff_yields_to_a_change_only() {
     for failures in 1..=4 {
         schedule.add("a", now);
         assert_eq!(schedule.start(now), Some("a"), "a change starts it at once");
-        schedule.done("a", Next::RETRY, now);
+        schedule.done("a", Requeue::RETRY, now);
         let half = millis(250) * 2_u32.pow(failures - 1);
         schedule.add_after("a", millis(1), now);
         assert!(schedule.next_start().unwrap() >= now + half, "a wish for later does not");
@@ -74,17 +74,17 @@ fn a_backoff_yields_to_a_change_only() {
     }
     let late = now + Duration::from_mins(1);
     assert_eq!(schedule.start(late), Some("a"));
-    schedule.done("a", Next::OnChange, late);
+    schedule.done("a", Requeue::OnChange, late);
     schedule.add("a", late);
     schedule.start(late);
-    schedule.done("a", Next::RETRY, late);
+    schedule.done("a", Requeue::RETRY, late);
     assert!(schedule.next_start().unwrap() <= late + millis(500), "a success ends the doubling");
 }
 
 #[test]
 fn what_is_asked_for_during_a_pass_comes_after_it() {
     let now = Instant::now();
-    for next in [Next::OnChange, Next::RETRY, Next::After(Duration::from_hours(1))] {
+    for next in [Requeue::OnChange, Requeue::RETRY, Requeue::After(Duration::from_hours(1))] {
         let mut schedule = with_floor();
         schedule.add("a", now);
         schedule.start(now);
@@ -102,7 +102,7 @@ fn forgetting_takes_back_everything_but_the_floor() {
     schedule.assign(&"a", &place("jane", Some("azure")), now);
     schedule.add("a", now);
     schedule.start(now);
-    schedule.done("a", Next::RETRY, now);
+    schedule.done("a", Requeue::RETRY, now);
     schedule.forget(&"a", now);
     assert_eq!(schedule.pending().count(), 0);
     schedule.add("a", now);
@@ -124,9 +124,9 @@ fn a_group_holds_no_more_than_its_bound() {
     let now = Instant::now();
     let mut schedule = crowd(Bounds { group: 2, ..UNBOUNDED }, 1000, None, now);
     assert_eq!([(); 4].map(|()| schedule.start(now)), [Some(1000), Some(1), Some(1001), None]);
-    schedule.done(1, Next::OnChange, now);
+    schedule.done(1, Requeue::OnChange, now);
     assert_eq!((schedule.start(now), schedule.next_start()), (None, None), "nobody may start before a pass ends");
-    schedule.done(1000, Next::OnChange, now);
+    schedule.done(1000, Requeue::OnChange, now);
     assert_eq!([(); 2].map(|()| schedule.start(now)), [Some(1002), None]);
 }
 
@@ -143,7 +143,7 @@ fn a_lane_holds_no_more_than_its_bound_and_leaves_the_rest_to_others_of_its_grou
 #[test]
 fn what_waits_for_the_pace_of_its_lane_is_in_nobodys_way() {
     let now = Instant::now();
-    let mut schedule = crowd(Bounds { pace: SLOW, ..UNBOUNDED }, 1000, Some("dead"), now);
+    let mut schedule = crowd(Bounds { rate_limit: SLOW, ..UNBOUNDED }, 1000, Some("dead"), now);
     let started = [(); 5].map(|()| schedule.start(now));
     assert_eq!(started, [Some(1000), Some(1), Some(1001), Some(1002), None]);
     assert_eq!(schedule.next_start(), Some(now + SLOW.interval));
@@ -162,9 +162,9 @@ fn a_key_that_changes_its_place_waits_there_for_as_long() {
     assert_eq!(schedule.start(now), Some(1001));
     schedule.assign(&1000, &place("mallory", Some("other")), now);
     schedule.add(1000, now);
-    schedule.done(1000, Next::OnChange, now);
+    schedule.done(1000, Requeue::OnChange, now);
     assert_eq!(schedule.start(now), None, "the pass that runs counts where it was started");
-    schedule.done(1001, Next::OnChange, now);
+    schedule.done(1001, Requeue::OnChange, now);
     assert_eq!(schedule.start(now), Some(1000));
 }
 
@@ -183,7 +183,7 @@ enum Step {
     Add(u8),
     AddAfter(u8, u64),
     Start,
-    Done(usize, Next),
+    Done(usize, Requeue),
     Forget(u8),
     Pass(u64),
 }
@@ -191,7 +191,11 @@ enum Step {
 const KEYS: u8 = 12;
 
 fn step() -> impl Strategy<Value = Step> {
-    let next = prop_oneof![Just(Next::OnChange), Just(Next::RETRY), (0..400_u64).prop_map(|d| Next::After(millis(d)))];
+    let next = prop_oneof![
+        Just(Requeue::OnChange),
+        Just(Requeue::RETRY),
+        (0..400_u64).prop_map(|d| Requeue::After(millis(d)))
+    ];
     let lane = prop_oneof![Just(None), Just(Some("one")), Just(Some("two"))];
     let place =
         (prop_oneof![Just("jane"), Just("mallory"), Just("ed")], lane).prop_map(|(group, lane)| place(group, lane));
@@ -225,7 +229,7 @@ struct Checked {
 }
 
 impl Checked {
-    const BOUNDS: Bounds = Bounds { min_interval: FLOOR, group: 3, lane: 2, pace: SLOW };
+    const BOUNDS: Bounds = Bounds { min_interval: FLOOR, group: 3, lane: 2, rate_limit: SLOW };
 
     fn new() -> Self {
         Self {
@@ -259,7 +263,7 @@ impl Checked {
             Step::Done(index, next) if !self.running.is_empty() => {
                 let (key, _) = self.running.swap_remove(index % self.running.len());
                 self.schedule.done(key, next, self.now);
-                if next != Next::OnChange {
+                if next != Requeue::OnChange {
                     self.owed.insert(key);
                 }
             }
@@ -334,13 +338,13 @@ impl Checked {
     fn settle(mut self) {
         for _ in 0..100 {
             self.start();
-            self.take(&Step::Done(0, Next::OnChange));
+            self.take(&Step::Done(0, Requeue::OnChange));
             self.take(&Step::Pass(FLOOR.as_millis().try_into().unwrap()));
         }
         self.now += Duration::from_mins(5);
         for _ in 0..2 * KEYS {
             self.start();
-            self.take(&Step::Done(0, Next::OnChange));
+            self.take(&Step::Done(0, Requeue::OnChange));
             self.take(&Step::Pass(SLOW.interval.as_millis().try_into().unwrap()));
         }
         assert!(self.owed.is_empty(), "{:?} were asked for and never started", self.owed);

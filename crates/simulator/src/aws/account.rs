@@ -1,5 +1,5 @@
 //! What becomes of an AWS account: a pure function of what was declared, what was done to it, and the time. Nothing
-//! ticks: an account is looked at, and is then what it has become.
+//! ticks: an account is observed, and is then what it has become.
 //!
 //! After <https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/free-tier-plans.html> and
 //! <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-closing.html>. What AWS does not publish is a

@@ -1,5 +1,5 @@
 //! What becomes of an Azure account: a pure function of what was declared, what was done to it, and the time. Nothing
-//! ticks: an account is looked at, and is then what it has become.
+//! ticks: an account is observed, and is then what it has become.
 //!
 //! After <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>,
 //! <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-states> and, for Imagine, the page of 2017

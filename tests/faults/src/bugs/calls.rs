@@ -48,7 +48,7 @@ fn crossplane_3037_killed_between_the_mark_and_the_call() {
 }
 
 /// crossplane-runtime, <https://github.com/crossplane/crossplane-runtime/issues/277>: what was created could not be noted,
-/// because the update failed; the next pass found no name, and created another one.
+/// because the update failed; the next reconcile found no name, and created another one.
 ///
 /// Here: the API server takes no note for a minute, and there is no second request.
 #[test]
@@ -67,7 +67,8 @@ fn crossplane_runtime_277_nothing_can_be_noted_after_the_call() {
 #[test]
 fn crossplane_runtime_283_the_cloud_does_not_show_it_yet() {
     let a_while = Duration::from_secs(90);
-    let scenario = Scenario::of("automatic").then(Fault::DoneSilent, upgrade).during(a_while, Fault::Stale, look);
+    let scenario =
+        Scenario::of("automatic").then(Fault::DoneSilent, upgrade).during(a_while, Fault::Stale, observation);
     scenario.assert_upgraded(1, SETTLED);
     assert_eq!(scenario.attempts(), ["Unknown"], "{scenario}");
 }
@@ -85,7 +86,7 @@ fn upjet_561_restarted_during_an_operation() {
     let a_while = Duration::from_mins(1);
     let scenario = Scenario::of("automatic").past(upgrade).then(Fault::CrashAfter, write_record);
     let asked = scenario.count(ask);
-    let scenario = scenario.during(a_while, Fault::Stale, look);
+    let scenario = scenario.during(a_while, Fault::Stale, observation);
     scenario.assert_upgraded(1, Duration::from_mins(6));
     assert!(scenario.count(ask) > asked, "the operation was asked: {scenario}");
 }
@@ -101,7 +102,7 @@ fn upjet_561_restored_without_the_status() {
     let scenario = Scenario::of("automatic")
         .then(Fault::DoneSilent, upgrade)
         .then(Fault::World(Happening::StatusWiped), write_record)
-        .during(a_while, Fault::Stale, look);
+        .during(a_while, Fault::Stale, observation);
     scenario.assert_upgraded(1, SETTLED);
 }
 
@@ -117,7 +118,7 @@ fn upjet_722_what_is_confirmed_looks_undone() {
         .past(write_record)
         .past(write_record)
         .then(Fault::World(Happening::Recreated), write_status)
-        .during(Duration::from_secs(30), Fault::Stale, look);
+        .during(Duration::from_secs(30), Fault::Stale, observation);
     scenario.assert_upgraded(1, Duration::from_hours(1) + SOON);
     let said = scenario.outcome.api.history("Subscription", workload::TEAM, workload::NAME);
     let contradicted = |object: &Value| object.to_string().contains("\"UpgradeContradicted\"");
@@ -132,7 +133,8 @@ fn upjet_722_what_is_confirmed_looks_undone() {
 #[test]
 fn cass_operator_973_a_failed_read_says_nothing() {
     let long = Duration::from_mins(5);
-    let scenario = Scenario::of("automatic").then(Fault::DoneSilent, upgrade).during(long, Fault::Status(503), look);
+    let scenario =
+        Scenario::of("automatic").then(Fault::DoneSilent, upgrade).during(long, Fault::Status(503), observation);
     scenario.assert_upgraded(1, Duration::from_mins(10));
 }
 

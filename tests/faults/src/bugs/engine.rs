@@ -13,7 +13,7 @@ use crate::workload::{NAME, TEAM};
 /// ACK, <https://github.com/aws-controllers-k8s/community/issues/2497>: told to stop while a create was under way, the
 /// controller cancelled what it needed to write the status. The role was there, and nobody knew its name.
 ///
-/// Here: the process is told to stop while the answer to the request is outstanding. The pass goes on to its end, what came
+/// Here: the process is told to stop while the answer to the request is outstanding. The reconcile goes on to its end, what came
 /// of the request is written, and only then the process ends.
 #[test]
 fn ack_2497_told_to_stop_while_the_call_is_under_way() {
@@ -43,11 +43,11 @@ fn ack_2497_told_to_stop_while_the_call_is_under_way() {
     });
 }
 
-/// kube-rs, <https://github.com/kube-rs/kube/issues/1322>: with a bound on how many passes run at once, changes that came
+/// kube-rs, <https://github.com/kube-rs/kube/issues/1322>: with a bound on how many reconciles run at once, changes that came
 /// while all were busy were forgotten now and then.
 ///
 /// Here: many Subscriptions change, again and again, while every worker hangs at an API server that does not answer. In the
-/// end each was looked at as it is.
+/// end each was observed as it is.
 #[test]
 fn kube_rs_1322_changes_while_all_workers_are_busy() {
     const FLEET: u32 = 40;

@@ -27,7 +27,7 @@ fn cert_manager_4956_the_create_is_slow() {
 /// cert-manager, <https://github.com/cert-manager/cert-manager/issues/6837>: while the API server failed, a create was
 /// given up that had succeeded; the later one did not fit to it, and nothing went on until people deleted objects.
 ///
-/// Here: the create succeeds, its answer is lost, and so is each read back for half a minute. The pass cannot know whether
+/// Here: the create succeeds, its answer is lost, and so is each read back for half a minute. The reconcile cannot know whether
 /// the record is its own, so nobody sends on it; and when its time has passed, there is another attempt by itself.
 #[test]
 fn cert_manager_6837_nobody_knows_of_the_create() {
@@ -89,7 +89,7 @@ fn ack_2545_two_controllers_work_on_one_object() {
     for scenario in [from_the_begin, right_before] {
         scenario.assert_upgraded(1, SOON + SOON);
         for replica in [0, 1] {
-            let looks = scenario.count(|effect| effect.replica == replica && look(effect));
+            let looks = scenario.count(|effect| effect.replica == replica && observation(effect));
             assert!(looks > 0, "replica {replica} was at work: {scenario}");
         }
         assert_eq!(scenario.late_writes(), 0, "{scenario}");
@@ -109,7 +109,10 @@ fn jepsen_etcd_3_4_3_a_lock_is_no_fence() {
     let meanwhile = |effect: &Effect| {
         effect.replica != paused.replica && effect.at > began && effect.at < began + Duration::from_secs(45)
     };
-    assert!(scenario.count(|effect| look(effect) && meanwhile(effect)) > 0, "the other one was at work: {scenario}");
+    assert!(
+        scenario.count(|effect| observation(effect) && meanwhile(effect)) > 0,
+        "the other one was at work: {scenario}"
+    );
     assert!(scenario.late_writes() <= 1, "the other one's own next look, and no more: {scenario}");
 }
 

@@ -7,8 +7,8 @@ use super::*;
 use crate::fault::Happening;
 use crate::workload::{NAME, TEAM};
 
-/// For longer than until the next look that the Subscription's status plans.
-const PAST_THE_NEXT_LOOK: Duration = Duration::from_secs(70);
+/// For longer than until the next observation that the Subscription's status plans.
+const PAST_THE_NEXT_OBSERVATION: Duration = Duration::from_secs(70);
 
 impl Scenario {
     /// The process that starts next is connected to an API server that has seen nothing since the run began.
@@ -16,7 +16,7 @@ impl Scenario {
         self.then(Fault::Old, watch_subscriptions).then(Fault::Old, watch_approvals).then(Fault::Old, watch_records)
     }
 
-    /// What was shown to it in the past has led to a pass, before it could see better.
+    /// What was shown to it in the past has led to a reconcile, before it could see better.
     fn assert_misled(&self) {
         let begin = self.plan.iter().rev().find(|(_, fault)| *fault == Fault::Old).unwrap().0;
         let end = self.plan.last().unwrap().0;
@@ -27,24 +27,24 @@ impl Scenario {
 /// ACK, <https://github.com/aws-controllers-k8s/community/issues/894>, found to be a read from a cache that did not know yet
 /// what had just been written (<https://github.com/aws-controllers-k8s/runtime/pull/49>): one API became two.
 ///
-/// Here: the answer to the request is lost, and the next pass is shown neither the record nor what the request did. All it
+/// Here: the answer to the request is lost, and the next reconcile is shown neither the record nor what the request did. All it
 /// can do is to create the record, and the name is taken.
 #[test]
 fn ack_894_a_pass_does_not_see_what_the_last_one_wrote() {
     let scenario = Scenario::of("automatic").then(Fault::DoneSilent, upgrade).then(Fault::Old, read_record).during(
         Duration::from_secs(1),
         Fault::Stale,
-        look,
+        observation,
     );
     assert_eq!(scenario.count(create_record), 2, "the second pass was misled: {scenario}");
     scenario.assert_upgraded(1, SETTLED);
     assert_eq!(scenario.attempts(), ["Unknown"], "{scenario}");
 }
 
-/// KubeRay, <https://github.com/ray-project/kuberay/issues/715>: a pass counted pods in a cache that had not seen those of
-/// the pass before, and created them again.
+/// KubeRay, <https://github.com/ray-project/kuberay/issues/715>: a reconcile counted pods in a cache that had not seen those of
+/// the reconcile before, and created them again.
 ///
-/// Here: the pass after a write is shown the Subscription as it was before that. What it writes is refused, as it is about
+/// Here: the reconcile after a write is shown the Subscription as it was before that. What it writes is refused, as it is about
 /// another version, and nothing is done twice.
 #[test]
 fn kuberay_715_a_pass_works_on_what_was_before_the_last_write() {
@@ -85,7 +85,7 @@ fn eck_5274_a_spec_from_before_it_was_changed() {
         .then(Fault::World(Happening::Never), watch_approvals)
         .then(Fault::CrashAfter, write_status)
         .starts_in_the_past()
-        .during(PAST_THE_NEXT_LOOK, Fault::Lost, watch_subscriptions);
+        .during(PAST_THE_NEXT_OBSERVATION, Fault::Lost, watch_subscriptions);
     scenario.assert_end("Observing", "none", 0);
     assert_eq!(scenario.outcome.attempts, 0, "{scenario}");
     scenario.assert_misled();
@@ -102,7 +102,7 @@ fn casskop_321_a_decision_that_is_not_seen_after_a_restart() {
         .then(Fault::World(Happening::Denied), watch_approvals)
         .then(Fault::CrashAfter, write_status)
         .starts_in_the_past()
-        .during(PAST_THE_NEXT_LOOK, Fault::Lost, watch_approvals);
+        .during(PAST_THE_NEXT_OBSERVATION, Fault::Lost, watch_approvals);
     scenario.assert_misled();
     scenario.assert_end("UpgradeDenied", "none", 0);
     assert_eq!(scenario.outcome.attempts, 0, "{scenario}");
@@ -113,7 +113,7 @@ fn casskop_321_a_decision_that_is_not_seen_after_a_restart() {
 /// deleted the second one's volumes.
 ///
 /// Here: the Subscription is created again, and the process that starts is shown the first one. What is done is done for
-/// the second one, by its own two looks, and the record says so.
+/// the second one, by its own two observations, and the record says so.
 #[test]
 fn instaclustr_402_another_object_of_the_same_name() {
     let scenario = Scenario::of("automatic")
@@ -132,14 +132,14 @@ fn instaclustr_402_another_object_of_the_same_name() {
 /// Instaclustr's Cassandra operator, <https://github.com/instaclustr/cassandra-operator/issues/404>: what belonged to a
 /// data centre that had been deleted was made again, as the operator saw it still there after a restart.
 ///
-/// Here: the Subscription is gone, and the process that starts still sees it. It has a look, and does nothing.
+/// Here: the Subscription is gone, and the process that starts still sees it. It has an observation, and does nothing.
 #[test]
 fn instaclustr_404_an_object_that_is_gone() {
     let scenario = Scenario::of("automatic")
         .then(Fault::World(Happening::Deleted), watch_approvals)
         .then(Fault::CrashAfter, read_record)
         .starts_in_the_past()
-        .during(PAST_THE_NEXT_LOOK, Fault::Lost, watch_subscriptions);
+        .during(PAST_THE_NEXT_OBSERVATION, Fault::Lost, watch_subscriptions);
     scenario.assert_misled();
     scenario.assert_end("gone", "none", 0);
     assert_eq!(scenario.outcome.attempts, 0);
@@ -164,14 +164,14 @@ fn instaclustr_398_a_deletion_that_nobody_saw() {
 /// The RabbitMQ operator, <https://github.com/rabbitmq/cluster-operator/issues/653>: a size that can only grow was compared
 /// with an old one after a restart, and what was larger by then was taken down to be made smaller.
 ///
-/// Here: a person has said Retry to an upgrade that was given up, the answer to the new attempt is lost, and the next pass is
+/// Here: a person has said Retry to an upgrade that was given up, the answer to the new attempt is lost, and the next reconcile is
 /// shown the record as it was before that, and the account too. It would make the same attempt once more; the record has
 /// gone on, so that is refused. No version of the record has fewer attempts than the one before.
 #[test]
 fn rabbitmq_653_what_only_grows_is_not_taken_back() {
     let lost = Scenario::of("retry").then(Fault::DoneSilent, upgrade);
     let writes = lost.count(write_record);
-    let scenario = lost.then(Fault::Old, read_record).during(Duration::from_secs(1), Fault::Stale, look);
+    let scenario = lost.then(Fault::Old, read_record).during(Duration::from_secs(1), Fault::Stale, observation);
     assert!(scenario.count(write_record) > writes, "the pass was misled: {scenario}");
     scenario.assert_upgraded(1, SETTLED);
     assert_eq!(scenario.attempts(), ["Unknown"; 4], "{scenario}");

@@ -40,7 +40,7 @@ fn by_token() -> Credential {
     Credential::WebIdentity { role_arn: ROLE.to_owned(), assertions }
 }
 
-async fn look(aws: &Aws) -> Result<(), ProviderError> {
+async fn read_account(aws: &Aws) -> Result<(), ProviderError> {
     aws.observe(&account(), &Timestamp::now, DEADLINE).await.map(|_| ())
 }
 
@@ -48,7 +48,7 @@ async fn look(aws: &Aws) -> Result<(), ProviderError> {
 async fn credentials_of_another_account_stop_before_anything_is_asked() {
     let server = server(|_, called| (called == "GetCallerIdentity").then(|| caller(OTHER))).await;
     let aws = aws(&server, by_key());
-    let seen = look(&aws).await.unwrap_err();
+    let seen = read_account(&aws).await.unwrap_err();
     assert!(matches!(&seen, ProviderError::WrongAccount { found } if found.contains(OTHER)), "{seen}");
     let asked = upgrade(&aws, soon(), DEADLINE).await.unwrap_err();
     assert!(asked.outcome() == Outcome::NotSent && asked.to_string().contains(OTHER), "{asked}");
@@ -68,8 +68,8 @@ async fn a_service_account_becomes_the_role_that_trusts_it() {
     })
     .await;
     let aws = aws(&server, by_token());
-    look(&aws).await.unwrap();
-    look(&aws).await.unwrap();
+    read_account(&aws).await.unwrap();
+    read_account(&aws).await.unwrap();
     assert_eq!(calls(&server, "AssumeRoleWithWebIdentity"), 1, "the session is kept");
     assert_eq!(calls(&server, "GetCallerIdentity"), 1, "and so is whose it is");
     let signed = server.all_requests().into_iter().find(|request| called(request) == "GetAccountPlanState").unwrap();
@@ -82,8 +82,8 @@ async fn a_session_is_renewed_before_it_ends() {
         server(|_, called| (called == "AssumeRoleWithWebIdentity").then(|| session("AssumeRoleWithWebIdentity", 240)))
             .await;
     let aws = aws(&server, by_token());
-    look(&aws).await.unwrap();
-    look(&aws).await.unwrap();
+    read_account(&aws).await.unwrap();
+    read_account(&aws).await.unwrap();
     assert_eq!(calls(&server, "AssumeRoleWithWebIdentity"), 2, "four minutes are too few");
 }
 
@@ -101,7 +101,7 @@ async fn a_role_is_assumed_with_its_external_id() {
     .await;
     let role = Some(Role { arn: ROLE.to_owned(), external_id: Some("team-a@example".to_owned()) });
     let credential = Credential::AccessKey { key: key(None), role };
-    look(&aws(&server, credential)).await.unwrap();
+    read_account(&aws(&server, credential)).await.unwrap();
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
 }
 
@@ -114,7 +114,7 @@ async fn a_role_that_does_not_trust_a_service_account_is_told_what_to_trust() {
     ] {
         let server =
             server(move |_, called| (called == "AssumeRoleWithWebIdentity").then(|| sts_error(status, code))).await;
-        let told = look(&aws(&server, by_token())).await.unwrap_err().to_string();
+        let told = read_account(&aws(&server, by_token())).await.unwrap_err().to_string();
         for part in [what, "https://cluster.example", "system:serviceaccount:team-a:payg-billing", "sts.amazonaws.com"]
         {
             assert!(told.contains(part), "{code}: {part} is not in: {told}");
@@ -127,7 +127,7 @@ async fn a_role_that_does_not_trust_a_service_account_is_told_what_to_trust() {
 async fn refused_credentials_are_explained_without_a_word_of_the_answer() {
     for code in ["InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken"] {
         let server = server(move |_, called| (called == "GetCallerIdentity").then(|| sts_error(403, code))).await;
-        let error = look(&aws(&server, by_key())).await.unwrap_err();
+        let error = read_account(&aws(&server, by_key())).await.unwrap_err();
         assert!(matches!(error, ProviderError::Unauthenticated { .. }), "{code}: {error}");
         let told = error.to_string();
         assert!(told.contains(code) && !told.contains("s3ss10n") && !told.contains(KEY), "{told}");
@@ -144,7 +144,7 @@ async fn a_session_that_lacks_a_part_is_not_used() {
         let (_, after) = rest.split_once(&format!("</{part}>")).unwrap();
         let answer = xml(200, &format!("{before}{after}"));
         let server = server(move |_, called| (called == "AssumeRoleWithWebIdentity").then(|| answer.clone())).await;
-        let error = look(&aws(&server, by_token())).await.unwrap_err();
+        let error = read_account(&aws(&server, by_token())).await.unwrap_err();
         assert!(matches!(error, ProviderError::Protocol { .. }), "{part}: {error}");
         assert_eq!(calls(&server, "GetCallerIdentity"), 0, "{part}");
     }
@@ -169,7 +169,7 @@ async fn credentials_that_are_there_twice_or_in_other_letters_are_not_used() {
         ] {
             let answer = xml(200, &format!("{before}{odd}{after}"));
             let server = server(move |_, called| (called == "AssumeRoleWithWebIdentity").then(|| answer.clone())).await;
-            let error = look(&aws(&server, by_token())).await.unwrap_err();
+            let error = read_account(&aws(&server, by_token())).await.unwrap_err();
             assert!(matches!(error, ProviderError::Protocol { .. }), "{odd}: {error}");
             assert_eq!(calls(&server, "GetCallerIdentity"), 0, "{odd}");
         }
@@ -202,7 +202,7 @@ async fn whose_credentials_are_is_told_by_one_account_and_an_arn_of_it() {
     ] {
         let answer = result(&odd);
         let server = server(move |_, called| (called == "GetCallerIdentity").then(|| answer.clone())).await;
-        let error = look(&aws(&server, by_key())).await.unwrap_err();
+        let error = read_account(&aws(&server, by_key())).await.unwrap_err();
         assert!(matches!(error, ProviderError::Protocol { .. }), "{odd}: {error}");
         assert_eq!(server.all_requests().len(), 1, "{odd}: nothing is asked with them");
     }
@@ -217,7 +217,7 @@ async fn secrets_are_in_no_debug_text() {
 #[tokio::test]
 async fn a_temporary_key_signs_with_the_token_of_its_session() {
     let server = server(|_, _| None).await;
-    look(&aws(&server, Credential::AccessKey { key: key(Some("s3ss10n~token")), role: None })).await.unwrap();
+    read_account(&aws(&server, Credential::AccessKey { key: key(Some("s3ss10n~token")), role: None })).await.unwrap();
     let requests = server.all_requests();
     for request in &requests {
         assert_eq!(request.header("x-amz-security-token"), Some("s3ss10n~token"), "{}", called(request));

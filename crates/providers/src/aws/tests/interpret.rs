@@ -3,15 +3,15 @@
 use jiff::SignedDuration;
 use rust_decimal::Decimal;
 
-use super::super::interpret::{Look, State, observation};
+use super::super::interpret::{Stamp, State, observation};
 use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::time;
 use payg_core::desired::{Limits, When};
 use payg_core::money::Money;
-use payg_core::observation::{Lifecycle, Observation, PastLook};
+use payg_core::observation::{Lifecycle, Observation, PastObservation};
 use payg_core::offer::{BenefitKind, BenefitState};
 use payg_core::source::{Origin, Source};
-use payg_core::trigger::{APART, Shown, shown};
+use payg_core::trigger::{MIN_OBSERVATION_GAP, TriggerState, evaluate};
 
 const END: &str = "2027-03-05T00:00:00Z";
 
@@ -21,8 +21,8 @@ fn plan(status: PlanStatus, credit: Option<&str>, expires: Option<&str>) -> Plan
 }
 
 fn seen_at(now: &str, plan: &Plan, state: Option<State>) -> Observation {
-    let look = Look { observed: time(now), provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
-    observation(Some(plan), state, None, &look)
+    let stamp = Stamp { observed: time(now), provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
+    observation(Some(plan), state, None, &stamp)
 }
 
 fn is_exhausted(seen: &Observation, kind: BenefitKind) -> bool {
@@ -124,28 +124,28 @@ fn time_left() -> When {
     When::BeforeExhaustion(Limits { credit_below: None, time_left: Some(SignedDuration::from_hours(1)) })
 }
 
-/// Whether an upgrade is due by a look that shows this a second time.
+/// Whether an upgrade is due by an observation that shows this a second time.
 fn is_due(when: &When, seen: &Observation) -> bool {
-    let past = PastLook {
+    let past = PastObservation {
         benefits: seen.benefits.clone(),
-        observed: seen.observed - APART,
+        observed: seen.observed - MIN_OBSERVATION_GAP,
         eligible: true,
         closed: false,
         source: None,
     };
-    seen.eligible && matches!(shown(when, Some(&past), seen), Shown::Yes(_))
+    seen.eligible && matches!(evaluate(when, Some(&past), seen), TriggerState::Yes(_))
 }
 
 #[test]
 fn more_credit_than_was_granted_is_said_and_not_shown() {
-    let look =
-        Look { observed: time(BEFORE), provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
+    let stamp =
+        Stamp { observed: time(BEFORE), provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
     let plan = plan(PlanStatus::Active, Some("50"), Some(END));
     for (granted, is_shown) in [("100", true), ("50", true), ("49.99", false)] {
         let granted = Money::parse(granted, "USD");
-        let seen = observation(Some(&plan), None, granted, &look);
-        let shown = seen.benefit(BenefitKind::Credit).unwrap().granted;
-        assert_eq!((shown, seen.remarks.is_empty()), (granted.filter(|_| is_shown), is_shown), "{granted:?}");
+        let seen = observation(Some(&plan), None, granted, &stamp);
+        let evaluate = seen.benefit(BenefitKind::Credit).unwrap().granted;
+        assert_eq!((evaluate, seen.remarks.is_empty()), (granted.filter(|_| is_shown), is_shown), "{granted:?}");
     }
 }
 

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::super::interpret::{Look, State, observation};
-use super::super::look;
+use super::super::interpret::{Stamp, State, observation};
+use super::super::observation;
 use super::super::plan::{Plan, PlanStatus, PlanType};
 use super::*;
 use crate::changes::{Change, sent, singles, subsets};
@@ -64,8 +64,8 @@ proptest! {
         prop_assert!(plan.is_ok() || account != ID || !known || !is_money || expires.is_some(), "{credit:?}: {plan:?}");
         if let Ok(plan) = plan {
             let observed = Timestamp::from_second(now).unwrap();
-            let look = Look { observed, provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
-            let seen = observation(Some(&plan), state, None, &look);
+            let stamp = Stamp { observed, provider_time: None, source: Source::from([Origin::GetAccountPlanState]) };
+            let seen = observation(Some(&plan), state, None, &stamp);
             if seen.eligible {
                 prop_assert_eq!(kind.as_str(), "FREE");
                 prop_assert!(status != "NOT_STARTED");
@@ -150,7 +150,7 @@ fn no_state_is_told_but_by_the_word_for_it() {
     let base = json!({"AccountId": ID, "AccountState": "ACTIVE"});
     for changes in subsets(&base, 1, 0) {
         let sent = sent(&base, &changes);
-        if let Ok(state) = look::told(sent.text.as_bytes(), &id()) {
+        if let Ok(state) = observation::told(sent.text.as_bytes(), &id()) {
             let says = sent.says.expect("what is in doubt is refused");
             assert_eq!(
                 (&says["AccountId"], &says["AccountState"], state),
@@ -167,10 +167,10 @@ fn no_credit_is_granted_but_by_its_whole_entry() {
             "initialAmount": {"currencyCode": "USD", "currencyAmount": amount}})
     };
     let base = json!({"credits": [credit("100.00"), credit("20.00")]});
-    assert_eq!(look::sum(base.to_string().as_bytes(), &id()).unwrap().unwrap().amount, Decimal::from(120));
+    assert_eq!(observation::sum(base.to_string().as_bytes(), &id()).unwrap().unwrap().amount, Decimal::from(120));
     for change in singles(&base) {
         let sent = sent(&base, std::slice::from_ref(&change));
-        match look::sum(sent.text.as_bytes(), &id()) {
+        match observation::sum(sent.text.as_bytes(), &id()) {
             Err(_) => {}
             // Another one is of another account, or there is none; a text of digits is an amount.
             Ok(None) => assert_eq!(sent.says.unwrap()["credits"], json!([]), "{change:?}"),

@@ -6,7 +6,7 @@ use super::*;
 use payg_core::observation::{Lifecycle, Observation};
 use payg_core::offer::{BenefitKind, BenefitState};
 
-async fn look(server: &Server) -> Result<Observation, ProviderError> {
+async fn read_account(server: &Server) -> Result<Observation, ProviderError> {
     aws(server, by_key()).observe(&account(), &|| time("2026-11-25T00:00:00Z"), DEADLINE).await
 }
 
@@ -31,7 +31,7 @@ async fn an_account_is_read_from_three_answers() {
         _ => None,
     })
     .await;
-    let seen = look(&server).await.unwrap();
+    let seen = read_account(&server).await.unwrap();
     assert_eq!(
         (seen.lifecycle.clone(), seen.offer.class, seen.eligible),
         (Lifecycle::Active, OfferClass::FreeTrial, true)
@@ -48,7 +48,7 @@ async fn an_account_is_read_from_three_answers() {
 #[tokio::test]
 async fn with_the_plan_alone_less_is_known_and_it_is_said() {
     let server = server(|_, _| None).await;
-    let seen = look(&server).await.unwrap();
+    let seen = read_account(&server).await.unwrap();
     assert!(seen.eligible);
     assert_eq!(seen.unread[0].permission, "account:GetAccountInformation");
     assert!(seen.remarks[0].contains("billing:GetCredits"), "{:?}", seen.remarks);
@@ -59,7 +59,7 @@ async fn with_the_plan_alone_less_is_known_and_it_is_said() {
 async fn an_account_without_a_plan_record_is_shown_and_never_acted_on() {
     let server =
         server(|_, called| (called == "GetAccountPlanState").then(|| refusal(400, "ResourceNotFoundException"))).await;
-    let seen = look(&server).await.unwrap();
+    let seen = read_account(&server).await.unwrap();
     assert_eq!((seen.offer.class, seen.offer.native.as_str()), (OfferClass::Other, "no plan record"));
     assert!(!seen.eligible && seen.benefits.is_empty());
     assert!(seen.remarks[0].contains("no plan record"), "{:?}", seen.remarks);
@@ -69,7 +69,7 @@ async fn an_account_without_a_plan_record_is_shown_and_never_acted_on() {
 async fn a_paid_account_is_read_from_one_answer_and_keeps_its_credit() {
     let body = r#"{"accountId":"123456789012","accountPlanType":"PAID","accountPlanStatus":"ACTIVE","accountPlanRemainingCredits":{"amount":140.0,"unit":"USD"}}"#;
     let server = server(move |_, called| (called == "GetAccountPlanState").then(|| json(200, body))).await;
-    let seen = look(&server).await.unwrap();
+    let seen = read_account(&server).await.unwrap();
     assert_eq!((seen.offer.class, seen.lifecycle.clone()), (OfferClass::PayAsYouGo, Lifecycle::Active));
     assert_eq!(seen.benefit(BenefitKind::Credit).unwrap().remaining.unwrap().amount, Decimal::from(140));
     assert_eq!((calls(&server, "POST /getAccountInformation"), calls(&server, "GetCredits")), (0, 0));
@@ -94,13 +94,13 @@ async fn what_is_not_known_is_never_acted_on() {
         assert_ne!(body, good);
         let answered = json(200, &body);
         let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
-        let error = look(&server).await.unwrap_err();
+        let error = read_account(&server).await.unwrap_err();
         assert!(matches!(error, ProviderError::Protocol { .. }), "{from} → {to}: {error}");
     }
     for state in [r#""AccountState":"DORMANT""#, r#""AccountName":"x""#] {
         let answered = json(200, &format!(r#"{{"AccountId":"123456789012",{state}}}"#));
         let server = server(move |_, called| (called == "POST /getAccountInformation").then(|| answered.clone())).await;
-        let error = look(&server).await.unwrap_err();
+        let error = read_account(&server).await.unwrap_err();
         assert!(matches!(error, ProviderError::Protocol { .. }), "{state}: {error}");
     }
 }
@@ -109,7 +109,7 @@ async fn what_is_not_known_is_never_acted_on() {
 async fn an_answer_about_another_account_is_no_answer() {
     let answered = json(200, &free("57.31").replace(ID, OTHER));
     let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
-    let error = look(&server).await.unwrap_err();
+    let error = read_account(&server).await.unwrap_err();
     assert!(matches!(&error, ProviderError::WrongAccount { found } if found.contains(OTHER)), "{error}");
 }
 
@@ -127,7 +127,7 @@ async fn a_credit_is_read_to_the_last_digit() {
     ] {
         let answered = json(200, &free(written));
         let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
-        let seen = look(&server).await.unwrap();
+        let seen = read_account(&server).await.unwrap();
         let credit = seen.benefit(BenefitKind::Credit).unwrap();
         assert_eq!((credit.remaining.unwrap().amount, credit.state), (read.parse().unwrap(), state), "{written}");
         assert_eq!(credit.is_odd(), written == "-1.5");
@@ -138,7 +138,7 @@ async fn a_credit_is_read_to_the_last_digit() {
 async fn a_refused_read_names_what_to_grant() {
     let server =
         server(|_, called| (called == "GetAccountPlanState").then(|| refusal(400, "AccessDeniedException"))).await;
-    let error = look(&server).await.unwrap_err();
+    let error = read_account(&server).await.unwrap_err();
     assert!(
         matches!(&error, ProviderError::Forbidden { permission, .. } if permission == "freetier:GetAccountPlanState"),
         "{error}"
@@ -169,7 +169,7 @@ async fn a_survey_tells_whose_the_credentials_are_and_shows_a_change() {
 #[tokio::test]
 async fn who_does_not_tell_what_was_granted_does_not_keep_the_rest_from_being_seen() {
     let server = server(|_, called| (called == "GetCredits").then_some(Reply::Nothing)).await;
-    let seen = look(&server).await.unwrap();
+    let seen = read_account(&server).await.unwrap();
     assert!(seen.eligible && seen.remarks[0].contains("no answer in time"), "{:?}", seen.remarks);
 }
 
@@ -177,5 +177,5 @@ async fn who_does_not_tell_what_was_granted_does_not_keep_the_rest_from_being_se
 async fn an_odd_number_does_not_keep_a_paid_plan_from_being_seen() {
     let answered = json(200, &free("57.31").replace("FREE", "PAID").replace("USD", "EUR"));
     let server = server(move |_, called| (called == "GetAccountPlanState").then(|| answered.clone())).await;
-    assert_eq!(look(&server).await.unwrap().offer.class, OfferClass::PayAsYouGo);
+    assert_eq!(read_account(&server).await.unwrap().offer.class, OfferClass::PayAsYouGo);
 }

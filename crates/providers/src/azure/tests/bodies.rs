@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::super::http::Answer;
 use super::super::token::{self, Tokens};
-use super::credit::{Answers, look, well, without_details};
+use super::credit::{Answers, read_account, well, without_details};
 use super::server::{Reply, Server, json};
 use super::{CLIENT, SECRET, TENANT, azure, settings};
 use crate::azure::{AzureCloud, Connections, Credential, UpgradeMethod};
@@ -36,7 +36,7 @@ async fn a_byte_order_mark_changes_nothing() {
         ("no lots", Answers { lots: refused(), ..well() }),
         ("no profile", Answers { profile: refused(), ..without_details() }),
     ] {
-        let (seen, lines) = look(answers.clone()).await;
+        let (seen, lines) = read_account(answers.clone()).await;
         let server = Server::start({
             let answers = answers.clone();
             move |request| {

@@ -73,7 +73,7 @@ pub(super) async fn observe(azure: &Azure) -> Result<Observation, ProviderError>
     azure.observe(&account(), &|| time("2025-01-20T00:00:00Z"), DEADLINE).await
 }
 
-pub(super) async fn look(answers: Answers) -> (Result<Observation, ProviderError>, Vec<String>) {
+pub(super) async fn read_account(answers: Answers) -> (Result<Observation, ProviderError>, Vec<String>) {
     let server = Server::granting(move |request| answers.to(request)).await;
     let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
     let seen = observe(&azure).await;
@@ -86,7 +86,7 @@ fn left(seen: &Observation) -> Option<String> {
 
 #[tokio::test]
 async fn a_customer_agreement_tells_what_is_left() {
-    let (seen, mut lines) = look(well()).await;
+    let (seen, mut lines) = read_account(well()).await;
     let seen = seen.unwrap();
     assert_eq!((seen.offer.class, left(&seen).as_deref()), (OfferClass::FreeTrial, Some("57.31 USD")));
     assert!(seen.unread.is_empty() && seen.remarks.is_empty() && !seen.lapsed, "{seen:?}");
@@ -103,7 +103,7 @@ async fn a_customer_agreement_tells_what_is_left() {
 
 #[tokio::test]
 async fn the_billing_profile_is_read_where_the_billing_property_lacks_the_details() {
-    let (seen, lines) = look(without_details()).await;
+    let (seen, lines) = read_account(without_details()).await;
     let seen = seen.unwrap();
     assert_eq!(lines[2], format!("GET {PROFILE}?api-version=2024-04-01"));
     assert_eq!((seen.offer.class, left(&seen).as_deref()), (OfferClass::FreeTrial, Some("57.31 USD")));
@@ -112,22 +112,22 @@ async fn the_billing_profile_is_read_where_the_billing_property_lacks_the_detail
     assert_eq!(seen.source.name(), "subscription, billingProperty, billingProfile");
     // Or the limit itself.
     let billing = with(well().billing, "/billingProfileSpendingLimit", value!(null));
-    let (seen, lines) = look(Answers { billing, ..well() }).await;
+    let (seen, lines) = read_account(Answers { billing, ..well() }).await;
     let seen = seen.unwrap();
     assert_eq!(lines[2], format!("GET {PROFILE}?api-version=2024-04-01"));
     assert_eq!(seen.acceptance, Acceptance::NotAccepted);
     assert_eq!(seen.benefit(BenefitKind::Period).unwrap().source.name(), "billingProperty");
 }
 
-/// A look that knows less than the one before it stops everything: [`Source::goes_beyond`].
+/// An observation that knows less than the one before it stops everything: [`Source::goes_beyond`].
 #[tokio::test]
 async fn the_source_tells_when_less_is_known_and_only_then() {
     let bare = with(without_details().billing, "/billingProfileId", value!(null));
     let [whole, by_profile, by_property, by_subscription] = [
-        look(well()).await,
-        look(without_details()).await,
-        look(Answers { billing: bare, ..well() }).await,
-        look(Answers { billing: Value::Null, ..well() }).await,
+        read_account(well()).await,
+        read_account(without_details()).await,
+        read_account(Answers { billing: bare, ..well() }).await,
+        read_account(Answers { billing: Value::Null, ..well() }).await,
     ]
     .map(|(seen, _)| seen.unwrap().source);
     for (before, now) in [(&whole, &by_profile), (&by_profile, &whole)] {
@@ -157,7 +157,7 @@ async fn only_a_trial_under_a_customer_agreement_is_read_further() {
         billing("/billingProfileId", value!(null)),
         billing("/billingProfileId", value!("https://example.com/steal")),
     ] {
-        let (seen, lines) = look(answers).await;
+        let (seen, lines) = read_account(answers).await;
         assert_eq!((left(&seen.unwrap()), lines.len()), (None, 2));
     }
 }
@@ -192,13 +192,13 @@ async fn what_may_not_be_read_of_the_credit_is_said_and_fails_nothing() {
         reply(403, "", ""),
         reply(403, "content-type: text/html\r\n", "<html>"),
     ] {
-        let (seen, _) = look(Answers { balance: denied.clone(), lots: denied.clone(), ..well() }).await;
+        let (seen, _) = read_account(Answers { balance: denied.clone(), lots: denied.clone(), ..well() }).await;
         let seen = seen.unwrap();
         assert_eq!((left(&seen), seen.benefit(BenefitKind::Credit).unwrap().state), (None, BenefitState::Active));
         assert_eq!(seen.unread.len(), 1);
         assert_eq!(seen.unread[0].permission, PERMISSION);
         // Without the details nobody knows what the Azure plan is.
-        let (seen, lines) = look(Answers { profile: denied, ..without_details() }).await;
+        let (seen, lines) = read_account(Answers { profile: denied, ..without_details() }).await;
         let seen = seen.unwrap();
         assert_eq!((seen.offer.class, seen.eligible, lines.len()), (OfferClass::Unknown, false, 3));
         assert_eq!(
@@ -207,14 +207,14 @@ async fn what_may_not_be_read_of_the_credit_is_said_and_fails_nothing() {
         );
     }
     let nothing = reply(204, "", "");
-    let (seen, _) = look(Answers { balance: nothing.clone(), lots: nothing, ..well() }).await;
+    let (seen, _) = read_account(Answers { balance: nothing.clone(), lots: nothing, ..well() }).await;
     let seen = seen.unwrap();
     assert!(left(&seen).is_none() && seen.unread.is_empty() && seen.remarks.is_empty(), "{seen:?}");
     // Nor is a balance taken without knowing of what it is.
-    let (seen, _) = look(Answers { lots: error(403, "AuthorizationFailed"), ..well() }).await;
+    let (seen, _) = read_account(Answers { lots: error(403, "AuthorizationFailed"), ..well() }).await;
     let seen = seen.unwrap();
     assert_eq!((left(&seen), seen.unread.len(), seen.remarks.len()), (None, 1, 1), "{seen:?}");
-    let (seen, _) = look(Answers { lots: reply(204, "", ""), ..well() }).await;
+    let (seen, _) = read_account(Answers { lots: reply(204, "", ""), ..well() }).await;
     assert_eq!(left(&seen.unwrap()).as_deref(), Some("57.31 USD"), "it does not exceed what was granted");
 }
 
@@ -234,7 +234,7 @@ async fn trouble_with_the_credit_alone_fails_no_look_and_is_said() {
         ("a redirect", reply(307, "location: https://127.0.0.1:1/\r\n", ""), false),
         ("too large", json(200, &" ".repeat(2 << 20)), false),
     ] {
-        let (seen, _) = look(Answers { balance: answer, ..well() }).await;
+        let (seen, _) = read_account(Answers { balance: answer, ..well() }).await;
         let seen = seen.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((left(&seen), seen.lapsed), (None, lapsed), "{name}");
         assert!(seen.remarks[0].starts_with("What is left of the credit could not be read: "), "{name}: {seen:?}");
@@ -245,16 +245,16 @@ async fn trouble_with_the_credit_alone_fails_no_look_and_is_said() {
         ("a lot of another kind", value!({"value": [with(lot(), "/properties/status", value!(1))]})),
         ("a list elsewhere", value!({"value": [lot()], "nextLink": "https://example.com/lots"})),
     ] {
-        let (seen, _) = look(Answers { lots: ok(&lots), ..well() }).await;
+        let (seen, _) = read_account(Answers { lots: ok(&lots), ..well() }).await;
         let seen = seen.unwrap();
         assert_eq!((left(&seen), seen.remarks.len(), seen.lapsed), (None, 1, false), "{name}");
     }
     for (name, lots) in [("throttled", reply(429, "retry-after: 9\r\n", "")), ("down", html(503))] {
-        let (seen, _) = look(Answers { lots, ..well() }).await;
+        let (seen, _) = read_account(Answers { lots, ..well() }).await;
         let seen = seen.unwrap();
         assert_eq!((left(&seen), seen.remarks.len(), seen.lapsed), (None, 1, true), "{name}");
     }
-    let (seen, _) = look(Answers { profile: html(503), ..without_details() }).await;
+    let (seen, _) = read_account(Answers { profile: html(503), ..without_details() }).await;
     assert_eq!(seen.unwrap_err().reason(), "ProviderUnreachable", "what the account is hangs on it");
 }
 

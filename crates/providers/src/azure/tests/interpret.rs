@@ -2,12 +2,12 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::super::credit::Credit;
-use super::super::interpret::{Look, observation};
+use super::super::interpret::{Stamp, observation};
 use super::super::wire::{Billing, BillingProperty, Subscription};
 use super::{ID, time};
-use payg_core::observation::{Acceptance, Lifecycle, Observation, PastLook};
+use payg_core::observation::{Acceptance, Lifecycle, Observation, PastObservation};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
-use payg_core::trigger::{APART, Shown, shown};
+use payg_core::trigger::{MIN_OBSERVATION_GAP, TriggerState, evaluate};
 
 pub(super) const PLAN: &str = "EnterpriseAgreement_2014-09-01";
 pub(super) const NOW: &str = "2025-01-20T00:00:00Z";
@@ -19,8 +19,8 @@ fn seen(state: &str, quota: &str, limit: Option<&str>, billing: Option<Value>) -
     let subscription: Subscription = serde_json::from_str(&subscription).unwrap();
     let billing = billing.map(|properties| json!({"id": "", "properties": properties}).to_string());
     let billing: Option<BillingProperty> = billing.map(|billing| serde_json::from_str(&billing).unwrap());
-    let look = Look { observed: time(NOW), provider_time: None };
-    observation(&subscription, billing.map(|billing| billing.properties).as_ref(), &Credit::default(), look)
+    let stamp = Stamp { observed: time(NOW), provider_time: None };
+    observation(&subscription, billing.map(|billing| billing.properties).as_ref(), &Credit::default(), stamp)
 }
 
 fn of_quota(quota: &str) -> Observation {
@@ -393,8 +393,8 @@ fn amounts_are_decimals_or_unknown() {
             serde_json::from_str(&format!(r#"{{"id":"","properties":{billing}}}"#)).unwrap();
         let subscription = json!({"subscriptionId": ID, "state": "Enabled", "subscriptionPolicies": {"quotaId": PLAN}});
         let subscription: Subscription = serde_json::from_value(subscription).unwrap();
-        let look = Look { observed: time(NOW), provider_time: None };
-        let seen = observation(&subscription, Some(&property.properties), &Credit::default(), look);
+        let stamp = Stamp { observed: time(NOW), provider_time: None };
+        let seen = observation(&subscription, Some(&property.properties), &Credit::default(), stamp);
         let credit = benefit(&seen, BenefitKind::Credit);
         assert_eq!(credit.granted.map(|money| money.to_string()).as_deref(), granted, "{digits}");
         assert_eq!(credit.state, BenefitState::Active, "{digits}");
@@ -455,7 +455,7 @@ fn which_of_two_limits_of_the_same_time_counts_is_not_known() {
 }
 
 /// Each two of Azure's answers, or words of one, that tell of the same and cannot both be so: none of them brings an upgrade
-/// about, and the look says what they are.
+/// about, and the observation says what they are.
 #[test]
 fn what_contradicts_itself_is_no_trial_to_upgrade() {
     let free_trial = "FreeTrial_2014-09-01";
@@ -529,8 +529,8 @@ fn billing_property_and_profile_count_both() {
         billing.complete(serde_json::from_str(&profile.to_string()).unwrap());
         let subscription = json!({"subscriptionId": ID, "state": "Disabled", "subscriptionPolicies": {"quotaId": "FreeTrial_2014-09-01", "spendingLimit": "On"}});
         let subscription: Subscription = serde_json::from_str(&subscription.to_string()).unwrap();
-        let look = Look { observed: time(NOW), provider_time: None };
-        observation(&subscription, Some(&billing), &Credit::default(), look)
+        let stamp = Stamp { observed: time(NOW), provider_time: None };
+        observation(&subscription, Some(&billing), &Credit::default(), stamp)
     };
     let limits = |status: &str| free(status)["billingProfileSpendingLimitDetails"].clone();
     let own = |status: &str| json!({"spendingLimitDetails": limits(status)});
@@ -556,15 +556,15 @@ fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
     use payg_core::desired::When;
     for (billing, met) in [(free("LimitReached"), true), (free("Active"), false), (free("Expired"), false)] {
         let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));
-        let past = PastLook {
+        let past = PastObservation {
             benefits: seen.benefits.clone(),
-            observed: seen.observed - APART,
+            observed: seen.observed - MIN_OBSERVATION_GAP,
             eligible: true,
             closed: false,
             source: None,
         };
-        let shown = shown(&When::BenefitsExhausted, Some(&past), &seen);
+        let evaluate = evaluate(&When::BenefitsExhausted, Some(&past), &seen);
         // `Expired` before the end that is reported with it is a contradiction.
-        assert_eq!(matches!(shown, Shown::Yes(_)), met, "{billing}: {shown:?}");
+        assert_eq!(matches!(evaluate, TriggerState::Yes(_)), met, "{billing}: {evaluate:?}");
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::credit::{Credit, ProfilePath};
 use super::super::http::Answer;
-use super::super::interpret::{Look, observation};
+use super::super::interpret::{Stamp, observation};
 use super::super::list::{next_page, sighting};
 use super::super::wire::{
     BalanceSummary, BillingProfile, BillingProperty, Lot, Page, Subscription, date, lot_date, money,
@@ -186,7 +186,8 @@ fn holds(texts: &[String; 5]) -> Result<(), TestCaseError> {
         lots: document::read::<Lot>(lot.as_bytes()).ok().map(|lot| vec![lot]),
         ..Credit::default()
     };
-    let seen = observation(&subscription, billing.as_ref(), &credit, Look { observed: time(NOW), provider_time: None });
+    let seen =
+        observation(&subscription, billing.as_ref(), &credit, Stamp { observed: time(NOW), provider_time: None });
     let said = |words: &[&str]| texts.iter().any(|text| words.iter().any(|word| text.contains(&format!("\"{word}\""))));
     for benefit in &seen.benefits {
         if benefit.state == BenefitState::Exhausted {

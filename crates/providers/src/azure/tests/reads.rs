@@ -25,8 +25,8 @@ async fn observe(server: &Server) -> Result<Observation, ProviderError> {
     azure.observe(&account(), &|| time(NOW), DEADLINE).await
 }
 
-/// A look at a subscription that is answered by `first`, and a billing property that is answered by `second`.
-async fn look(first: Reply, second: Reply) -> (Result<Observation, ProviderError>, Vec<Request>) {
+/// An observation of a subscription that is answered by `first`, and a billing property that is answered by `second`.
+async fn read_account(first: Reply, second: Reply) -> (Result<Observation, ProviderError>, Vec<Request>) {
     let answer = move |request: &Request| {
         if request.line.contains("billingProperty") { second.clone() } else { first.clone() }
     };
@@ -36,7 +36,7 @@ async fn look(first: Reply, second: Reply) -> (Result<Observation, ProviderError
 
 #[tokio::test]
 async fn an_account_is_read_from_two_answers() {
-    let (seen, requests) = look(json(200, SUBSCRIPTION), json(200, BILLING)).await;
+    let (seen, requests) = read_account(json(200, SUBSCRIPTION), json(200, BILLING)).await;
     let seen = seen.unwrap();
     assert_eq!(seen.lifecycle, Lifecycle::Restricted);
     assert_eq!((seen.offer.class, seen.offer.native.as_str()), (OfferClass::FreeTrial, "FreeTrial_2014-09-01"));
@@ -76,13 +76,14 @@ async fn an_azure_plan_whose_billing_tells_too_little_is_remarked_on() {
         // There a permission would tell.
         (error(403, "AuthorizationFailed"), false, 1),
     ] {
-        let (seen, _) = look(json(200, &plan), billing).await;
+        let (seen, _) = read_account(json(200, &plan), billing).await;
         let seen = seen.unwrap();
         assert_eq!(seen.unread.len(), unread, "{seen:?}");
         assert_eq!(seen.remarks.iter().any(|remark| remark.contains("whether it is a trial")), remarked, "{seen:?}");
     }
     let (seen, _) =
-        look(json(200, &SUBSCRIPTION.replace("FreeTrial_2014-09-01", "New_2031-01-01")), json(200, BILLING)).await;
+        read_account(json(200, &SUBSCRIPTION.replace("FreeTrial_2014-09-01", "New_2031-01-01")), json(200, BILLING))
+            .await;
     assert_eq!(seen.unwrap().remarks, Vec::<String>::new());
 }
 
@@ -135,7 +136,7 @@ async fn after_a_request_to_slow_down_nothing_is_asked_until_it_is_over() {
 #[tokio::test]
 async fn an_account_that_is_no_trial_needs_no_second_answer() {
     let paid = SUBSCRIPTION.replace("FreeTrial_2014-09-01", "PayAsYouGo_2014-09-01");
-    let (seen, requests) = look(json(200, &paid), error(500, "InternalServerError")).await;
+    let (seen, requests) = read_account(json(200, &paid), error(500, "InternalServerError")).await;
     assert_eq!(seen.unwrap().offer.class, OfferClass::PayAsYouGo);
     assert_eq!(requests.len(), 1);
 }
@@ -178,7 +179,7 @@ async fn every_answer_that_is_not_an_account_is_told_apart() {
         ("closed", Reply::Bytes(Vec::new()), "ProviderUnreachable"),
         ("cut", Reply::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{".to_vec()), "ProviderUnreachable"),
     ] {
-        let (seen, requests) = look(answer, Reply::Nothing).await;
+        let (seen, requests) = read_account(answer, Reply::Nothing).await;
         let error = seen.unwrap_err();
         assert_eq!(error.reason(), reason, "{name}: {error}");
         assert_eq!(requests.len(), 1, "{name}: nothing below the engine tries again");
@@ -188,7 +189,7 @@ async fn every_answer_that_is_not_an_account_is_told_apart() {
 
 #[tokio::test]
 async fn an_account_that_cannot_be_seen_is_not_called_deleted() {
-    let (seen, _) = look(error(404, "SubscriptionNotFound"), Reply::Nothing).await;
+    let (seen, _) = read_account(error(404, "SubscriptionNotFound"), Reply::Nothing).await;
     let error = seen.unwrap_err();
     assert!(error.to_string().contains("grant the application Reader on the subscription"), "{error}");
     assert!(matches!(error, ProviderError::Forbidden { permission, .. } if permission.ends_with("subscriptions/read")));
@@ -230,7 +231,7 @@ async fn a_pause_is_read_in_both_its_forms() {
         ("retry-after: -5\r\n", None),
         ("", None),
     ] {
-        let (seen, _) = look(reply(429, header, ""), Reply::Nothing).await;
+        let (seen, _) = read_account(reply(429, header, ""), Reply::Nothing).await;
         let ProviderError::Throttled { retry_after } = seen.unwrap_err() else { panic!("{header}") };
         assert_eq!(retry_after.map(|pause| pause.as_secs()), seconds, "{header}");
     }
@@ -257,7 +258,7 @@ async fn where_the_billing_cannot_be_read_less_is_known() {
         (error(400, "NoRegisteredProviderFound"), false),
         (error(409, "MissingSubscriptionRegistration"), false),
     ] {
-        let (seen, _) = look(json(200, SUBSCRIPTION), answer.clone()).await;
+        let (seen, _) = read_account(json(200, SUBSCRIPTION), answer.clone()).await;
         let seen = seen.unwrap();
         let credit = seen.benefit(BenefitKind::Credit).unwrap();
         assert_eq!((credit.state, credit.source.name().as_str()), (BenefitState::Unknown, "subscription"));
@@ -268,7 +269,7 @@ async fn where_the_billing_cannot_be_read_less_is_known() {
         assert!(told, "{:?}", seen.unread);
         // The Azure plan may be a free account, or anything else.
         let plan = SUBSCRIPTION.replace("FreeTrial_2014-09-01", "EnterpriseAgreement_2014-09-01");
-        let (seen, _) = look(json(200, &plan), answer).await;
+        let (seen, _) = read_account(json(200, &plan), answer).await;
         let seen = seen.unwrap();
         assert_eq!((seen.offer.class, seen.eligible, !seen.unread.is_empty()), (OfferClass::Unknown, false, denied));
     }
@@ -288,7 +289,7 @@ async fn trouble_with_the_billing_is_not_taken_for_less_knowledge() {
         ("another account", json(200, &BILLING.replace("6f1a3c1e", "6f1a3c1f")), "WrongAccount"),
         ("closed", Reply::Bytes(Vec::new()), "ProviderUnreachable"),
     ] {
-        let (seen, requests) = look(json(200, SUBSCRIPTION), answer).await;
+        let (seen, requests) = read_account(json(200, SUBSCRIPTION), answer).await;
         assert_eq!(seen.unwrap_err().reason(), reason, "{name}");
         assert_eq!(requests.len(), 2, "{name}");
     }
@@ -297,7 +298,7 @@ async fn trouble_with_the_billing_is_not_taken_for_less_knowledge() {
 #[tokio::test]
 async fn foreign_texts_are_one_short_line() {
     let body = format!(r#"{{"error":{{"code":"AuthorizationFailed","message":"a\nb{}"}}}}"#, "é".repeat(100_000));
-    let (seen, _) = look(json(403, &body), Reply::Nothing).await;
+    let (seen, _) = read_account(json(403, &body), Reply::Nothing).await;
     let said = seen.unwrap_err().to_string();
     assert!(said.len() < 1500 && !said.contains('\n') && said.contains("AuthorizationFailed: a\\nb"), "{said}");
 }

@@ -2,7 +2,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::super::credit::Credit;
-use super::super::interpret::{Look, observation};
+use super::super::interpret::{Stamp, observation};
 use super::super::remaining::remaining;
 use super::super::wire::{BillingProperty, Subscription, lot_date};
 use super::interpret::{NOW, PLAN, free, with};
@@ -138,8 +138,8 @@ fn seen(state: &str, billing: &Value, left: &str) -> Observation {
     let subscription: Subscription = serde_json::from_str(&subscription.to_string()).unwrap();
     let property = json!({"id": "", "properties": billing}).to_string();
     let property: BillingProperty = serde_json::from_str(&property).unwrap();
-    let look = Look { observed: time(NOW), provider_time: None };
-    observation(&subscription, Some(&property.properties), &credit(Some(balance(left)), Some(vec![lot()])), look)
+    let stamp = Stamp { observed: time(NOW), provider_time: None };
+    observation(&subscription, Some(&property.properties), &credit(Some(balance(left)), Some(vec![lot()])), stamp)
 }
 
 #[test]
@@ -190,8 +190,8 @@ fn a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_ag
         let subscription: Subscription = serde_json::from_str(&subscription.to_string()).unwrap();
         let property = json!({"id": "", "properties": billing}).to_string();
         let property: BillingProperty = serde_json::from_str(&property).unwrap();
-        let look = Look { observed: time(NOW), provider_time: None };
-        let seen = observation(&subscription, Some(&property.properties), &credit, look);
+        let stamp = Stamp { observed: time(NOW), provider_time: None };
+        let seen = observation(&subscription, Some(&property.properties), &credit, stamp);
         let (credit, period) = (seen.benefit(BenefitKind::Credit).unwrap(), seen.benefit(BenefitKind::Period).unwrap());
         (period.state, credit.remaining)
     };
@@ -219,8 +219,8 @@ fn of_two_ends_of_which_one_has_passed_it_is_not_known_which_is_right() {
         let property = json!({"id": "", "properties": billing}).to_string();
         let property: BillingProperty = serde_json::from_str(&property).unwrap();
         let credit = credit(Some(balance("57.31")), Some(vec![lot_with("expirationDate", json!(of_lot))]));
-        let look = Look { observed: time(NOW), provider_time: None };
-        let seen = observation(&subscription, Some(&property.properties), &credit, look);
+        let stamp = Stamp { observed: time(NOW), provider_time: None };
+        let seen = observation(&subscription, Some(&property.properties), &credit, stamp);
         assert_eq!(seen.benefit(BenefitKind::Period).unwrap().state, state, "{of_limit} {of_lot}");
     }
 }

@@ -1,4 +1,4 @@
-//! Whichever members of Azure's answers are missing, empty, null, of another type, there twice or in other letters: no look claims
+//! Whichever members of Azure's answers are missing, empty, null, of another type, there twice or in other letters: no observation claims
 //! more than they say, and no token is taken that is not one.
 
 use reqwest::StatusCode;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::credit::Credit;
 use super::super::http::Answer;
 use super::super::imds::Imds;
-use super::super::interpret::{Look, observation};
+use super::super::interpret::{Stamp, observation};
 use super::super::token;
 use super::super::wire::{BalanceSummary, BillingProfile, BillingProperty, Lot, Subscription};
 use super::interpret::{NOW, free, with};
@@ -21,14 +21,14 @@ use crate::document;
 use crate::http::{builder, built};
 use payg_core::desired::When;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, Observation, PastLook};
+use payg_core::observation::{Acceptance, Observation, PastObservation};
 use payg_core::offer::{BenefitKind, BenefitState, OfferClass};
-use payg_core::trigger::{APART, Shown, shown};
+use payg_core::trigger::{MIN_OBSERVATION_GAP, TriggerState, evaluate};
 
-/// The answers of a look: the subscription, its billing property, the billing profile, the balance and a credit.
+/// The answers of an observation: the subscription, its billing property, the billing profile, the balance and a credit.
 type Answers = [Sent; 5];
 
-/// What is made of the answers, as a look does: what is malformed ends it, but for the balance and the credits. Nothing if it
+/// What is made of the answers, as an observation does: what is malformed ends it, but for the balance and the credits. Nothing if it
 /// fails.
 fn seen([subscription, property, profile, balance, lot]: &Answers) -> Option<Observation> {
     let subscription: Subscription = document::read(subscription.text.as_bytes()).ok()?;
@@ -40,8 +40,8 @@ fn seen([subscription, property, profile, balance, lot]: &Answers) -> Option<Obs
         (document::read::<BalanceSummary>(balance.text.as_bytes()), document::read::<Lot>(lot.text.as_bytes()));
     let remarks = [balance.is_err(), lot.is_err()].iter().filter(|is_odd| **is_odd).map(|_| "odd".to_owned()).collect();
     let credit = Credit { balance: balance.ok(), lots: lot.ok().map(|lot| vec![lot]), remarks, ..Credit::default() };
-    let look = Look { observed: time(NOW), provider_time: None };
-    Some(observation(&subscription, Some(&billing), &credit, look))
+    let stamp = Stamp { observed: time(NOW), provider_time: None };
+    Some(observation(&subscription, Some(&billing), &credit, stamp))
 }
 
 fn unchanged(document: &Value) -> Sent {
@@ -87,7 +87,7 @@ fn says_amount(answers: &Answers, name: &str, amount_in: &str, money: Money) -> 
 const LIMITS: [&str; 2] = ["spendingLimitDetails", "billingProfileSpendingLimitDetails"];
 const REASONS: [&str; 3] = ["reason", "statusReasonCode", "billingProfileStatusReasonCode"];
 
-/// That the look claims nothing that its answers do not say.
+/// That the observation claims nothing that its answers do not say.
 fn claims_what_is_said(seen: &Observation, answers: &Answers, changes: &[(String, Change)]) {
     let quota = |words: &[&str]| says(answers, &["quotaId"], words);
     let kind = |words: &[&str]| says(answers, &["subscriptionBillingType"], words);
@@ -219,17 +219,20 @@ fn nothing_that_is_taken_away_exhausts() {
                 let mut answers = untouched.clone();
                 answers[index] = sent(document, std::slice::from_ref(&change));
                 let Some(seen) = seen(&answers) else { continue };
-                let past = PastLook {
+                let past = PastObservation {
                     benefits: seen.benefits.clone(),
-                    observed: seen.observed - APART,
+                    observed: seen.observed - MIN_OBSERVATION_GAP,
                     eligible: true,
                     closed: false,
                     source: None,
                 };
                 // Only a balance of nothing, as the document says, leaves the word that the period is over uncontradicted.
                 let is_nothing = says_amount(&answers, "estimatedBalance", "value", Money::parse("0", "USD").unwrap());
-                let shown = shown(&When::BenefitsExhausted, Some(&past), &seen);
-                assert!(is_nothing || !matches!(shown, Shown::Yes(_)), "{state} {limit} {change:?}: {shown:?}");
+                let evaluate = evaluate(&When::BenefitsExhausted, Some(&past), &seen);
+                assert!(
+                    is_nothing || !matches!(evaluate, TriggerState::Yes(_)),
+                    "{state} {limit} {change:?}: {evaluate:?}"
+                );
                 looks += 1;
             }
         }

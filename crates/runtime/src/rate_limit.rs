@@ -34,12 +34,12 @@ impl Rate {
 
 /// A bucket that whoever needs a token waits at.
 #[derive(Debug)]
-pub struct Pace {
+pub struct RateLimit {
     rate: Rate,
     full_at: Mutex<Option<Instant>>,
 }
 
-impl Pace {
+impl RateLimit {
     /// A bucket that is full.
     pub fn new(rate: Rate) -> Self {
         Self { rate, full_at: Mutex::default() }
@@ -61,10 +61,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_passes_and_then_one_an_interval() {
-        let pace = Pace::new(Rate { burst: 3, interval: Duration::from_secs(1) });
+        let rate_limit = RateLimit::new(Rate { burst: 3, interval: Duration::from_secs(1) });
         let begin = Instant::now();
         for expected in [0, 0, 0, 1, 2, 3] {
-            pace.wait().await;
+            rate_limit.wait().await;
             assert_eq!(begin.elapsed().as_secs(), expected);
         }
     }

@@ -1,4 +1,4 @@
-//! An account of which less is known than before, or that was in no state to be upgraded a moment ago: one look with a part
+//! An account of which less is known than before, or that was in no state to be upgraded a moment ago: one observation with a part
 //! of the truth upgrades nothing.
 
 use payg_core::decide::{Decision, decide};
@@ -14,7 +14,7 @@ use payg_fixtures::given::*;
 /// The decision where billing was read before, and may not be read any more.
 fn lost(change: impl FnOnce(&mut Inputs)) -> Decision {
     let mut on = due();
-    on.previous.look.as_mut().unwrap().source = Some(Source::parse("subscription, billing"));
+    on.previous.observation.as_mut().unwrap().source = Some(Source::parse("subscription, billing"));
     on.seen().unread = vec![Unread { what: "the billing".to_owned(), permission: "billing/read".to_owned() }];
     change(&mut on);
     decide(&on)
@@ -76,7 +76,7 @@ fn what_cannot_be_upgraded_needs_no_care() {
 
 #[test]
 fn a_permission_that_was_never_there_is_not_missed() {
-    let never = lost(|on| on.previous.look.as_mut().unwrap().source = Some(spent().source));
+    let never = lost(|on| on.previous.observation.as_mut().unwrap().source = Some(spent().source));
     assert_eq!(never.verdict.facts().reason.name(), "Upgrading");
     let more = lost(|on| on.seen().source = Source::parse("subscription, billing, profile"));
     assert_eq!(more.verdict.facts().reason.name(), "Upgrading", "more is read than before");
@@ -89,7 +89,7 @@ fn an_account_that_was_stopped_a_moment_ago_is_looked_at_twice() {
     for when in [When::BenefitsExhausted, When::Immediately] {
         let mut on = due();
         on.desired.when = when;
-        on.previous.look.as_mut().unwrap().eligible = false;
+        on.previous.observation.as_mut().unwrap().eligible = false;
         let decision = decide(&on);
         assert_eq!((decision.verdict.facts().reason.name(), decision.effect), ("WaitingForExhaustion", None));
     }
@@ -99,7 +99,7 @@ fn an_account_that_was_stopped_a_moment_ago_is_looked_at_twice() {
 fn an_upgrade_that_never_showed_is_given_up_in_time_whatever_happens_in_between() {
     let mut on = due();
     on.record = Some(record(RecordState::Accepted, Outcome::Accepted, 72));
-    on.previous.verifying_since = Some(ago(2)); // a look that failed in between began the wait anew
+    on.previous.verifying_since = Some(ago(2)); // an observation that failed in between began the wait anew
     assert_eq!(decide(&on).verdict.facts().reason.name(), "UpgradeUnresolved");
     on.previous.accepted_since = Some(ago(70));
     assert_eq!(decide(&on).verdict.facts().reason.name(), "VerifyingUpgrade", "it has shown, and may be back");

@@ -19,7 +19,7 @@ pub(super) struct View {
 }
 
 #[derive(Debug, PartialEq)]
-pub(super) enum Standing {
+pub(super) enum LeaseState {
     /// There is none.
     Absent,
     /// This replica holds it.
@@ -37,10 +37,10 @@ impl View {
     }
 
     /// Takes note of the lease that was just read.
-    pub(super) fn judge(&mut self, found: Option<&Lease>, now: Instant) -> Standing {
+    pub(super) fn judge(&mut self, found: Option<&Lease>, now: Instant) -> LeaseState {
         let Some(lease) = found else {
             self.seen = None;
-            return Standing::Absent;
+            return LeaseState::Absent;
         };
         let spec = lease.spec.clone().unwrap_or_default();
         let since = match self.seen.take() {
@@ -53,9 +53,9 @@ impl View {
         let expires = since + valid.map_or(LEASE_DURATION, Duration::from_secs);
         self.seen = Some((spec, since));
         match holder {
-            Some(holder) if holder == self.identity => Standing::Ours,
-            Some(by) if now < expires => Standing::Held { by },
-            _ => Standing::Free,
+            Some(holder) if holder == self.identity => LeaseState::Ours,
+            Some(by) if now < expires => LeaseState::Held { by },
+            _ => LeaseState::Free,
         }
     }
 
@@ -91,8 +91,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn held_by(by: Standing) -> String {
-        let Standing::Held { by } = by else { panic!("{by:?}") };
+    fn held_by(by: LeaseState) -> String {
+        let LeaseState::Held { by } = by else { panic!("{by:?}") };
         by
     }
 
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(held_by(standby.judge(Some(&renewed), last_moment)), "a", "a renewal starts the time anew");
         let expiry = last_moment + LEASE_DURATION;
         assert_eq!(held_by(standby.judge(Some(&renewed), expiry - Duration::from_millis(1))), "a");
-        assert_eq!(standby.judge(Some(&renewed), expiry), Standing::Free);
+        assert_eq!(standby.judge(Some(&renewed), expiry), LeaseState::Free);
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
         let mut standby = view("b");
         let late = Instant::now() + Duration::from_hours(24);
         assert_eq!(held_by(standby.judge(Some(&lease), late)), "a");
-        assert_eq!(standby.judge(Some(&lease), late + LEASE_DURATION), Standing::Free);
+        assert_eq!(standby.judge(Some(&lease), late + LEASE_DURATION), LeaseState::Free);
     }
 
     #[test]
@@ -127,9 +127,9 @@ mod tests {
         let now = Instant::now();
         let mut lease = view("a").held(None, "lease", wall(0));
         lease.spec.as_mut().unwrap().holder_identity = Some(String::new());
-        assert_eq!(view("b").judge(Some(&lease), now), Standing::Free);
-        assert_eq!(view("b").judge(Some(&Lease::default()), now), Standing::Free);
-        assert_eq!(view("b").judge(None, now), Standing::Absent);
+        assert_eq!(view("b").judge(Some(&lease), now), LeaseState::Free);
+        assert_eq!(view("b").judge(Some(&Lease::default()), now), LeaseState::Free);
+        assert_eq!(view("b").judge(None, now), LeaseState::Absent);
     }
 
     #[test]

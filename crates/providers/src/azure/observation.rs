@@ -1,4 +1,4 @@
-//! One look at an account: what is read of it, and in which order.
+//! One observation of an account: what is read of it, and in which order.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::arm::{Arm, Seen};
 use super::credit::{Credit, ProfilePath};
-use super::interpret::{self, Look};
+use super::interpret::{self, Stamp};
 use super::terms::{self, Terms, Trial, depend_on_billing};
 use super::wire::Billing;
 use payg_core::observation::{Observation, Unread};
@@ -32,10 +32,10 @@ pub(super) async fn at(
 ) -> Result<(Observation, Option<Trial>), ProviderError> {
     let until = Instant::now() + deadline;
     let (subscription, answer) = arm.subscription(id).await?;
-    let look = Look { observed: now(), provider_time: answer.date() };
+    let stamp = Stamp { observed: now(), provider_time: answer.date() };
     let quota = &subscription.policies.quota_id;
     let known = if depend_on_billing(quota) { known(arm, id, quota, until).await? } else { Known::default() };
-    let mut seen = interpret::observation(&subscription, known.billing.as_ref(), &known.credit, look);
+    let mut seen = interpret::observation(&subscription, known.billing.as_ref(), &known.credit, stamp);
     seen.unread = known.unread.into_iter().chain(known.credit.unread).collect();
     seen.remarks.extend(known.remarks.into_iter().chain(known.credit.remarks));
     let terms = terms::terms(quota, known.billing.as_ref());
@@ -90,7 +90,7 @@ async fn of_profile(
         }
     }
     if terms::terms(quota, Some(billing)).trial().is_some_and(Trial::has_credit) {
-        // Half of the time that is left: the look itself is not to fail for these.
+        // Half of the time that is left: the observation itself is not to fail for these.
         known.credit = arm.credit(path, until.saturating_duration_since(Instant::now()) / 2).await;
     }
     Ok(())

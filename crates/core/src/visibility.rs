@@ -1,14 +1,14 @@
-//! A look that tells less of an account than the one before it.
+//! An observation that tells less of an account than the one before it.
 
 use super::inputs::Previous;
 use super::observation::{Lifecycle, Observation};
 use super::offer::OfferClass;
 use super::provider::ProviderError;
 
-/// What is not told any more since the look that status remembers. It may have kept the account from an upgrade, such as a
+/// What is not told any more since the observation that status remembers. It may have kept the account from an upgrade, such as a
 /// cancellation, so nothing is decided without it. What can never be upgraded needs no such care.
-pub(super) fn knows_less(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
-    let before = previous.look.as_ref()?.source.as_ref()?;
+pub(super) fn lost_visibility(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
+    let before = previous.observation.as_ref()?.source.as_ref()?;
     let may_be_a_trial = matches!(seen.offer.class, OfferClass::FreeTrial | OfferClass::Unknown);
     if !may_be_a_trial || seen.lifecycle == Lifecycle::Closed || !before.goes_beyond(&seen.source) {
         return None;

@@ -1,4 +1,4 @@
-//! One look at an account: what is read of it, and in which order.
+//! One observation of an account: what is read of it, and in which order.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::connector::Heard;
 use super::failure::{Failure, NO_RECORD};
-use super::interpret::{self, Look, State};
+use super::interpret::{self, Stamp, State};
 use super::plan::{Plan, PlanType};
 use crate::document;
 use crate::http::excerpt;
@@ -27,7 +27,7 @@ const READ_CREDITS: &str = "billing:GetCredits";
 /// How far back credits are asked for; AWS tells of a year at most, by its own clock.
 const CREDITS_SINCE: SignedDuration = SignedDuration::from_hours(360 * 24);
 
-/// How long that may take: the look does not wait longer for it.
+/// How long that may take: the observation does not wait longer for it.
 const GRANTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What the credentials may not tell.
@@ -45,15 +45,15 @@ pub(super) async fn at(
 ) -> Result<Observation, ProviderError> {
     let plan = plan(config, heard, account).await?;
     let (observed, provider_time) = (now(), heard.date());
-    let mut look = Look { observed, provider_time, source: Source::from([Origin::GetAccountPlanState]) };
+    let mut stamp = Stamp { observed, provider_time, source: Source::from([Origin::GetAccountPlanState]) };
     // Of an account that is not on the Free plan nothing more is decided.
     if plan.as_ref().is_none_or(|plan| plan.kind != PlanType::Free) {
-        return Ok(interpret::observation(plan.as_ref(), None, None, &look));
+        return Ok(interpret::observation(plan.as_ref(), None, None, &stamp));
     }
     let (mut unread, mut remarks) = (Vec::new(), Vec::new());
     let state = match state(config, heard, account).await? {
         Seen::Yes(state) => {
-            look.source = Source::from([Origin::GetAccountPlanState, Origin::GetAccountInformation]);
+            stamp.source = Source::from([Origin::GetAccountPlanState, Origin::GetAccountInformation]);
             Some(state)
         }
         Seen::Denied => {
@@ -61,13 +61,13 @@ pub(super) async fn at(
             None
         }
     };
-    // It is shown, and nothing is decided on it: the look does not fail for it.
+    // It is shown, and nothing is decided on it: the observation does not fail for it.
     let granted = timeout(GRANTED_WITHIN, granted(config, heard, account, observed)).await;
     let granted = granted.unwrap_or_else(|_| Err(format!("{READ_CREDITS}: no answer in time"))).unwrap_or_else(|why| {
         remarks.push(format!("The amount of credit granted is not known: {why}."));
         None
     });
-    let mut seen = interpret::observation(plan.as_ref(), state, granted, &look);
+    let mut seen = interpret::observation(plan.as_ref(), state, granted, &stamp);
     seen.unread.append(&mut unread);
     seen.remarks.append(&mut remarks);
     Ok(seen)
