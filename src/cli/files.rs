@@ -72,7 +72,7 @@ mod tests {
         for path in [at("fifo"), at("socket"), dir.path().to_owned(), "/dev/zero".into()] {
             assert!(refusal(&path).contains("is not a regular file"), "{}", refusal(&path));
         }
-        assert!(bytes(std::io::repeat(0), 1 << 20, "x").unwrap_err().to_string().contains("more than 1 MiB"));
+        assert!(bytes(std::io::repeat(0), 1 << 20, "x").unwrap_err().to_string().contains("larger than 1 MiB"));
     }
 
     #[test]

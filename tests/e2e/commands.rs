@@ -50,7 +50,7 @@ async fn without_a_terminal_an_approve_takes_the_hash() {
     for part in [&account, "FreeTrial", "-> PayAsYouGo", "IRREVERSIBLE", "Credit: Active", "costs nothing"] {
         assert!(told.contains(part), "{part} is not in {told}");
     }
-    assert!(told.contains(&format!("repeat it with --confirm {}", hash(&asking))), "{told}");
+    assert!(told.contains(&format!("repeat the command with --confirm {}", hash(&asking))), "{told}");
     let wrong = "0".repeat(32);
     let told = refused(&jane.payg(&[&APPROVE[..], &["--confirm", &wrong]].concat()));
     assert!(told.contains(&wrong) && told.contains("nothing was done"), "{told}");
@@ -165,7 +165,7 @@ async fn what_cannot_be_said_is_refused_before_anything_is_asked() {
         (&["--reason", " "], "say why"),
         (&["--reason", &long], "at most 1024 characters"),
         (&["--reason", "x", "--expires-in", "9999d"], "at most 366d"),
-        (&["--reason", "x", "--expires-in=-1d"], "longer than nothing"),
+        (&["--reason", "x", "--expires-in=-1d"], "longer than zero"),
     ] {
         let told = jane.payg(&[&sure[..], more].concat());
         assert_eq!((told.status.code(), approvals(&world)), (Some(2), 0), "{more:?}: {}", stderr(&told));
@@ -203,7 +203,7 @@ async fn who_may_not_is_told_so_by_the_api_server() {
     };
     world.eventually(30, in_force).await.expect("the policy on a second person");
     let told = refused(&both.payg(&sure));
-    assert!(told.contains(why) && told.contains("Ask somebody who may approve"), "{told}");
+    assert!(told.contains(why) && told.contains("Ask someone who may approve"), "{told}");
     assert_eq!((approvals(&world), world.ledger(&account).await.len()), (0, 0));
 
     let jane = user(&world, "jane", &[APPROVER]).await;

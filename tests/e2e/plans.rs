@@ -209,7 +209,7 @@ async fn what_is_in_the_way_is_an_error() {
 
     let told = Pipeline::new(&world, &[wish.clone(), wish.clone()]).run(&[]);
     assert_eq!(code(&told), 1);
-    assert!(stderr(&told).contains("is there twice"), "{}", stderr(&told));
+    assert!(stderr(&told).contains("is defined twice"), "{}", stderr(&told));
     let absent = pipeline.command(&["-f", "/nonexistent"]).output().unwrap();
     assert_eq!(code(&absent), 1);
     assert!(stderr(&absent).contains("/nonexistent cannot be read"), "{}", stderr(&absent));
@@ -319,9 +319,9 @@ async fn no_value_of_a_secret_is_told() {
     let number = json!(98_765_432_101_234_u64);
     for (secret, told) in [
         (secret("stringData", number.clone()), "`stringData.clientSecret`: must be a string: put it in quotes"),
-        (secret("data", number), "`data.clientSecret`: must be a text"),
+        (secret("data", number), "`data.clientSecret`: must be a string"),
         (secret("data", json!("98765432101234!")), "`data.clientSecret`: must be in base64"),
-        (secret("stringData", json!(["98765432101234"])), "`stringData.clientSecret`: must be a text"),
+        (secret("stringData", json!(["98765432101234"])), "`stringData.clientSecret`: must be a string"),
         (
             json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "azure-credentials"}, "stringData": "98765432101234"}),
             "`stringData`: must be a map",
@@ -434,8 +434,8 @@ async fn what_could_not_be_read_is_said() {
     for (kind, says) in [
         (json!({"status": {"code": 403}}), permission),
         (refused, permission),
-        (json!("malformedJson"), "What is left of the credit could not be read"),
-        (json!({"htmlPage": {}}), "What is left of the credit could not be read"),
+        (json!("malformedJson"), "The remaining credit could not be read"),
+        (json!({"htmlPage": {}}), "The remaining credit could not be read"),
     ] {
         let account = world.account(json!({"periodDays": 3000, "credit": {"amount": "200", "currency": "USD"}})).await;
         for operation in ["balanceSummary", "lots"] {

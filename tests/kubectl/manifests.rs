@@ -417,7 +417,7 @@ fn problems(files: &[PathBuf]) -> Vec<String> {
     let mut command = Command::new(PAYG);
     command.args(["plan", "--offline"]).args(files.iter().map(|file| format!("--filename={}", file.display())));
     let told = stderr(&command.env_clear().output().unwrap());
-    let counts = |line: &&str| !line.starts_with("warning: ") && !line.contains(" is there twice; ");
+    let counts = |line: &&str| !line.starts_with("warning: ") && !line.contains(" is defined twice; ");
     let lines: Vec<_> = told.lines().filter(counts).collect();
     let about = |file: &PathBuf| {
         let lines: Vec<_> = lines.iter().filter(|line| line.contains(file.to_str().unwrap())).copied().collect();

@@ -185,9 +185,9 @@ mod tests {
                 "`metadata.labels.example.com/owner`: must be of",
             ),
             ("labels", json!({"a b": "x"}), "`metadata.labels.a b`: is no key"),
-            ("annotations", json!({"ticket": 4711}), "`metadata.annotations.ticket`: must be a text"),
+            ("annotations", json!({"ticket": 4711}), "`metadata.annotations.ticket`: must be a string"),
             ("namespace", json!("Team_A"), "`metadata.namespace`: must be of"),
-            ("name", json!(123), "`metadata.name`: must be a text"),
+            ("name", json!(123), "`metadata.name`: must be a string"),
             ("name", json!(""), "`metadata.name` is missing"),
             (
                 "ownerReferences",

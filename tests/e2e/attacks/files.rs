@@ -144,7 +144,7 @@ fn a_large_file_is_refused_and_not_held() {
     let line = format!("# {}\n", "x".repeat(1021));
     fs::write(repository.at("billing/large.yaml"), line.repeat(100 << 10)).unwrap();
     assert_eq!(fs::metadata(repository.at("billing/large.yaml")).unwrap().len(), 100 << 20);
-    assert!(repository.refusal().contains("large.yaml has more than 8 MiB"), "{}", repository.refusal());
+    assert!(repository.refusal().contains("large.yaml is larger than 8 MiB"), "{}", repository.refusal());
     fs::remove_file(repository.at("billing/large.yaml")).unwrap();
     let part = line.repeat(7 << 10);
     for number in 0..12 {

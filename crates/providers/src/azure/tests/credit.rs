@@ -237,7 +237,7 @@ async fn trouble_with_the_credit_alone_fails_no_look_and_is_said() {
         let (seen, _) = read_account(Answers { balance: answer, ..well() }).await;
         let seen = seen.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!((left(&seen), seen.lapsed), (None, lapsed), "{name}");
-        assert!(seen.remarks[0].starts_with("What is left of the credit could not be read: "), "{name}: {seen:?}");
+        assert!(seen.remarks[0].starts_with("The remaining credit could not be read: "), "{name}: {seen:?}");
         assert_eq!(seen.benefit(BenefitKind::Credit).unwrap().state, BenefitState::Active, "{name}");
     }
     for (name, lots) in [

@@ -204,11 +204,11 @@ async fn a_certificate_that_cannot_work_is_explained() {
         (&pair.key_pem, &pair.key_pem, "tls.crt is not a certificate in PEM"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &pair.key_pem, "that can be read"),
         (&elliptic.cert.pem(), &elliptic_key, "takes no other"),
-        (&pair.certificate_pem, "nonsense", "tls.key is no RSA key in PEM"),
+        (&pair.certificate_pem, "nonsense", "tls.key is not an unencrypted RSA key in PEM"),
         (&pair.certificate_pem, &elliptic_key, "tls.key is not an RSA key"),
         (&pair.certificate_pem, &other.key_pem, "tls.key is not the key of the certificate in tls.crt"),
         (&old.certificate_pem, &old.key_pem, "has expired at 2021-01-01T00:00:00Z"),
-        (&early.certificate_pem, &early.key_pem, "is valid from 2090-01-01T00:00:00Z on only"),
+        (&early.certificate_pem, &early.key_pem, "is not valid before 2090-01-01T00:00:00Z"),
     ] {
         let error = match issuer.azure(AzureCloud::Public, certificate(certificate_pem, key_pem)) {
             Ok(azure) => azure.check(DEADLINE).await.unwrap_err(),

@@ -161,7 +161,7 @@ async fn a_list_without_an_end_is_left() {
         port.store(server.url("").port().unwrap().into(), Ordering::Relaxed);
         let azure = azure(settings(&server), UpgradeMethod::PortalHandoff);
         let seen = azure.survey(Duration::from_mins(2)).await.unwrap();
-        let says = if circle { "goes round in circles" } else { "more than 100 pages" };
+        let says = if circle { "the pages of the list form a loop" } else { "more than 100 pages" };
         assert!(seen.accounts.is_none() && seen.seen.contains(says), "{}", seen.seen);
         assert_eq!(server.requests().len(), if circle { 3 } else { 100 });
     }

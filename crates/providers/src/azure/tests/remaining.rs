@@ -202,7 +202,7 @@ fn a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_ag
     assert_eq!(told(Some(balance("null")), &[]), (Unknown, None), "it cannot be read");
     assert_eq!(told(Some(balance("\"147\"")), &[]), (Unknown, None));
     assert_eq!(told(Some(balance("500")), &[]), (Unknown, None), "it is of more than the trial's credit");
-    assert_eq!(told(None, &["What is left of the credit could not be read."]), (Unknown, None));
+    assert_eq!(told(None, &["The remaining credit could not be read."]), (Unknown, None));
 }
 
 #[test]
