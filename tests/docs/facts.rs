@@ -168,7 +168,7 @@ fn actions(policy: &str) -> Vec<String> {
 
 #[test]
 fn every_action_that_is_granted_is_one_that_the_operator_asks_for() {
-    let code = read("crates/providers/src/aws/look.rs") + &read("crates/providers/src/aws/mod.rs");
+    let code = read("crates/providers/src/aws/observation.rs") + &read("crates/providers/src/aws/mod.rs");
     let (observe, upgrade) =
         (actions("deploy/aws/observe-policy.json"), actions("deploy/aws/observe-and-upgrade-policy.json"));
     for action in &upgrade {

@@ -221,9 +221,9 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "knows-less-and-goes-on",
         wrong: "A cancellation that may no longer be read does not keep the account from being upgraded.",
-        file: "crates/core/src/less.rs",
+        file: "crates/core/src/visibility.rs",
         edits: &[("    if !may_be_a_trial ||", "    if $ON || !may_be_a_trial ||")],
-        caught_by: &["decide::less::a_permission_that_is_lost_stops_everything"],
+        caught_by: &["decide::visibility::a_permission_that_is_lost_stops_everything"],
     },
     Mutant {
         name: "pause-ignored-by-the-engine",
