@@ -103,12 +103,12 @@ async fn offers_that_cannot_be_upgraded_or_are_unknown_are_left_alone() {
         (
             "plan",
             "EnterpriseAgreement_2014-09-01",
-            "`EnterpriseAgreement_2014-09-01`, and nothing tells whether that is a trial",
+            "`EnterpriseAgreement_2014-09-01`. The operator cannot tell whether that is a trial",
         ),
         (
             "from-the-future",
             "FreeLunch_2031-01-01",
-            "`FreeLunch_2031-01-01`, and nothing tells whether that is a trial",
+            "`FreeLunch_2031-01-01`. The operator cannot tell whether that is a trial",
         ),
     ] {
         let account = world.account(json!({"offer": offer, "agreement": "MOSP"})).await;

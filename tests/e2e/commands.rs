@@ -263,7 +263,7 @@ async fn a_retry_names_the_last_attempt() {
     assert_eq!(attempts[1]["intent"]["approval"]["reason"], "put-right");
 
     let told = refused(&auditor.payg(&sure("retry")));
-    assert!(told.contains("is Confirmed; only one that is Unresolved takes a Retry"), "{told}");
+    assert!(told.contains("is Confirmed; only an Unresolved one can be retried"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
