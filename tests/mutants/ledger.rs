@@ -50,7 +50,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "approvals-from-memory",
         wrong: "The last look before the claim takes the approvals from memory instead of reading them live.",
         file: "src/operator/reconcile/subscription.rs",
-        edits: &[("same && approvals == read.approvals", "same && ($ON || approvals == read.approvals)")],
+        edits: &[("        && approvals == read.approvals\n", "        && ($ON || approvals == read.approvals)\n")],
         caught_by: &["payg_faults::proofs::a_deny_during_the_look_counts"],
     },
     Mutant {

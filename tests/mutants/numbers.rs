@@ -140,12 +140,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "crates/providers/src/aws/interpret.rs",
         edits: &[
             (
-                "(PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, look)",
-                "(PlanStatus::Expired, _) if !$ON && plan.credit.is_none() && has_time_left(plan, look)",
+                "(PlanStatus::Expired, _) if plan.credit.is_none() && has_time_left(plan, stamp)",
+                "(PlanStatus::Expired, _) if !$ON && plan.credit.is_none() && has_time_left(plan, stamp)",
             ),
             (
-                "            if has_time_left(plan, look) && plan.credit.is_none_or(",
-                "            if !$ON && has_time_left(plan, look) && plan.credit.is_none_or(",
+                "            if has_time_left(plan, stamp) && plan.credit.is_none_or(",
+                "            if !$ON && has_time_left(plan, stamp) && plan.credit.is_none_or(",
             ),
         ],
         caught_by: &["payg_providers::aws::tests::interpret::what_contradicts_itself_is_never_acted_on"],
