@@ -65,7 +65,7 @@ pub struct Index {
     brought_forward: HashMap<ObjectKey, Timestamp>,
 }
 
-/// The least time between two observations at an account that somebody asks for. It is more than the decision table demands between
+/// The least time between two observations of an account that somebody requests. It is more than the decision table demands between
 /// two observations that count, so who asks again and again delays no upgrade; and it spares the provider.
 const BROUGHT_FORWARD_APART: Duration = Duration::from_mins(1);
 

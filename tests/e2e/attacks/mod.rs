@@ -59,7 +59,7 @@ impl Asking {
     }
 }
 
-/// Two more observations at the Subscription called `name` come to the same verdict.
+/// Two more observations of the Subscription called `name` come to the same verdict.
 async fn still_is(world: &World, name: &str, reason: &str) {
     for _ in 0..2 {
         let before = world.subscription(name)["status"]["lastObservedTime"].clone();
