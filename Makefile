@@ -38,7 +38,7 @@ run-gitops run-install: programs-of-tests
 run-sdk-aws: run-sdk-azure # they install into the same directories
 
 # Without MAKEFLAGS cargo does not take the jobs here for its own.
-timed = @start=$$(date +%s); MAKEFLAGS= $(1); code=$$?; echo "$@: $$(($$(date +%s) - start)) s"; exit $$code
+timed = @start=$$(date +%s); export MAKEFLAGS=; $(1); code=$$?; echo "$@: $$(($$(date +%s) - start)) s"; exit $$code
 programs-of-tests:
 	$(call timed,nice -n 19 tests/gitops/programs/build.sh >/dev/null && nice -n 19 tests/tools/build.sh >/dev/null)
 $(addprefix run-,$(WITH_CONTROL_PLANE)): run-%:
