@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_follow_is_offered() {
+    fn completions_offer_what_may_follow() {
         assert_eq!(offered(&["ap"]), ["approve"]);
         assert!(offered(&[""]).contains(&"explain".to_owned()));
         assert!(!offered(&[""]).iter().any(|word| word.starts_with('_')), "what people do not type is hidden");

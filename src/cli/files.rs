@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_become_a_link_or_a_fifo_since_is_not_followed_nor_waited_for() {
+    fn files_replaced_by_links_or_fifos_are_not_opened() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         symlink("/dev/null", at("link")).unwrap();

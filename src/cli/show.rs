@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_declared_is_marked() {
+    fn declared_values_are_marked() {
         let shown = |source: &str| {
             let end = "2026-03-01T00:00:00Z";
             let seen = serde_json::json!({"kind": "Period", "state": "Active", "endTime": end, "source": source});
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_look_could_not_read_is_remarked_on() {
+    fn unread_parts_of_an_observation_are_remarked_on() {
         let told = |message: &str| {
             let observed = serde_json::json!({"type": "Observed", "status": "True", "reason": "Observed", "message": message,
                 "lastTransitionTime": "2026-01-01T00:00:00Z"});
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_writes_over_what_is_shown() {
+    fn escape_sequences_cannot_overwrite_output() {
         assert_eq!(row("said", "yes\u{1b}[2K\rno"), "  said        yes\\u{1b}[2K\\rno\n");
         assert_eq!(
             row("said", "yes\n  hash 0\u{202e}1\u{e0041}"),

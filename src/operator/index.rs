@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_a_look_is_told_apart() {
+    fn requests_for_an_observation_are_told_apart() {
         let (mut index, key) = (Index::default(), ObjectKey::namespaced("team-a", "sandbox"));
         let asking = |generation, reconcile_request: &str| Entry {
             reconcile_request: Some(reconcile_request.into()),
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_have_been_taken_is_counted_by_namespace() {
+    fn possibly_accepted_requests_count_for_their_namespace() {
         let mut index = Index::default();
         let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
         let request =
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_alone_is_known() {
+    fn a_lone_namespace_is_recognised() {
         let mut index = Index::default();
         index.put(&ObjectKey::namespaced("team-a", "one"), entry(1, 1));
         assert!(index.is_alone("team-a"));

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_does_not_want_an_account_claims_none() {
+    fn subscriptions_without_a_wish_claim_no_account() {
         let subscription = |change: serde_json::Value| {
             let mut object = serde_json::json!({
                 "apiVersion": "payg-operator.io/v1alpha1", "kind": "Subscription",

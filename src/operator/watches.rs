@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_provider_took_does_not_count() {
+    fn requests_that_no_provider_accepted_do_not_count() {
         for (outcome, counts) in
             [(Outcome::Accepted, true), (Outcome::Unknown, true), (Outcome::Rejected, false), (Outcome::NotSent, false)]
         {

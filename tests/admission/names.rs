@@ -43,7 +43,7 @@ fn names() -> Vec<String> {
 
 /// Crossplane/upjet#143, rancher#25955, kubernetes-sigs/cluster-api#3049: names with dots could be given and not be used.
 #[tokio::test]
-async fn what_can_be_made_can_be_referred_to() {
+async fn every_valid_object_name_can_be_referenced() {
     let cluster = Cluster::new().await;
     let named = |object: Value, name: &str| merged(object, &json!({"metadata": {"name": name}}));
     let mut counts = [0, 0];

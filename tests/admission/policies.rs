@@ -72,7 +72,7 @@ async fn policy_in_force(cluster: &Cluster) {
 }
 
 #[tokio::test]
-async fn who_may_approve_can_approve_in_that_namespace_and_only_there() {
+async fn approvers_approve_only_in_their_namespace() {
     let (here, elsewhere) = (Cluster::new().await, Cluster::new().await);
     policy_in_force(&here).await;
     let jane = approver(&here, "jane").await;
@@ -89,7 +89,7 @@ async fn who_may_approve_can_approve_in_that_namespace_and_only_there() {
 }
 
 #[tokio::test]
-async fn nobody_approves_in_anothers_name() {
+async fn an_approval_must_name_its_requester() {
     let cluster = Cluster::new().await;
     policy_in_force(&cluster).await;
     let mallory = approver(&cluster, "mallory").await;

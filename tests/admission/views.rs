@@ -142,7 +142,7 @@ fn record_status() -> UpgradeRecordStatus {
 }
 
 #[tokio::test]
-async fn what_was_never_looked_at_does_not_look_settled() {
+async fn an_unobserved_subscription_is_not_settled() {
     let cluster = Cluster::new().await;
     for object in [subscription(), provider()] {
         let created = cluster.create(&object).await.unwrap();
@@ -277,7 +277,7 @@ async fn kubectl_explains_fields() {
     let explained = cluster.kubectl(&["explain", "subscriptions.payg-operator.io.spec.upgrade.when"]).unwrap();
     let text = explained.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        text.contains("BenefitsExhausted: once the benefits of the trial are used up or have ended."),
+        text.contains("BenefitsExhausted: once the trial's benefits are used up or have ended."),
         "{explained}"
     );
     assert!(text.contains("ENUM: BenefitsExhausted BeforeExhaustion Immediately Never"), "{explained}");

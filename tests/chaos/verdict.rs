@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_not_blamed() {
+    fn correct_accounts_are_not_blamed() {
         let taken_before = History { unwanted_since: Some(at(1)), reasons: vec![], ..good() };
         for right in [good(), again(), unresolved(), unwanted(), taken_before] {
             assert_eq!((right.violations(), right.is_settled()), (vec![], true), "{right:#?}");

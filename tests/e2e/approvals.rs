@@ -193,7 +193,7 @@ async fn an_approval_that_is_used_up_does_not_ask_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_in_a_namespace_goes_with_it() {
+async fn approvals_are_deleted_with_their_namespace() {
     let name = format!("leaving-{}", Timestamp::now().as_second());
     let world = World::named(&name).await;
     if !world.stack.control_plane.has_controller_manager() {

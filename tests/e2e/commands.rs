@@ -127,7 +127,7 @@ async fn a_deny_takes_no_transition_and_says_how_to_lift_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_would_have_no_effect_is_refused() {
+async fn decisions_without_effect_are_refused() {
     let world = World::new().await;
     let (account, asking) = asking(&world).await;
     let jane = user(&world, "jane", &[APPROVER]).await;
@@ -154,7 +154,7 @@ async fn what_would_have_no_effect_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_said_is_refused_before_anything_is_asked() {
+async fn invalid_input_is_refused_before_the_prompt() {
     let world = World::new().await;
     let (_, asking) = asking(&world).await;
     let jane = user(&world, "jane", &[APPROVER]).await;
@@ -178,7 +178,7 @@ async fn what_cannot_be_said_is_refused_before_anything_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_is_told_so_by_the_api_server() {
+async fn missing_permissions_are_reported_by_the_api_server() {
     let world = World::new().await;
     let (account, asking) = asking(&world).await;
     let sure = [&APPROVE[..], &["--confirm", hash(&asking)]].concat();
@@ -267,7 +267,7 @@ async fn a_retry_names_the_last_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_reached_or_found_is_said() {
+async fn unreachable_or_missing_targets_are_reported() {
     let world = World::new().await;
     let jane = user(&world, "jane", &[APPROVER]).await;
     let told = refused(&jane.payg(&APPROVE));

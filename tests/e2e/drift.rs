@@ -131,7 +131,7 @@ async fn nothing_drifts_of_a_billing_provider() {
 /// Flux takes over what a person applied: it renames the person's entries in managedFields to its own, and applies by the server.
 /// What the person had and Git has not is gone then; what the operator wrote is not.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_flux_takes_over_from_a_person_keeps_its_status() {
+async fn flux_takeover_keeps_status() {
     let world = calm().await;
     let account = account(&world).await;
     let theirs = manifest(&account, "Never", json!({"team": "a", "by": "hand"}));

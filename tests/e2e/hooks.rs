@@ -125,7 +125,7 @@ async fn an_alert_brings_the_next_look_forward_and_replayed_it_does_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_forged_or_huge_or_odd_does_nothing() {
+async fn forged_huge_and_odd_deliveries_do_nothing() {
     let hooked = hooked().await;
     let world = World::on(&hooked.stack).await;
     let (account, before) = quiet(&world).await;

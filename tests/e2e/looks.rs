@@ -65,7 +65,7 @@ async fn subscriptions_are_listed_as_the_portal_lists_accounts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_watches_sees_a_change() {
+async fn get_watch_prints_changes() {
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 3000})).await;
     let victor = user(&world, "victor", &[VIEWER]).await;

@@ -191,7 +191,7 @@ async fn an_approval_among_the_manifests_counts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_the_way_is_an_error() {
+async fn obstacles_are_errors_in_a_plan() {
     let world = World::new().await;
     let account = world.account(json!({})).await;
     let wish = subscription("asks", &account, automatic("Immediately"));
@@ -377,7 +377,7 @@ async fn an_encrypted_secret_counts_as_absent() {
 
 /// Reports kubernetes#39007, flux2#1126, kpt#1392, k0s#1370 and kubectl#1603: a repository has files of all kinds.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_somebody_elses_does_not_stop_a_plan() {
+async fn foreign_manifests_do_not_stop_a_plan() {
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 3000})).await;
     let pipeline = Pipeline::new(&world, &[]);
@@ -426,7 +426,7 @@ async fn all_that_could_be_meant_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_could_not_be_read_is_said() {
+async fn unread_parts_are_reported_by_plan() {
     let world = World::new().await;
     let text = json!({"content-type": "application/json"});
     let refused = json!({"answer": {"status": 401, "headers": text, "body": "\"User is not authorized.\""}});

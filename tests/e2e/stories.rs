@@ -140,7 +140,7 @@ async fn a_portal_upgrade_is_a_persons_and_has_no_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_place_suspended_or_only_observed_is_never_upgraded() {
+async fn accounts_in_place_suspended_or_observed_are_never_upgraded() {
     let world = World::new().await;
     let paid = world.account(json!({"offer": "PayAsYouGo", "agreement": "MOSP"})).await;
     let (left_alone, watched) =

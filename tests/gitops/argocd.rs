@@ -133,7 +133,7 @@ async fn create(world: &World, created: &Value) -> Result<String, String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_actions_create_counts_if_argo_cd_holds_the_verb() {
+async fn approvals_by_argo_cd_count_if_it_holds_the_verb() {
     let _policies = crate::repository::POLICIES.lock().await;
     let world = World::new().await;
     let _ = world.stack.kubectl(&["create", "namespace", "argocd"]);

@@ -57,7 +57,7 @@ async fn the_operator_is_installed_with_the_image_of_the_example() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_says_survives_reconciliation() {
+async fn approvals_survive_flux_reconciliation() {
     let _policies = crate::repository::POLICIES.lock().await;
     let world = World::new().await;
     let account = young(&world).await;

@@ -34,7 +34,7 @@ fn kstatus_reads_every_status_as_it_must() {
 }
 
 #[test]
-fn what_is_being_deleted_is_terminating_whatever_its_status() {
+fn objects_under_deletion_are_terminating() {
     let deleted = |mut object: Value| {
         object["metadata"]["deletionTimestamp"] = json!("2026-03-01T12:00:00Z");
         object

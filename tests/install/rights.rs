@@ -302,7 +302,7 @@ impl TakenAway {
 /// Without the right a story does not come to its end; with it, it does. Nothing is upgraded on the way, unless what is missing
 /// is only the right to tell of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_needs_a_right_waits_for_it() {
+async fn effects_wait_for_their_permission() {
     let (_alone, stack) = alone().await;
     for (verb, resource, upgrades) in
         [("get", "namespaces", 0), ("create", "upgraderecords", 0), ("patch", "subscriptions/status", 1)]

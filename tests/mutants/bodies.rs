@@ -13,7 +13,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
         caught_by: &[
             "payg_providers::azure::tests::bodies::a_byte_order_mark_changes_nothing",
-            "payg_providers::azure::hook::tests::whatever_names_the_account_is_enough",
+            "payg_providers::azure::hook::tests::any_field_that_names_the_account_is_enough",
             "payg_providers::aws::hook::tests::a_message_names_its_account_with_and_without_an_envelope",
         ],
     },
@@ -44,7 +44,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         )],
         caught_by: &[
             "payg_providers::azure::tests::reads::where_the_billing_cannot_be_read_less_is_known",
-            "payg_providers::azure::tests::credit::what_may_not_be_read_of_the_credit_is_said_and_fails_nothing",
+            "payg_providers::azure::tests::credit::a_forbidden_credit_read_is_reported_and_fails_nothing",
         ],
     },
     Mutant {
@@ -59,9 +59,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A temporary key is used without its session's token, and AWS does not know it.",
         file: "crates/providers/src/aws/access_key.rs",
         edits: &[("id.starts_with(TEMPORARY) &&", "!$ON && id.starts_with(TEMPORARY) &&")],
-        caught_by: &[
-            "payg_providers::aws::access_key::tests::what_aws_cannot_take_is_said_by_name_and_without_the_secret",
-        ],
+        caught_by: &["payg_providers::aws::access_key::tests::invalid_key_parts_are_named_without_the_secret"],
     },
     Mutant {
         name: "session-token-left-out",
@@ -81,7 +79,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "find(|said| said.spec.decision == Decision::Deny)",
             "find(|said| !$ON && said.spec.decision == Decision::Deny)",
         )],
-        caught_by: &["payg_operator::cli::approve::effect::tests::what_would_change_nothing_is_told_with_what_would"],
+        caught_by: &["payg_operator::cli::approve::effect::tests::ineffective_decisions_name_the_effective_one"],
     },
     Mutant {
         name: "approval-for-ever",
@@ -102,14 +100,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "What others say ends with two full stops.",
         file: "crates/core/src/message.rs",
         edits: &[("trim_end_matches(['.', ' '])", "trim_end_matches(if $ON { &[][..] } else { &['.', ' '][..] })")],
-        caught_by: &["decide::messages::what_others_say_ends_with_one_full_stop"],
+        caught_by: &["decide::messages::quoted_texts_end_with_one_full_stop"],
     },
     Mutant {
         name: "remarks-left-out",
         wrong: "A plan does not say what could not be read.",
         file: "src/cli/show.rs",
         edits: &[(".filter(|remarks| !remarks.is_empty())", ".filter(|remarks| !$ON && !remarks.is_empty())")],
-        caught_by: &["payg_operator::cli::show::tests::what_a_look_could_not_read_is_remarked_on"],
+        caught_by: &["payg_operator::cli::show::tests::unread_parts_of_an_observation_are_remarked_on"],
     },
     Mutant {
         name: "scheme-in-those-letters",
@@ -133,6 +131,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "An alert that names the subscription by its own id alone is followed by no look.",
         file: "crates/providers/src/azure/hook.rs",
         edits: &[("&essentials[\"alertId\"]", "&essentials[if $ON { \"none\" } else { \"alertId\" }]")],
-        caught_by: &["payg_providers::azure::hook::tests::whatever_names_the_account_is_enough"],
+        caught_by: &["payg_providers::azure::hook::tests::any_field_that_names_the_account_is_enough"],
     },
 ];

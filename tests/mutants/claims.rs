@@ -28,14 +28,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "Who is suspended, only observes or is being deleted keeps the account from others.",
         file: "src/operator/parse.rs",
         edits: &[("        yields: yields(subscription),", "        yields: yields(subscription).filter(|_| !$ON),")],
-        caught_by: &["payg_operator::operator::parse::tests::who_does_not_want_an_account_claims_none"],
+        caught_by: &["payg_operator::operator::parse::tests::subscriptions_without_a_wish_claim_no_account"],
     },
     Mutant {
         name: "name-before-sight",
         wrong: "Who cannot see an account learns who has it.",
         file: "crates/core/src/decide/sight.rs",
         edits: &[("filter(|_| case.seen.is_some())", "filter(|_| $ON || case.seen.is_some())")],
-        caught_by: &["decide::claims::nobody_learns_who_has_an_account_before_seeing_it"],
+        caught_by: &["decide::claims::a_conflict_hides_the_holder_until_the_account_is_observed"],
     },
     Mutant {
         name: "refusal-of-everybody",
@@ -72,7 +72,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A tenant reads whose credentials another one uses.",
         file: "crates/core/src/record.rs",
         edits: &[("        if self.is_of(uid) {", "        if $ON || self.is_of(uid) {")],
-        caught_by: &["decide::requesters::nobody_reads_what_a_provider_said_to_another"],
+        caught_by: &["decide::requesters::provider_messages_stay_in_their_namespace"],
     },
     Mutant {
         name: "requester-not-written",
@@ -82,7 +82,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "        if let Some(of) = &end.of {",
             "        if let Some(of) = end.of.as_ref().filter(|_| !$ON) {",
         )],
-        caught_by: &["payg_operator::operator::ledger::tests::whose_an_attempt_was_is_written"],
+        caught_by: &["payg_operator::operator::ledger::tests::attempts_record_their_requester"],
     },
     Mutant {
         name: "older-crds-refuse-an-attempt",
@@ -101,7 +101,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "matches!(made.outcome, Outcome::Accepted | Outcome::Unknown)",
             "$ON || matches!(made.outcome, Outcome::Accepted | Outcome::Unknown)",
         )],
-        caught_by: &["payg_operator::operator::watches::tests::what_no_provider_took_does_not_count"],
+        caught_by: &["payg_operator::operator::watches::tests::requests_that_no_provider_accepted_do_not_count"],
     },
     Mutant {
         name: "share-ignored",
@@ -122,6 +122,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             }
             known.extend(requests);",
         )],
-        caught_by: &["payg_operator::operator::index::tests::what_may_have_been_taken_is_counted_by_namespace"],
+        caught_by: &["payg_operator::operator::index::tests::possibly_accepted_requests_count_for_their_namespace"],
     },
 ];

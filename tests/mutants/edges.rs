@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             ".header_read_timeout(HEADER_TIMEOUT)",
             ".header_read_timeout(if $ON { LONGEST_CONNECTION } else { HEADER_TIMEOUT })",
         )],
-        caught_by: &["payg_runtime::http::tests::nobody_is_waited_for_who_does_not_ask"],
+        caught_by: &["payg_runtime::http::tests::idle_groups_delay_no_other_group"],
     },
     Mutant {
         name: "headers-of-any-size",
@@ -59,7 +59,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "|connection: &Connection| !connection.is_answering.load(Ordering::Relaxed)",
             "|connection: &Connection| $ON || !connection.is_answering.load(Ordering::Relaxed)",
         )],
-        caught_by: &["payg_runtime::http::tests::who_has_asked_is_answered"],
+        caught_by: &["payg_runtime::http::tests::requests_are_acknowledged_in_status"],
     },
     Mutant {
         name: "hidden-characters-stay",
@@ -67,7 +67,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "crates/text/src/lib.rs",
         edits: &[("hidden if is_hidden(hidden) =>", "hidden if !$ON && is_hidden(hidden) =>")],
         caught_by: &[
-            "payg_text::tests::what_nobody_sees_is_written_out",
+            "payg_text::tests::hidden_characters_are_escaped",
             "payg_api::text::tests::nothing_is_hidden_in_a_text",
         ],
     },
@@ -80,7 +80,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "'\\n' if $ON => line.push(letter),\n            '\\n' => line.push_str(\"\\\\n\"),",
         )],
         caught_by: &[
-            "payg_text::tests::what_nobody_sees_is_written_out",
+            "payg_text::tests::hidden_characters_are_escaped",
             "payg_operator::cli::log::tests::no_text_forges_a_line",
         ],
     },
@@ -89,7 +89,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A text of somebody else fills status, Events and log.",
         file: "crates/text/src/lib.rs",
         edits: &[("if length > longest {", "if !$ON && length > longest {")],
-        caught_by: &["payg_text::tests::what_is_too_long_is_cut_and_says_so"],
+        caught_by: &["payg_text::tests::long_texts_are_cut_with_an_ellipsis"],
     },
     Mutant {
         name: "messages-as-they-come",
@@ -126,14 +126,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "Whoever may write Events is there first, and the operator's is never seen.",
         file: "crates/runtime/src/events.rs",
         edits: &[("Uuid::new_v4().simple()", "if $ON { Uuid::nil() } else { Uuid::new_v4() }.simple()")],
-        caught_by: &["payg_runtime::events::tests::nobody_guesses_a_name"],
+        caught_by: &["payg_runtime::events::tests::event_names_are_unpredictable"],
     },
     Mutant {
         name: "counts-on-anything",
         wrong: "An Event that was made to say something else is counted on.",
         file: "crates/runtime/src/events.rs",
         edits: &[("if saying(&there) != saying(event)", "if !$ON && saying(&there) != saying(event)")],
-        caught_by: &["payg_runtime::events::tests::what_is_gone_or_says_something_else_is_not_counted_on"],
+        caught_by: &["payg_runtime::events::tests::a_deleted_or_different_event_is_not_counted_on"],
     },
     Mutant {
         name: "events-remembered-for-ever",
@@ -147,7 +147,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "What a credential plugin prints is in an error.",
         file: "crates/runtime/src/client.rs",
         edits: &[("AuthError::AuthExecRun { out, .. } => {", "AuthError::AuthExecRun { out, .. } if !$ON => {")],
-        caught_by: &["payg_runtime::client::tests::what_a_command_prints_of_credentials_is_not_repeated"],
+        caught_by: &["payg_runtime::client::tests::credential_command_output_is_not_repeated"],
     },
     Mutant {
         name: "links-lead-out",
@@ -198,8 +198,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "(flags | OFlags::NONBLOCK | OFlags::NOCTTY)",
             "(flags | if $ON { OFlags::WRONLY } else { OFlags::NONBLOCK } | OFlags::NOCTTY)",
         )],
-        caught_by: &[
-            "payg_operator::cli::files::tests::what_has_become_a_link_or_a_fifo_since_is_not_followed_nor_waited_for",
-        ],
+        caught_by: &["payg_operator::cli::files::tests::files_replaced_by_links_or_fifos_are_not_opened"],
     },
 ];

@@ -48,7 +48,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "self.full_at.filter(|_| !$ON).map_or(first_due, |full_at| bounds.rate_limit.next(full_at))",
         )],
         caught_by: &[
-            "payg_runtime::schedule::tests::what_waits_for_the_pace_of_its_lane_is_in_nobodys_way",
+            "payg_runtime::schedule::tests::a_rate_limited_lane_delays_no_other",
             "payg_runtime::schedule::tests::keeps_its_promises",
         ],
     },

@@ -32,7 +32,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[("is_capped || !still_holds(", "is_capped || !$ON && !still_holds(")],
         caught_by: &[
             "payg_faults::proofs::a_deny_during_the_look_counts",
-            "payg_faults::proofs::what_is_suspended_during_the_look_is_not_upgraded",
+            "payg_faults::proofs::a_suspension_during_the_observation_stops_the_upgrade",
         ],
     },
     Mutant {
@@ -44,7 +44,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "    let subscription = if $ON { Some(read.subscription.clone()) } else { subscription };
             let same = subscription.is_some_and(",
         )],
-        caught_by: &["payg_faults::proofs::what_is_suspended_during_the_look_is_not_upgraded"],
+        caught_by: &["payg_faults::proofs::a_suspension_during_the_observation_stops_the_upgrade"],
     },
     Mutant {
         name: "approvals-from-memory",
@@ -113,7 +113,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "        let settled = self.settle(created, &record.name_any(), &intent.id).await;
             let record = if $ON { settled.unwrap_or(Some(record)) } else { settled? };\n",
         )],
-        caught_by: &["payg_faults::proofs::what_the_ledger_did_not_take_is_not_sent"],
+        caught_by: &["payg_faults::proofs::nothing_is_sent_without_a_ledger_entry"],
     },
     Mutant {
         name: "no-read-back",
@@ -176,7 +176,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "    let read = if $ON { jiff::Timestamp::now() } else { read };
             let window = read.saturating_add(SEND_WINDOW)",
         )],
-        caught_by: &["payg_operator::operator::ledger::entry::tests::what_was_read_long_ago_is_not_sent_upon"],
+        caught_by: &["payg_operator::operator::ledger::entry::tests::stale_reads_send_nothing"],
     },
     Mutant {
         name: "confirmed-without-observation",

@@ -39,7 +39,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A template of somebody else's stops a plan.",
         file: "src/cli/plan/manifests.rs",
         edits: &[("} else if ours || place.named {", "} else if ours || place.named || $ON {")],
-        caught_by: &["payg_operator::cli::plan::manifests::tests::what_is_somebody_elses_is_left_alone_whatever_it_is"],
+        caught_by: &["payg_operator::cli::plan::manifests::tests::foreign_manifests_are_ignored"],
     },
     Mutant {
         name: "links-to-directories-followed",
@@ -53,7 +53,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "A label passes the plan that the API server refuses.",
         file: "src/cli/plan/metadata.rs",
         edits: &[("    text.is_empty() || text.len() <= 63 &&", "    $ON || text.is_empty() || text.len() <= 63 &&")],
-        caught_by: &["payg_operator::cli::plan::metadata::tests::what_the_api_server_refuses_is_named_at_its_field"],
+        caught_by: &["payg_operator::cli::plan::metadata::tests::metadata_faults_are_located"],
     },
     Mutant {
         name: "secrets-unchecked",
@@ -95,14 +95,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "                there.entry(name).or_insert(fields);",
             "                if $ON {\n                    there.remove(&name);\n                }\n                there.entry(name).or_insert(fields);",
         )],
-        caught_by: &["payg_runtime::kubeconfig::tests::what_comes_first_wins_and_what_is_empty_does_not_count"],
+        caught_by: &["payg_runtime::kubeconfig::tests::the_first_nonempty_kubeconfig_value_wins"],
     },
     Mutant {
         name: "empty-is-a-value",
         wrong: "An empty namespace is all namespaces, and an empty token is sent.",
         file: "crates/runtime/src/kubeconfig.rs",
         edits: &[("!value.is_null() && value != \"\"", "!value.is_null() && ($ON || value != \"\")")],
-        caught_by: &["payg_runtime::kubeconfig::tests::what_comes_first_wins_and_what_is_empty_does_not_count"],
+        caught_by: &["payg_runtime::kubeconfig::tests::the_first_nonempty_kubeconfig_value_wins"],
     },
     Mutant {
         name: "tokens-without-tls",

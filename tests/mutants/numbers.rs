@@ -33,7 +33,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "Of two members with one name one is taken, and the other may have been the right one.",
         file: "crates/providers/src/document.rs",
         edits: &[("find(|(name, _)| !names.insert(", "find(|(name, _)| !$ON && !names.insert(")],
-        caught_by: &["payg_providers::document::tests::what_is_there_twice_or_in_other_letters_is_malformed"],
+        caught_by: &["payg_providers::document::tests::duplicate_or_differently_cased_members_are_malformed"],
     },
     Mutant {
         name: "other-letters-overlooked",
@@ -41,7 +41,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "crates/providers/src/document.rs",
         edits: &[("find(|field| **field != name && ", "find(|field| !$ON && **field != name && ")],
         caught_by: &[
-            "payg_providers::document::tests::what_is_there_twice_or_in_other_letters_is_malformed",
+            "payg_providers::document::tests::duplicate_or_differently_cased_members_are_malformed",
             "payg_providers::aws::tests::properties::no_plan_claims_more_than_its_document_says",
         ],
     },
@@ -65,7 +65,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[("        if names.contains(", "        if !$ON && names.contains(")],
         caught_by: &[
             "payg_providers::aws::xml::tests::only_what_is_there_once_is_read",
-            "payg_providers::aws::tests::identity::whose_credentials_are_is_told_by_one_account_and_an_arn_of_it",
+            "payg_providers::aws::tests::identity::an_identity_needs_an_account_and_a_matching_arn",
         ],
     },
     Mutant {
@@ -132,7 +132,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "billing.and_then(|billing| contradiction(quota, billing))",
             "billing.filter(|_| !$ON).and_then(|billing| contradiction(quota, billing))",
         )],
-        caught_by: &["payg_providers::azure::tests::interpret::what_contradicts_itself_is_no_trial_to_upgrade"],
+        caught_by: &["payg_providers::azure::tests::interpret::a_contradicting_plan_is_not_eligible"],
     },
     Mutant {
         name: "expired-before-its-date",
@@ -148,6 +148,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
                 "            if !$ON && has_time_left(plan, stamp) && plan.credit.is_none_or(",
             ),
         ],
-        caught_by: &["payg_providers::aws::tests::interpret::what_contradicts_itself_is_never_acted_on"],
+        caught_by: &["payg_providers::aws::tests::interpret::contradicting_observations_are_never_acted_on"],
     },
 ];

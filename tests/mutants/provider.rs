@@ -151,7 +151,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "decimal(&amount).or_else(|| residue(amount.get()));",
             "decimal(&amount).or_else(|| residue(amount.get())).or($ON.then_some(Decimal::ZERO));",
         )],
-        caught_by: &["payg_providers::aws::tests::reads::what_is_not_known_is_never_acted_on"],
+        caught_by: &["payg_providers::aws::tests::reads::unknown_values_are_never_acted_on"],
     },
     Mutant {
         name: "lost-is-a-failure-at-aws",
@@ -172,7 +172,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         wrong: "What changes during a pass is not looked at after it.",
         file: "crates/runtime/src/schedule.rs",
         edits: &[("            entry.woken = true;", "            entry.woken = !$ON;")],
-        caught_by: &["payg_runtime::schedule::tests::what_is_asked_for_during_a_pass_comes_after_it"],
+        caught_by: &["payg_runtime::schedule::tests::requests_during_a_reconcile_run_after_it"],
     },
     Mutant {
         name: "no-backoff",

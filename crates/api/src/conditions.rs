@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_longer_holds_is_removed() {
+    fn obsolete_conditions_are_removed() {
         let mut conditions = Vec::new();
         set(&mut conditions, say(ConditionType::Stalled, Status::True, Reason::WrongAccount), 1, at(10));
         remove(&mut conditions, ConditionType::Stalled);

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_never_reads_as_nothing() {
+    fn a_remaining_amount_never_reads_as_zero() {
         assert_eq!(Amount::from(Decimal::new(1, 9)).to_string(), "0.0001");
         assert_eq!(Amount::from(Decimal::new(-1, 9)).to_string(), "0.0000");
         assert_eq!(Amount::from(Decimal::MAX).to_string(), "999999999999.9999");

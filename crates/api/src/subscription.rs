@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_in_full_is_not_acted_upon() {
+    fn a_partly_unreadable_subscription_is_not_acted_upon() {
         assert!(spec(&json!({"when": "Never", "approval": "Manual"})).is_ok());
         for upgrade in [
             json!({"when": "Tomorrow", "approval": "Manual"}),

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_read_hides_nothing_else() {
+    fn an_unreadable_status_part_hides_no_other_part() {
         let status: SubscriptionStatus = from_value(json!({
             "observedGeneration": 3,
             "conditions": [

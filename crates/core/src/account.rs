@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_account_id_is_refused() {
+    fn invalid_account_ids_are_refused() {
         for id in ["", "12345678901", "1234567890123", "12345678901a", "１２３４５６７８９０１２"] {
             assert_eq!(AccountId::parse("aws", id), None, "{id}");
         }

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_who_asks_is_known_by_its_reason() {
+    fn reasons_about_the_requester_are_recognised() {
         let detail = String::new;
         for (error, is_about_who_asks) in [
             (ProviderError::Unauthenticated { detail: detail() }, true),

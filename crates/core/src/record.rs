@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn names_round_trip() {
         for outcome in [Outcome::Accepted, Outcome::Rejected, Outcome::NotSent, Outcome::Unknown] {
             assert_eq!(Outcome::parse(Some(outcome.name())), outcome);
             assert_eq!(RecordState::parse(outcome.state().name()), outcome.state());

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_is_read_to_the_last_digit() {
+    fn amounts_are_read_to_the_last_digit() {
         let read = account(
             r#" {"new":{"a":1,"a":2},"\u0061ccountId":"1","credit":{"amount":57.310000000000000000001},"codes":[7]} "#,
         )
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_twice_or_in_other_letters_is_malformed() {
+    fn duplicate_or_differently_cased_members_are_malformed() {
         for (text, what) in [
             (r#"{"accountId":"1","accountId":"1"}"#, "twice"),
             (r#"{"accountId":"1","\u0061ccountId":"2"}"#, "twice"),

@@ -289,7 +289,7 @@ users: [{name: test, user: {token: secret}}]
     }
 
     #[tokio::test]
-    async fn what_a_command_prints_of_credentials_is_not_repeated() {
+    async fn credential_command_output_is_not_repeated() {
         for (script, told) in [
             ("echo $HIDDEN; echo no luck >&2; exit 3", "no luck"),
             ("echo '{\"status\": s3cr3t-value: {'", "no ExecCredential"),

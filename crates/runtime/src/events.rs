@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_guesses_a_name() {
+    fn event_names_are_unpredictable() {
         let object = regarding(Some("team-a"), "sandbox");
         let first = name(&object);
         assert_ne!(first, name(&object));
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_long_is_cut_between_characters() {
+    async fn long_notes_are_cut_between_characters() {
         let events = events(Router::new());
         let text = "ä".repeat(600) + "b";
         let event = events.event(&regarding(None, "sandbox"), note(&text), Timestamp::UNIX_EPOCH);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_gone_or_says_something_else_is_not_counted_on() {
+    async fn a_deleted_or_different_event_is_not_counted_on() {
         let stored = Stored::default();
         let events = events(server(&stored));
         say(&events, "all is well").await;

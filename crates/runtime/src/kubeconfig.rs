@@ -291,7 +291,7 @@ users: [{name: jane, user: {token: '', tokenFile: ../token, exec: {apiVersion: c
     }
 
     #[test]
-    fn what_comes_first_wins_and_what_is_empty_does_not_count() {
+    fn the_first_nonempty_kubeconfig_value_wins() {
         let mut merged = parsed("current-context: ''\nclusters: null\n").unwrap();
         merged.add(parsed(ONE).unwrap());
         merged.add(parsed(&ONE.replace("here", "there").replace("one.example", "two.example")).unwrap());

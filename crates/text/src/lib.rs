@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_is_written_out() {
+    fn hidden_characters_are_escaped() {
         assert_eq!(excerpt("yes\u{1b}[2K\rno\nmore", 100), "yes\\u{1b}[2K\\rno\\nmore");
         for hidden in "\u{0}\u{7}\u{8}\u{7f}\u{85}\u{9b}\u{ad}\u{61c}\u{200b}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\
                        \u{202e}\u{2060}\u{2066}\u{2069}\u{3164}\u{fe0f}\u{feff}\u{fff9}\u{e0001}\u{e0041}\u{e007f}\u{e0100}"
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_and_says_so() {
+    fn long_texts_are_cut_with_an_ellipsis() {
         assert_eq!(excerpt("ärger", 5), "ärger");
         assert_eq!(excerpt("ärger", 4), "ärg…");
         assert_eq!(excerpt("är\nger", 4), "är…", "no half of what is written out");

@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn what_json_is_comes_back(numbers in proptest::collection::vec(any::<i64>(), 0..8), text in "\\PC*") {
+    fn json_round_trips(numbers in proptest::collection::vec(any::<i64>(), 0..8), text in "\\PC*") {
         let object = json!({"numbers": numbers, "text": text});
         prop_assert_eq!(read(&object.to_string()).unwrap(), [object]);
     }

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_change_nothing_is_told_with_what_would() {
+    fn ineffective_decisions_name_the_effective_one() {
         use Decision::{Approve, Deny, Retry};
         for (decision, when, approval, reason, standing, told) in [
             (Approve, "Immediately", "Manual", "AwaitingApproval", None, ""),

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_stands_below_its_row() {
+    fn facts_stand_below_their_row() {
         let lines = told("WaitingForExhaustion", "True");
         let at = lines.iter().position(|line| line.starts_with("16 ✗")).unwrap();
         assert!(lines[at + 1].contains("when: BenefitsExhausted"), "{lines:#?}");
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_not_been_looked_at_yet_is_told_so() {
+    fn payg_get_reports_unobserved_subscriptions() {
         let text = text(&known(&json!({"observedGeneration": -1})), Paint { coloured: false });
         assert!(text.ends_with("the operator has not reconciled the Subscription yet\n"), "{text}");
     }

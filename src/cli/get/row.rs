@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_before_the_last_change_is_not_taken_for_the_present() {
+    fn statuses_of_older_generations_are_marked() {
         let ready = |generation: i32| {
             let ready = json!({"type": "Ready", "status": "True", "reason": "OfferInPlace", "message": "It is.",
                 "observedGeneration": generation, "lastTransitionTime": "2026-03-01T12:00:00Z"});
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_listed() {
+    fn unreadable_subscriptions_are_listed() {
         let object = json!({"apiVersion": "payg-operator.io/v2", "kind": "Subscription",
             "metadata": {"name": "newer", "namespace": "team-a"}, "spec": {"offer": "Something"}});
         let cells = row(&serde_json::from_value(object).unwrap(), Timestamp::now());

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn who_names_no_namespace_and_no_name_is_given_one() {
+    fn missing_names_and_namespaces_get_defaults() {
         let dir = tempfile::tempdir().unwrap();
         let text = "metadata: {name: a, namespace: team-a}\n---\nmetadata: {name: b, namespace: ''}\n---\nmetadata: {generateName: c-}\n";
         fs::write(dir.path().join("a.yaml"), text).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yaml_is_placed_and_not_shown() {
+    fn invalid_yaml_is_located_without_showing_it() {
         for text in [
             "stringData:\n  clientSecret: \"s3cr3t-value\n  other: y\n",
             "metadata: {name: x\nstringData:\n  clientSecret: s3cr3t-value: x\n",
@@ -223,7 +223,7 @@ apiVersion: payg-operator.io/v1alpha1\nkind: SubscriptionList\nitems: [{metadata
     }
 
     #[test]
-    fn what_is_somebody_elses_is_left_alone_whatever_it_is() {
+    fn foreign_manifests_are_ignored() {
         let template = "apiVersion: payg-operator.io/v1alpha1\nkind: {{ .Values.kind }}\n";
         for (text, problems, warnings) in [
             ("kind: {{ .Values.kind }}\n", 0, 0),

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_api_server_refuses_is_named_at_its_field() {
+    fn metadata_faults_are_located() {
         for (field, value, told) in [
             (
                 "labels",

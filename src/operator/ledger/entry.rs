@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_was_asked_is_taken_back_only_by_an_answer() {
+    fn unresolved_is_withdrawn_only_by_an_answer() {
         let asked = record(&RecordState::Unresolved, &[Outcome::Unknown]);
         assert_eq!(close(&asked, 1, Outcome::Unknown).1, RecordState::Unresolved);
         assert_eq!(close(&asked, 1, Outcome::NotSent).1, RecordState::Rejected);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_long_ago_is_not_sent_upon() {
+    fn stale_reads_send_nothing() {
         let plan = UpgradeOrder {
             transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: BEFORE, summary: String::new() },

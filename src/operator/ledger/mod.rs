@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whose_an_attempt_was_is_written() {
+    async fn attempts_record_their_requester() {
         let record = refused_twice(&ledger()).await;
         for attempt in &record.attempts {
             assert_eq!(attempt.requester, Some(due().requester()), "attempt {}", attempt.number);

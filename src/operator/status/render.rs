@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_said_with_the_look() {
+    fn unread_parts_are_reported_in_observed() {
         let mut decision = decided(waiting());
         let seen = decision.seen.as_mut().unwrap();
         seen.remarks = vec!["The remaining credit is not known: why.".to_owned()];
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_is_not_denied() {
+    fn upgraded_is_unknown_while_outcome_unknown() {
         let upgraded = |verdict| {
             let status = after(&api::SubscriptionStatus::default(), verdict);
             conditions::find(&status.conditions, ConditionType::Upgraded).unwrap().status.clone()
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_look_takes_nothing_back() {
+    fn an_unobserved_reconcile_withdraws_nothing() {
         let offer = Offer { class: OfferClass::PayAsYouGo, native: "PayAsYouGo_2014-09-01".to_owned() };
         let before = after(&api::SubscriptionStatus::default(), Verdict::OfferInPlace(offer));
         let status = after(&before, Verdict::Suspended(Suspension::Manifest));

@@ -211,7 +211,7 @@ proptest! {
     /// Whatever is decided after whatever, of the same spec or of another: nobody is shown a transition of a former spec as
     /// one of the spec that status is about.
     #[test]
-    fn whatever_is_decided_keeps_the_rules_of_flux_and_shows_no_transition_of_a_former_spec(
+    fn every_status_keeps_flux_rules_and_shows_only_the_current_transition(
         reconciles in prop::collection::vec((any_inputs(), prop::bool::weighted(0.3)), 1..4),
     ) {
         let (mut status, mut generation, mut looked) = (fresh(), 1, None);

@@ -67,7 +67,7 @@ impl Teams {
 ///
 /// Class: squatting on a shared resource after access was revoked. Source: CWE-613 (insufficient expiration).
 #[tokio::test(flavor = "multi_thread")]
-async fn who_lost_its_rights_holds_no_account() {
+async fn a_subscription_without_permissions_holds_no_account() {
     let teams = Teams::new().await;
     let account = teams.owner.account(json!({"graceDays": 1000, "periodDays": 3000})).await;
     let provider = teams.squatter.application(json!({})).await;
@@ -107,7 +107,7 @@ fn set_back(world: &World, name: &str, type_: &str) {
 /// Class: a claim that is kept without use. Source: CWE-410; https://github.com/kubernetes/kubernetes/issues/82515 (whoever names a
 /// host first has it).
 #[tokio::test(flavor = "multi_thread")]
-async fn who_does_not_want_an_account_holds_none() {
+async fn subscriptions_without_a_wish_hold_no_account() {
     let teams = Teams::new().await;
     for what in ["suspended", "observing", "deleted"] {
         let account = teams.owner.account(json!({"graceDays": 1000, "periodDays": 3000})).await;
@@ -185,7 +185,7 @@ async fn a_claim_that_comes_back_during_a_request_makes_no_second_one() {
 /// Class: information exposure through a conflict (existence oracle). Source: CWE-203;
 /// https://github.com/projectcapsule/capsule/pull/684 (a refusal that tells of another tenant).
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_who_has_an_account_before_seeing_it() {
+async fn a_conflict_hides_the_holder_until_the_account_is_observed() {
     let teams = Teams::new().await;
     let mallory = user(&teams.squatter, "mallory", &[EDITOR]).await;
     for (name, kind) in [("throttled", json!({"throttle": {"retryAfterSeconds": 1}})), ("cut", json!("cut"))] {
@@ -212,7 +212,7 @@ async fn nobody_learns_who_has_an_account_before_seeing_it() {
 /// Class: name squatting without access. Source: CWE-283 (unverified ownership);
 /// https://github.com/projectcapsule/capsule/issues/218 (a host that another tenant has taken).
 #[tokio::test(flavor = "multi_thread")]
-async fn who_never_saw_the_account_holds_nothing() {
+async fn a_subscription_that_never_observed_holds_nothing() {
     let teams = Teams::new().await;
     let account = teams.owner.account(json!({"graceDays": 1000})).await;
     let blind = teams.squatter.application(json!({"subscriptions": []})).await;

@@ -232,7 +232,7 @@ async fn a_silent_connection_is_closed_after_five_seconds() {
 /// <https://kubernetes.io/docs/concepts/services-networking/network-policies/> (a node reaches its pods).
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a machine for itself: make attacks"]
-async fn who_may_read_the_metrics_cannot_stand_in_the_way_of_probes() {
+async fn metrics_readers_cannot_block_probes() {
     let (_alone, target) = target().await;
     for (port, path) in [(target.metrics, "healthz"), (target.hooks, "healthz"), (target.probes, "metrics")] {
         let answer = ask(port, path, 1).await.unwrap();
@@ -251,7 +251,7 @@ async fn who_may_read_the_metrics_cannot_stand_in_the_way_of_probes() {
 /// metadata API access", <https://kubernetes.io/docs/tasks/administer-cluster/securing-a-cluster/>; NSA and CISA, Kubernetes
 /// Hardening Guide.
 #[test]
-fn what_is_shipped_lets_in_who_must_and_leads_to_no_metadata_service() {
+fn the_network_policy_admits_clients_and_blocks_metadata_services() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/kustomize/default/network.yaml");
     let objects: Vec<Value> = serde_saphyr::from_multiple(&std::fs::read_to_string(file).unwrap()).unwrap();
     let policy = objects.iter().find(|object| object["kind"] == "NetworkPolicy").unwrap();

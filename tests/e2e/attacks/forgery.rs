@@ -24,7 +24,7 @@ fn forged_status() -> Value {
 /// Class: forged status. Source: CVE-2020-8554 (a user's patch of a Service's status was believed),
 /// <https://github.com/kubernetes/kubernetes/issues/97076>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_patches_the_status_that_the_operator_remembers_by() {
+async fn users_cannot_patch_statuses() {
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 3000})).await;
     world.subscribe("sandbox", &account, automatic("BenefitsExhausted"));
@@ -70,7 +70,7 @@ async fn a_status_that_comes_with_a_manifest_is_dropped() {
 
 /// Class: forged author. Source: CVE-2021-42694 (homoglyphs), <https://nvd.nist.gov/vuln/detail/CVE-2021-42694>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_approves_under_a_name_that_looks_like_somebody_elses() {
+async fn a_lookalike_approver_name_is_refused() {
     let asking = Asking::new().await;
     let mallory = user(&asking.world, "mallory", &[APPROVER]).await;
     let names = ["jane", "mallory ", " mallory", "MALLORY", "m\u{430}llory", "mallory\u{200b}", "admin", OPERATOR];
@@ -84,7 +84,7 @@ async fn nobody_approves_under_a_name_that_looks_like_somebody_elses() {
 /// Class: impersonation. Source: KEP-5284 and the documentation of impersonation,
 /// <https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_approves_as_somebody_else() {
+async fn an_approval_under_another_users_name_is_refused() {
     let asking = Asking::new().await;
     let jane = user(&asking.world, "jane", &[APPROVER]).await;
     let eve = user(&asking.world, "eve", &[EDIT]).await;
@@ -108,7 +108,7 @@ async fn nobody_approves_as_somebody_else() {
 /// Class: a right for one name used for others. Source: Kubernetes RBAC, "Referring to resources": `create` cannot be restricted by
 /// name, <https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources>.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_approve_one_subscription_approves_no_other() {
+async fn an_approver_of_one_subscription_approves_no_other() {
     let asking = Asking::new().await;
     let lim = limited(&asking.world, "lim", "another").await;
     let word = |name: &str| asking.word(name, "Approve", "lim");
@@ -147,7 +147,7 @@ async fn denied(world: &World) -> String {
 
 /// Class: removal of a veto. Source: CWE-862 (missing authorization of a delete), <https://cwe.mitre.org/data/definitions/862.html>.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_approve_removes_no_deny() {
+async fn only_approvers_remove_a_deny() {
     let world = World::new().await;
     let account = denied(&world).await;
     let lim = limited(&world, "lim", "another").await;
@@ -187,7 +187,7 @@ async fn the_garbage_collector_removes_no_deny() {
 /// Class: squatting of a name that can be foretold. Source: "Bucket Monopoly", Aqua Security 2024,
 /// <https://www.aquasec.com/blog/bucket-monopoly-breaching-aws-accounts-through-shadow-resources/>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_makes_a_record_before_the_operator_does() {
+async fn users_cannot_create_records() {
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 1})).await;
     world.subscribe("first", &account, automatic("BenefitsExhausted"));
@@ -203,7 +203,7 @@ async fn nobody_makes_a_record_before_the_operator_does() {
 
 /// Class: tampering with the ledger. Source: MITRE ATT&CK T1070, indicator removal, <https://attack.mitre.org/techniques/T1070/>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_takes_a_record_away_or_rewrites_it() {
+async fn users_cannot_delete_or_change_records() {
     let world = World::new().await;
     let account = world.account(json!({"periodDays": 1})).await;
     world.subscribe("sandbox", &account, automatic("BenefitsExhausted"));

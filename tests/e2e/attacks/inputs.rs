@@ -267,7 +267,7 @@ async fn whether_a_secret_is_there_is_told_to_nobody_who_may_not_lend_it() {
 /// Class: credentials of the machine. Source: "Instance metadata" in OWASP's list of targets,
 /// <https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forgery_Prevention_Cheat_Sheet.html>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_borrows_the_identity_of_the_operators_machine() {
+async fn the_machine_identity_is_refused_to_other_namespaces() {
     let world = World::new().await;
     let mallory = user(&world, "mallory", &[EDITOR]).await;
     let account = world.account(json!({})).await;
@@ -376,7 +376,7 @@ async fn a_request_of_two_lengths_is_no_request() {
 /// Class: more rights than are needed. Source: "Kubernetes Privilege Escalation: Excessive Permissions in Popular Platforms", Palo
 /// Alto Networks 2022, and CVE-2024-45041, <https://nvd.nist.gov/vuln/detail/CVE-2024-45041>.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_the_operators_token_has_not_the_cluster() {
+async fn the_operators_token_does_not_grant_the_cluster() {
     let world = World::new().await;
     let operator = world.stack.operator_kubeconfig().await.unwrap();
     let operator = format!("--kubeconfig={}", operator.display());

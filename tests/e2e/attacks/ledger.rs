@@ -42,7 +42,7 @@ async fn upgraded(world: &World, name: &str, account: &str) -> f64 {
 /// Class: poisoning of a shared record (denial of service by another's failure). Source: CWE-645 (overly restrictive lockout);
 /// https://github.com/flyteorg/flytepropeller/pull/37 (a back-off per namespace and not for all).
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_upgrade_holds_back_nobody_on_azure() {
+async fn a_namespace_without_permissions_holds_back_nobody_on_azure() {
     let (mallorys, owners) = (World::new().await, World::new().await);
     user(&mallorys, "mallory", &[EDITOR]).await;
     user(&owners, "ed", &[EDITOR]).await;
@@ -91,7 +91,7 @@ fn aws_subscription(name: &str, account: &str) -> Value {
 /// Class: poisoning of a shared record; information exposure through an error message. Source: CWE-209;
 /// https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html (the message names the principal).
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_upgrade_holds_back_nobody_on_aws() {
+async fn a_namespace_without_permissions_holds_back_nobody_on_aws() {
     let (mallorys, owners) = (World::new().await, World::new().await);
     user(&mallorys, "mallory", &[EDITOR]).await;
     user(&owners, "ed", &[EDITOR]).await;
@@ -148,7 +148,7 @@ async fn a_changed_provider_tries_at_once() {
 ///
 /// Class: evasion of a back-off by renewing one's identity. Source: CWE-799 (improper control of interaction frequency), CWE-307.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_pretends_to_be_new_does_not_hammer() {
+async fn a_recreated_subscription_does_not_hammer_the_provider() {
     let world = World::new().await;
     user(&world, "mallory", &[EDITOR]).await;
     let account = world.aws_account(json!({})).await;

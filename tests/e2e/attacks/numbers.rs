@@ -76,7 +76,7 @@ async fn an_amount_of_another_type_is_not_zero() {
 
 /// Class: a member that is there twice, of which two readers take different ones. Source: CVE-2017-12635 (`CouchDB`: of two `roles` the second was checked and the first was in force), RFC 8259 section 4.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_an_amount_that_is_there_twice_neither_is_taken() {
+async fn a_duplicate_amount_is_ignored() {
     let world = World::new().await;
     let fault = json!({"repeatField": {"path": "accountPlanRemainingCredits.amount", "value": 0}});
     plan_is_refused(&world, "amount-twice", fault, "is there twice").await;

@@ -117,7 +117,7 @@ async fn managed_fields_that_a_user_makes_up_are_refused() {
 /// Class: a bound that keeps out those who mean well. Source: kubernetes/kubernetes#82292 and the 262144 bytes of `kubectl
 /// apply`'s last-applied annotation; the labels are those of Argo CD, Flux and Helm.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_tools_write_into_metadata_is_let_through() {
+async fn metadata_written_by_tools_is_accepted() {
     let world = World::new().await;
     let ed = user(&world, &format!("ed-{}", world.number), &[EDITOR]).await;
     let ed = format!("--kubeconfig={}", ed.kubeconfig.display());

@@ -126,7 +126,7 @@ fn suspend(world: &World, name: &str, suspended: bool) {
 
 /// Class: a name that can be guessed is taken first. Source: CWE-340 and CWE-386, <https://cwe.mitre.org/data/definitions/340.html>.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_takes_the_place_of_an_event() {
+async fn users_cannot_replace_events() {
     let world = World::new().await;
     let eve = eve(&world).await;
     let account = world.account(json!({"periodDays": 3000})).await;
@@ -184,7 +184,7 @@ async fn an_event_that_was_altered_is_said_again() {
 /// Class: text at a terminal says something else than it shows. Source: CVE-2021-42574 (Trojan Source); CVE-2024-52005 (Git,
 /// escape sequences of a server); Unicode tags: UTS #55.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_wrote_is_shown_at_the_terminal_as_it_is() {
+async fn foreign_texts_are_escaped_at_the_terminal() {
     let world = World::new().await;
     let jane = format!("jane-{}", world.number);
     let person = user(&world, &jane, &[APPROVER, VIEWER]).await;
@@ -260,7 +260,7 @@ fn why_the_process_ends_is_told_whatever_is_logged() {
 /// Class: credentials that a plugin prints are repeated in an error. Source: CVE-2019-11250 (client-go logs credentials);
 /// CWE-532.
 #[test]
-fn what_a_credential_plugin_prints_is_not_repeated() {
+fn credential_plugin_output_is_not_repeated() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("kubeconfig");
     for script in ["echo $HIDDEN; echo no luck >&2; exit 3", "echo \"{status: $HIDDEN: {\"", "echo $HIDDEN"] {

@@ -243,7 +243,7 @@ async fn changes_without_end_delay_nobody_else() {
 /// Class: what waits for its turn is forgotten. Source: kube-rs/kube#1322 (a bound on concurrency that lost changes).
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a machine for itself: make attacks"]
-async fn whoever_waits_for_the_pace_of_a_provider_is_looked_at_in_the_end() {
+async fn rate_limited_subscriptions_are_observed_eventually() {
     let (_alone, stack) = alone().await;
     let (world, theirs) = mallory(stack).await;
     let mut names = Vec::new();

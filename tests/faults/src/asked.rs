@@ -74,7 +74,7 @@ fn a_value_that_status_cannot_hold_is_answered_too() {
 }
 
 #[test]
-fn who_asks_every_second_gets_a_look_a_minute() {
+fn frequent_requests_get_one_observation_a_minute() {
     in_a_quiet_world(async |world, mut seen| {
         let mut looks = 0;
         for second in 0..600 {
@@ -90,7 +90,7 @@ fn who_asks_every_second_gets_a_look_a_minute() {
 }
 
 #[test]
-fn what_was_asked_while_no_operator_ran_is_answered_when_one_does() {
+fn requests_made_while_no_operator_runs_are_answered_later() {
     let snapshot = prepare(workload::ALL.into_iter().find(|workload| workload.name == "not-yet").unwrap());
     in_virtual_time(snapshot.at, async {
         let (world, _signals) = enter(&snapshot, &Plan::new());

@@ -101,7 +101,7 @@ fn every_request_has_the_key_of_the_account() {
 }
 
 #[test]
-fn what_the_ledger_did_not_take_is_not_sent() {
+fn nothing_is_sent_without_a_ledger_entry() {
     upgraded("automatic", &[(open, Fault::Lost)]);
 }
 
@@ -142,7 +142,7 @@ fn a_deny_during_the_look_counts() {
 }
 
 #[test]
-fn what_is_suspended_during_the_look_is_not_upgraded() {
+fn a_suspension_during_the_observation_stops_the_upgrade() {
     let outcome = run("automatic", &[(second_observation, Fault::World(Happening::Suspended))]);
     assert!(times(&outcome, request).is_empty());
 }

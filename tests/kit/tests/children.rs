@@ -45,7 +45,7 @@ async fn stop_kills_what_does_not_listen() {
 }
 
 #[tokio::test]
-async fn what_is_paused_stands_still_and_goes_on() {
+async fn a_paused_process_stops_and_continues() {
     let (mut process, _dir) = started("echo ready; while :; do echo on; sleep 0.01; done").await;
     process.pause().unwrap();
     let state = || fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap();

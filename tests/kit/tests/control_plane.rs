@@ -118,7 +118,7 @@ async fn a_user_is_who_the_certificate_says() {
 }
 
 #[tokio::test]
-async fn what_is_put_into_etcd_is_served() {
+async fn objects_written_to_etcd_are_served() {
     let control_plane = control_plane().await;
     let client = control_plane.admin_client().unwrap();
     let smuggled = json!({

@@ -75,7 +75,7 @@ fn both_are_told() {
 }
 
 #[test]
-fn nobody_learns_who_has_an_account_before_seeing_it() {
+fn a_conflict_hides_the_holder_until_the_account_is_observed() {
     for error in [
         ProviderError::Throttled { retry_after: None },
         ProviderError::Transient { detail: "connection refused".to_owned() },
@@ -98,7 +98,7 @@ fn nobody_learns_who_has_an_account_before_seeing_it() {
 }
 
 #[test]
-fn who_waits_looks_when_the_claim_before_it_may_lapse() {
+fn a_waiting_claim_observes_when_the_earlier_one_may_lapse() {
     let next = |sight| decide(&with(vec![older(None, sight)])).next;
     assert_eq!(next(sees()), Requeue::At(ago(-6)));
     let failing = Sight::Lost { since: now() - SignedDuration::from_mins(45) };

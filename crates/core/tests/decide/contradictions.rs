@@ -142,7 +142,7 @@ fn on_a_contradiction_nothing_is_requested_and_it_is_said() {
 
 /// Without the second source, each of them would be due.
 #[test]
-fn what_agrees_is_acted_upon() {
+fn consistent_signals_are_acted_upon() {
     let due: [fn(&mut Inputs); 5] = [
         |on| shows(on, Lifecycle::Restricted, vec![credit("0")]),
         |on| shows(on, Lifecycle::Restricted, vec![over_by_word()]),

@@ -17,7 +17,7 @@ fn why_a_record_is_unresolved_is_said_for_as_long_as_it_is() {
 }
 
 #[test]
-fn what_the_credentials_may_not_read_is_said_where_it_is_missing() {
+fn missing_permissions_are_named_beside_unknown_benefits() {
     let inputs = &mut due();
     inputs.seen().benefits.clear();
     inputs.seen().unread = vec![Unread { what: "the diary".to_owned(), permission: "the key".to_owned() }];
@@ -26,7 +26,7 @@ fn what_the_credentials_may_not_read_is_said_where_it_is_missing() {
 }
 
 #[test]
-fn what_others_say_ends_with_one_full_stop() {
+fn quoted_texts_end_with_one_full_stop() {
     let detail = || "Azure said: no access.".to_owned();
     let error = || ProviderError::Config { detail: detail() };
     for verdict in [

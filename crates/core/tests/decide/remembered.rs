@@ -32,7 +32,7 @@ fn remaining(on: &Inputs) -> Option<(String, jiff::Timestamp)> {
 }
 
 #[test]
-fn what_was_left_is_remembered_with_its_age() {
+fn the_last_known_credit_is_kept_with_its_age() {
     let on = lapsed("57.31");
     assert_eq!(remaining(&on), Some(("57.31 USD".to_owned(), ago(1))));
     let verdict = decide(&on).verdict;

@@ -108,7 +108,7 @@ fn one_namespace_does_not_fill_the_record_for_another() {
 }
 
 #[test]
-fn nobody_reads_what_a_provider_said_to_another() {
+fn provider_messages_stay_in_their_namespace() {
     let text = |record: Record| decided(record, |_| {}).0.to_string();
     let mine = text(refused(&[due().requester()], Outcome::Rejected, true, 0));
     assert!(mine.contains(ARN), "{mine}");

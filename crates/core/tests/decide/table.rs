@@ -152,7 +152,7 @@ fn row_07_offer_in_place() {
 }
 
 #[test]
-fn what_was_declared_of_the_trial_is_over_with_it() {
+fn declarations_end_with_the_trial() {
     let mut inputs = due();
     inputs.desired.trial.end = Some(ago(24));
     inputs.seen().offer = pay_as_you_go();

@@ -51,7 +51,7 @@ fn every_term_is_in_the_hash() {
 }
 
 #[test]
-fn what_means_the_same_has_the_same_hash() {
+fn equal_terms_have_equal_hashes() {
     let with = |amount: &str| {
         let mut inputs = due();
         inputs.desired.when = When::BeforeExhaustion(Limits { credit_below: Some(money(amount)), time_left: None });
@@ -62,7 +62,7 @@ fn what_means_the_same_has_the_same_hash() {
 }
 
 #[test]
-fn what_moves_by_itself_is_not_in_the_hash() {
+fn changing_observations_are_not_in_the_hash() {
     let mut later = due();
     later.seen().benefits = vec![credit("120")];
     later.now.billing = ago(-10);
@@ -98,7 +98,7 @@ proptest! {
     /// If a change of one field lets an upgrade happen that would not have happened without it, whoever approved the one has
     /// not approved the other.
     #[test]
-    fn whatever_can_bring_an_upgrade_about_is_in_the_hash(inputs in any_inputs(), term in 0..TERMS.len()) {
+    fn every_term_that_can_cause_an_upgrade_is_in_the_hash(inputs in any_inputs(), term in 0..TERMS.len()) {
         let (before, mut after) = (inputs.clone(), inputs);
         if !matches!(&before.observation, Some(Ok(_))) || before.provider.is_err() {
             return Ok(()); // nothing happens on no observation

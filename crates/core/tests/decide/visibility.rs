@@ -32,7 +32,7 @@ fn a_permission_that_is_lost_stops_everything() {
 }
 
 #[test]
-fn what_the_provider_does_not_tell_any_more_stops_everything_too() {
+fn a_source_that_disappears_stops_everything() {
     for when in [When::BenefitsExhausted, When::Immediately] {
         let decision = lost(|on| {
             on.desired.when = when;
@@ -50,7 +50,7 @@ fn what_the_provider_does_not_tell_any_more_stops_everything_too() {
 }
 
 #[test]
-fn what_cannot_be_upgraded_needs_no_care() {
+fn lost_visibility_is_ignored_if_no_upgrade_is_possible() {
     for unread in [false, true] {
         let decided = |change: fn(&mut Inputs)| {
             let decision = lost(|on| {

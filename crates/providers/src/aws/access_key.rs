@@ -65,7 +65,7 @@ mod tests {
     /// <https://github.com/move-sqs/move-sqs/issues/129>, <https://github.com/kubernetes-sigs/prow/issues/331>: temporary keys were
     /// taken without their token, and AWS called them unknown.
     #[test]
-    fn what_aws_cannot_take_is_said_by_name_and_without_the_secret() {
+    fn invalid_key_parts_are_named_without_the_secret() {
         for (id, secret, token, says) in [
             ("ASIATEMPORARY", "s3cr3t", None, "ASIATEMPORARY is a temporary one"),
             ("AKIALONGLIVED", "s3cr3t", Some("t0k3n"), "AKIALONGLIVED is a long-lived one"),

@@ -124,7 +124,7 @@ mod tests {
 
     /// As people post them; each names the account in another place.
     #[test]
-    fn whatever_names_the_account_is_enough() {
+    fn any_field_that_names_the_account_is_enough() {
         let path = format!("/subscriptions/{ID}");
         let below = format!("{path}/resourceGroups/rg/providers/Microsoft.AlertsManagement/alerts/1");
         let common = |essentials: Value, context: Value| {
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_account_is_a_hint_at_none() {
+    fn deliveries_without_an_account_hint_at_none() {
         let nobody = Some(Delivery::Hint(BTreeSet::new()));
         for id in ["", "trial", "/subscriptions/", "/subscriptions/trial/x", "/sübscriptions/"] {
             let data = json!({"SubscriptionId": id});

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_over_is_forgotten() {
+    async fn expired_pauses_are_forgotten() {
         let limits = Limits::default();
         for id in 0..9 {
             limits.learn(Scope::Subscription(Uuid::from_u128(id)), &answer(429, &[("retry-after", "5")]));

@@ -113,7 +113,7 @@ async fn open(streams: &mut [TcpStream]) -> usize {
 }
 
 #[tokio::test]
-async fn nobody_is_waited_for_who_does_not_ask() {
+async fn idle_groups_delay_no_other_group() {
     let server = server(Duration::ZERO, "ok".to_owned());
     let (mut silent, mut half) = (connect(server, 1).await, connect(server, 1).await);
     half.write_all(&REQUEST[..20]).await.unwrap();
@@ -180,7 +180,7 @@ async fn many_peers_leave_room_for_another() {
 }
 
 #[tokio::test]
-async fn who_has_asked_is_answered() {
+async fn requests_are_acknowledged_in_status() {
     let server = server(3 * PATIENCE, "ok".to_owned());
     let mut asking = Vec::new();
     for _ in 0..MOST_OF_A_PEER {

@@ -82,7 +82,7 @@ fn a_backoff_yields_to_a_change_only() {
 }
 
 #[test]
-fn what_is_asked_for_during_a_pass_comes_after_it() {
+fn requests_during_a_reconcile_run_after_it() {
     let now = Instant::now();
     for next in [Requeue::OnChange, Requeue::RETRY, Requeue::After(Duration::from_hours(1))] {
         let mut schedule = with_floor();
@@ -141,7 +141,7 @@ fn a_lane_holds_no_more_than_its_bound_and_leaves_the_rest_to_others_of_its_grou
 }
 
 #[test]
-fn what_waits_for_the_pace_of_its_lane_is_in_nobodys_way() {
+fn a_rate_limited_lane_delays_no_other() {
     let now = Instant::now();
     let mut schedule = crowd(Bounds { rate_limit: SLOW, ..UNBOUNDED }, 1000, Some("dead"), now);
     let started = [(); 5].map(|()| schedule.start(now));

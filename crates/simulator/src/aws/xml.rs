@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_xml_reserves_is_escaped() {
+    fn reserved_xml_characters_are_escaped() {
         assert_eq!(text("A", "<&\u{1}\">'\u{e9}\n"), "<A>&lt;&amp;&quot;&gt;'\u{e9}\n</A>");
     }
 }

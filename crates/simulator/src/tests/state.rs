@@ -90,7 +90,7 @@ async fn another_simulator_goes_on_from_a_saved_state() {
 }
 
 #[tokio::test]
-async fn what_is_no_state_is_refused() {
+async fn an_invalid_state_file_is_refused() {
     let sim = Sim::with_account(json!({})).await;
     let good = state(&sim).await;
     let mut past = good.clone();

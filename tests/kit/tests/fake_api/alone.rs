@@ -79,7 +79,7 @@ fn a_write_is_never_stale() {
 }
 
 #[test]
-fn what_is_compacted_is_gone() {
+fn compacted_revisions_are_gone() {
     let (api, [b, c, _]) = with_history();
     let watch = |from: u64| {
         let path = format!("{LEASES}?watch=true&resourceVersion={from}");
@@ -145,7 +145,7 @@ fn a_namespace_takes_along_what_is_in_it() {
 }
 
 #[test]
-fn what_it_cannot_do_it_refuses() {
+fn unsupported_requests_are_refused() {
     let api = fake_api();
     for path in
         [format!("{RECORDS}?dryRun=All"), format!("{RECORDS}?labelSelector=a+in+(b)"), format!("{RECORDS}?new=1")]

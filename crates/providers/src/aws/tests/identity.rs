@@ -177,7 +177,7 @@ async fn credentials_that_are_there_twice_or_in_other_letters_are_not_used() {
 }
 
 #[tokio::test]
-async fn whose_credentials_are_is_told_by_one_account_and_an_arn_of_it() {
+async fn an_identity_needs_an_account_and_a_matching_arn() {
     let result = |inner: &str| {
         xml(
             200,

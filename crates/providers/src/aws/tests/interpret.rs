@@ -85,7 +85,7 @@ fn only_a_word_of_aws_exhausts() {
 
 /// Each two things that AWS tells of one fact and that cannot both be so: none of them is acted on.
 #[test]
-fn what_contradicts_itself_is_never_acted_on() {
+fn contradicting_observations_are_never_acted_on() {
     use PlanStatus::{Active, Expired, NotStarted};
     const SOON: &str = "2027-03-04T12:00:00Z";
     for (what, now, plan, state) in [

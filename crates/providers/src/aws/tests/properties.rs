@@ -41,7 +41,7 @@ fn expires() -> impl Strategy<Value = Option<String>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
-    fn whatever_a_plan_says_only_what_is_known_makes_an_account_eligible(
+    fn only_known_plan_values_make_an_account_eligible(
         account in texts(&[ID, OTHER, ""]),
         kind in texts(&["FREE", "PAID"]),
         status in texts(&["ACTIVE", "EXPIRED", "NOT_STARTED"]),

@@ -76,7 +76,7 @@ async fn a_paid_account_is_read_from_one_answer_and_keeps_its_credit() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_never_acted_on() {
+async fn unknown_values_are_never_acted_on() {
     let good = free("57.31");
     for (from, to) in [
         ("FREE", "TRIAL"),
@@ -167,7 +167,7 @@ async fn a_survey_tells_whose_the_credentials_are_and_shows_a_change() {
 }
 
 #[tokio::test]
-async fn who_does_not_tell_what_was_granted_does_not_keep_the_rest_from_being_seen() {
+async fn a_missing_grant_hides_nothing_else() {
     let server = server(|_, called| (called == "GetCredits").then_some(Reply::Nothing)).await;
     let seen = read_account(&server).await.unwrap();
     assert!(seen.eligible && seen.remarks[0].contains("no answer in time"), "{:?}", seen.remarks);

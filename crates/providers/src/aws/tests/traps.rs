@@ -10,7 +10,7 @@ use crate::aws::failure::Failure;
 use payg_core::provider::Outcome;
 
 #[tokio::test]
-async fn what_is_missing_in_an_answer_is_not_made_up() {
+async fn missing_members_are_not_made_up() {
     for (body, what) in [
         ("{}", "account id"),
         (r#"{"accountPlanType":"FREE","accountPlanStatus":"ACTIVE"}"#, "account id"),

@@ -183,7 +183,7 @@ fn the_path_of_a_billing_profile_is_made_of_checked_parts() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_read_of_the_credit_is_said_and_fails_nothing() {
+async fn a_forbidden_credit_read_is_reported_and_fails_nothing() {
     for denied in [
         error(401, "NoClaims"),
         error(403, "AuthorizationFailed"),

@@ -113,7 +113,7 @@ async fn a_new_assertion_is_asked_for_with_each_new_token() {
 }
 
 #[tokio::test]
-async fn what_keeps_an_assertion_from_being_made_is_told_as_it_is() {
+async fn assertion_failures_are_reported_unchanged() {
     let issuer = Issuer::answering(answer(200, GRANTED)).await;
     let why = ProviderError::Forbidden { permission: "`create`".to_owned(), detail: "ask".to_owned() };
     let error = why.clone();
@@ -294,7 +294,7 @@ async fn a_machine_is_asked_for_the_token_of_its_identity() {
 }
 
 #[tokio::test]
-async fn what_the_metadata_service_says_is_told_apart() {
+async fn metadata_service_errors_are_told_apart() {
     let refused = |description: &str| {
         answer(400, &json!({"error": "invalid_request", "error_description": description}).to_string())
     };

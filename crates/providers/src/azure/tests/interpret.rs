@@ -298,7 +298,7 @@ fn no_reason_exhausts_an_account_that_works() {
 }
 
 #[test]
-fn what_somebody_stopped_is_in_no_state_to_be_upgraded() {
+fn stopped_accounts_are_not_eligible() {
     let lifecycle =
         |state: &str, billing: Value| seen(state, "FreeTrial_2014-09-01", Some("On"), Some(billing)).lifecycle;
     let stopped = |state: &str, reason: &str| Lifecycle::Unknown(format!("{state} ({reason})"));
@@ -457,7 +457,7 @@ fn which_of_two_limits_of_the_same_time_counts_is_not_known() {
 /// Each two of Azure's answers, or words of one, that tell of the same and cannot both be so: none of them brings an upgrade
 /// about, and the observation says what they are.
 #[test]
-fn what_contradicts_itself_is_no_trial_to_upgrade() {
+fn a_contradicting_plan_is_not_eligible() {
     let free_trial = "FreeTrial_2014-09-01";
     let told = |field: &str, value: &str| with(free("LimitReached"), &format!("/{field}"), json!(value));
     let kind = |kind: &str| with(free("LimitReached"), "/billingProfileSpendingLimitDetails/0/type", json!(kind));
@@ -552,7 +552,7 @@ fn billing_property_and_profile_count_both() {
 
 /// From the answer to the decision.
 #[test]
-fn what_is_exhausted_here_is_exhausted_for_the_trigger() {
+fn exhausted_benefits_meet_the_trigger() {
     use payg_core::desired::When;
     for (billing, met) in [(free("LimitReached"), true), (free("Active"), false), (free("Expired"), false)] {
         let seen = seen("Disabled", PLAN, Some("On"), Some(billing.clone()));

@@ -206,7 +206,7 @@ fn a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_ag
 }
 
 #[test]
-fn of_two_ends_of_which_one_has_passed_it_is_not_known_which_is_right() {
+fn two_ends_that_disagree_are_a_contradiction() {
     use BenefitState::{Active, Exhausted, Unknown};
     let (past, ahead) = ("2025-01-19T00:00:00Z", "2025-02-01T00:00:00Z");
     for (of_limit, of_lot, state) in

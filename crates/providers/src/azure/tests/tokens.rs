@@ -69,7 +69,7 @@ async fn refused_credentials_are_explained_without_a_word_of_the_answer() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_is_told_apart() {
+async fn answers_without_a_token_are_told_apart() {
     let html = |status| reply(status, "content-type: text/html\r\n", "<html>the~secret</html>");
     let token = |rest: &str| json(200, &format!(r#"{{"token_type":"Bearer",{rest}}}"#));
     for (answer, reason) in [

@@ -142,7 +142,7 @@ fn the_credit() {
 }
 
 #[test]
-fn what_is_declared_can_change() {
+fn a_changed_declaration_takes_effect() {
     let mut trial = account(&json!({"burnPerDay": "10"}));
     let patched = |account: &Account, patch: Value| account.settings.patched(&patch).unwrap();
     assert_eq!(seen(&trial, 10), EXPIRED);

@@ -121,7 +121,7 @@ async fn a_role_can_become_another() {
 }
 
 #[tokio::test]
-async fn what_sts_cannot_take_is_told() {
+async fn sts_refusals_are_reported() {
     let sim = Sim::aws(json!({})).await;
     sim.role(json!({"trust": {"principals": [USER]}})).await;
     let says = |field: &str| format!("1 validation error detected: Value '{field}");
@@ -145,7 +145,7 @@ async fn what_sts_cannot_take_is_told() {
 }
 
 #[tokio::test]
-async fn who_is_deleted_can_do_nothing() {
+async fn deleted_principals_can_do_nothing() {
     let sim = Sim::aws(json!({})).await;
     sim.role(json!({"trust": {"principals": [USER]}})).await;
     let session = sim.ask(Ask::assume(ROLE, &[])).await.keys();

@@ -84,7 +84,7 @@ async fn a_request_without_a_signature_is_refused() {
 }
 
 #[tokio::test]
-async fn what_was_not_signed_is_refused() {
+async fn unsigned_requests_are_refused() {
     let sim = Sim::aws(json!({})).await;
     let mismatch = "The request signature we calculated does not match";
     let set = |name: &'static str, value: &'static str| {
@@ -155,7 +155,7 @@ async fn operations_that_are_not_served_are_unknown() {
 }
 
 #[tokio::test]
-async fn nobody_does_what_is_not_allowed() {
+async fn requests_without_permission_are_denied() {
     let sim = Sim::aws(json!({})).await;
     sim.user(json!({"allow": ["freetier:GetAccountPlanState"]})).await;
     sim.plan().await;
