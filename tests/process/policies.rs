@@ -95,7 +95,7 @@ async fn an_altered_policy_stops_every_approval_until_it_is_put_back() {
     let world = World::on(stack).await;
     let operator = stack.operator("policies", &["--dry-run"]).await.unwrap();
     let people = People::of(&world);
-    let account = world.account(json!({})).await;
+    let account = world.account(json!({"periodDays": 3000})).await;
     world.subscribe("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));
     world.until("asks", "AwaitingApproval").await;
     people.approve(&world, "go").await;
@@ -183,7 +183,7 @@ async fn automatic_is_not_believed_where_nobody_looks_at_who_writes_it() {
     stack.kubectl(&["label", "namespace", &demands.namespace, "payg-operator.io/automatic=needs-approve"]).unwrap();
     alter(stack, BINDING, AUTOMATIC, json!({"validationActions": ["Warn"]}));
     for world in [&demands, &does_not] {
-        let account = world.account(json!({})).await;
+        let account = world.account(json!({"periodDays": 3000})).await;
         world.subscribe("by-itself", &account, automatic("Immediately"));
     }
     let told = demands.until("by-itself", "ApprovalPolicyMissing").await;
