@@ -127,7 +127,7 @@ async fn a_key_assumes_a_role_with_the_external_id_of_the_manifest() {
     until(&world, "Forbidden", "sts:AssumeRole on").await;
     provider["spec"]["aws"]["externalId"] = json!("agreed");
     world.apply(&provider);
-    until(&world, "CredentialsAccepted", "by the access key in the Secret `aws-credentials`").await;
+    until(&world, "CredentialsAccepted", "through the access key in the Secret `aws-credentials`").await;
     world.apply(&subscription(&account));
     world.until("sandbox", "Observing").await;
     assert_nothing_leaks(&world);

@@ -281,5 +281,5 @@ async fn a_broker_that_refuses_is_quoted_and_asked_again_later() {
         .unwrap();
     world.until("cardless", "OfferInPlace").await;
     let outcome = world.records(&account)[0]["status"]["outcome"].as_str().unwrap().to_owned();
-    assert!(outcome.contains("somebody else"), "{outcome}");
+    assert!(outcome.contains("someone else upgraded it"), "{outcome}");
 }

@@ -6,8 +6,8 @@
 //! use k8s_openapi::api::core::v1::ConfigMap;
 //! use kube::Api;
 //! use payg_runtime::{
-//!     ObjectKey, client, http, lease::Candidate, metrics::{self, Metrics}, pace::Rate,
-//!     queue::{Bounds, Next, Place, Queue}, shutdown::{self, Tasks}, watch::{Event, Watches},
+//!     ObjectKey, client, http, lease::Candidate, metrics::{self, Metrics}, rate_limit::Rate,
+//!     queue::{Bounds, Place, Queue, Requeue}, shutdown::{self, Tasks}, watch::{Event, Watches},
 //!     workers::{self, Limits, Pulse},
 //! };
 //! use prometheus_client::registry::Registry;
@@ -18,8 +18,8 @@
 //! let mut registry = Registry::with_prefix("example");
 //! let metrics = Metrics::register(&mut registry);
 //! let (watches, pulse) = (Watches::new(&metrics), Pulse::default());
-//! let pace = Rate { burst: 8, interval: Duration::from_millis(125) };
-//! let bounds = Bounds { min_interval: Duration::from_secs(1), group: 2, lane: 1, pace };
+//! let rate_limit = Rate { burst: 8, interval: Duration::from_millis(125) };
+//! let bounds = Bounds { min_interval: Duration::from_secs(1), group: 2, lane: 1, rate_limit };
 //! let queue = Arc::new(Queue::new(bounds));
 //! metrics::register_queue(&mut registry, &queue);
 //! metrics::register_watches(&mut registry, &watches);
@@ -54,8 +54,8 @@
 //!     () = shutdown.cancelled() => return Ok(()),
 //! };
 //! let limits = Limits { workers: 8, deadline: Duration::from_secs(60), grace: Duration::from_secs(20) };
-//! let pass = |key: ObjectKey| async move { Next::After(Duration::from_secs(key.name.len() as u64)) };
-//! let work = workers::run(queue, limits, metrics, pulse, shutdown.clone(), pass);
+//! let reconcile = |key: ObjectKey| async move { Requeue::After(Duration::from_secs(key.name.len() as u64)) };
+//! let work = workers::run(queue, limits, metrics, pulse, shutdown.clone(), reconcile);
 //! tasks.spawn("workers", work);
 //! let ended = tokio::select! {
 //!     () = leadership.lost().cancelled_owned() => return Err("the lease is lost".into()), // the process ends at once
