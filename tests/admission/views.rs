@@ -276,9 +276,6 @@ async fn kubectl_explains_fields() {
     let cluster = Cluster::new().await;
     let explained = cluster.kubectl(&["explain", "subscriptions.payg-operator.io.spec.upgrade.when"]).unwrap();
     let text = explained.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        text.contains("BenefitsExhausted: once the trial's benefits are used up or have ended."),
-        "{explained}"
-    );
+    assert!(text.contains("BenefitsExhausted: once the trial's benefits are used up or have ended."), "{explained}");
     assert!(text.contains("ENUM: BenefitsExhausted BeforeExhaustion Immediately Never"), "{explained}");
 }
