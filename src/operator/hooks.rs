@@ -143,14 +143,13 @@ fn knows(request: &Request, token: &str) -> bool {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let header = header.and_then(|value| value.trim().split_once(' '));
     // The name of a scheme may be in any letters: RFC 9110, section 11.1.
-    let header = header
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
-        .map(|(_, evaluate)| evaluate.trim().to_owned());
+    let header =
+        header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")).map(|(_, shown)| shown.trim().to_owned());
     let query = request.uri().query().unwrap_or_default();
     let query = || form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
-    let evaluate = header.or_else(|| query().map(|(_, value)| value.into_owned()));
+    let shown = header.or_else(|| query().map(|(_, value)| value.into_owned()));
     // The time that a comparison of hashes takes tells nothing of the token.
-    evaluate.is_some_and(|evaluate| Sha256::digest(evaluate) == Sha256::digest(token))
+    shown.is_some_and(|shown| Sha256::digest(shown) == Sha256::digest(token))
 }
 
 async fn from_azure(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
@@ -202,7 +201,7 @@ mod tests {
 
     const TOKEN: &str = "a-token-that-nobody-guesses";
 
-    fn evaluate(name: &str, value: &str, query: &str) -> bool {
+    fn shown(name: &str, value: &str, query: &str) -> bool {
         let request = axum::http::Request::post(format!("/hooks/azure{query}")).header(name, value);
         knows(&request.body(axum::body::Body::empty()).unwrap(), TOKEN)
     }
@@ -212,16 +211,16 @@ mod tests {
     fn the_token_is_known_by_whatever_letters_its_scheme_has() {
         for scheme in ["Bearer ", "bearer ", "BEARER ", "bEaReR   ", " Bearer "] {
             for name in ["authorization", "Authorization", "AUTHORIZATION"] {
-                assert!(evaluate(name, &format!("{scheme}{TOKEN}"), ""), "{name}: {scheme}");
-                assert!(!evaluate(name, &format!("{scheme}{TOKEN}x"), ""), "{name}: {scheme}");
+                assert!(shown(name, &format!("{scheme}{TOKEN}"), ""), "{name}: {scheme}");
+                assert!(!shown(name, &format!("{scheme}{TOKEN}x"), ""), "{name}: {scheme}");
             }
         }
         for scheme in ["", "Basic ", "Bearer", "Bearer: ", "Token "] {
-            assert!(!evaluate("authorization", &format!("{scheme}{TOKEN}"), ""), "{scheme}");
+            assert!(!shown("authorization", &format!("{scheme}{TOKEN}"), ""), "{scheme}");
         }
-        assert!(evaluate("x-other", "", &format!("?a=b&token={TOKEN}")));
-        assert!(evaluate("authorization", "Basic eA==", &format!("?token={TOKEN}")), "a proxy's own");
-        assert!(!evaluate("authorization", "Bearer wrong", &format!("?token={TOKEN}")));
-        assert!(!evaluate("x-other", "", "?Token=") && !evaluate("x-other", "", ""));
+        assert!(shown("x-other", "", &format!("?a=b&token={TOKEN}")));
+        assert!(shown("authorization", "Basic eA==", &format!("?token={TOKEN}")), "a proxy's own");
+        assert!(!shown("authorization", "Bearer wrong", &format!("?token={TOKEN}")));
+        assert!(!shown("x-other", "", "?Token=") && !shown("x-other", "", ""));
     }
 }

@@ -42,7 +42,7 @@ pub enum Change {
     /// Nothing that calls for a reconcile, such as an echo of our own status.
     None,
     /// Somebody asks for an observation.
-    Asks,
+    ReconcileRequested,
     /// It is new, or its spec has changed.
     Spec,
     /// It has taken the place of another one, unseen, that was for this account.
@@ -73,11 +73,10 @@ impl Index {
     /// Takes in a Subscription, and tells what that changes.
     pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> Change {
         if let Some(known) = self.subscriptions.get_mut(key) {
-            let reconcile_request =
-                entry.reconcile_request.is_some() && entry.reconcile_request != known.reconcile_request;
+            let is_requested = entry.reconcile_request.is_some() && entry.reconcile_request != known.reconcile_request;
             known.reconcile_request.clone_from(&entry.reconcile_request);
             if *known == entry {
-                return if reconcile_request { Change::Asks } else { Change::None };
+                return if is_requested { Change::ReconcileRequested } else { Change::None };
             }
         }
         let is_another = |former: &Entry| former.version.0 != entry.version.0 || former.account != entry.account;
@@ -234,9 +233,9 @@ mod tests {
             ..entry(generation, 1)
         };
         index.put(&key, entry(1, 1));
-        assert_eq!(index.put(&key, asking(1, "now")), Change::Asks);
+        assert_eq!(index.put(&key, asking(1, "now")), Change::ReconcileRequested);
         assert_eq!(index.put(&key, asking(1, "now")), Change::None, "an echo of our own status");
-        assert_eq!(index.put(&key, asking(1, "again")), Change::Asks);
+        assert_eq!(index.put(&key, asking(1, "again")), Change::ReconcileRequested);
         assert_eq!(index.put(&key, entry(1, 1)), Change::None, "who takes it back asks for nothing");
         assert_eq!(index.put(&key, asking(2, "again")), Change::Spec);
     }

@@ -52,7 +52,7 @@ struct Changed {
 pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> {
     let namespace = Api::<Namespace>::all(client.clone()).get_metadata_opt(namespace).await?;
     let being_deleted = namespace.as_ref().is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some());
-    let reconcile_request = |(key, value): &(&str, &str)| {
+    let asks = |(key, value): &(&str, &str)| {
         namespace.as_ref().and_then(|namespace| namespace.labels().get(*key)).is_some_and(|label| label == value)
     };
     let changed = |(key, _): (&str, &str)| Changed {
@@ -64,9 +64,8 @@ pub async fn demands(client: &Client, namespace: &str) -> kube::Result<Demands> 
     // A label that the namespace was created with is in force from the first moment on: nothing in it is older.
     let created = namespace.as_ref().and_then(ResourceExt::creation_timestamp).map(|time| time.0);
     let is_later = |label: &Changed| label.at.is_none() || label.at != created;
-    let labels =
-        [NEEDS_APPROVE, REQUIRED].into_iter().filter(reconcile_request).map(changed).filter(is_later).collect();
-    Ok(Demands { being_deleted, automatic_needs_approve: reconcile_request(&NEEDS_APPROVE), labels })
+    let labels = [NEEDS_APPROVE, REQUIRED].into_iter().filter(asks).map(changed).filter(is_later).collect();
+    Ok(Demands { being_deleted, automatic_needs_approve: asks(&NEEDS_APPROVE), labels })
 }
 
 /// When whatever is at `path` in the managed fields of an object was created or changed for the last time, at the latest. The
@@ -174,15 +173,7 @@ mod tests {
     #[tokio::test]
     async fn every_policy_that_is_altered_or_missing_is_named() {
         let api = FakeApi::new(jiff::Timestamp::now);
-        let served = api.clone();
-        let client = over(tower::service_fn(move |request: http::Request<kube::client::Body>| {
-            let api = served.clone();
-            async move {
-                let (parts, body) = request.into_parts();
-                let body = body.collect_bytes().await?.to_vec();
-                Ok::<_, tower::BoxError>(api.handle(&http::Request::from_parts(parts, body)))
-            }
-        }));
+        let client = over(api.service());
         let demands = Demands { being_deleted: false, automatic_needs_approve: false, labels: Vec::new() };
         let flaws = async || {
             let flaws = policy_check(&client, &demands).await.unwrap().flaws;

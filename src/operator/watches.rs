@@ -63,7 +63,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             }
             // A status that is gone, as after a restore, says nothing to anybody until the next observation.
             let is_told = subscription.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
-            if change == Change::Asks {
+            if change == Change::ReconcileRequested {
                 bring_forward(operator, key);
             } else if change != Change::None || !is_told {
                 // After a restart what status planned still holds, so that not everything is observed at once.
@@ -148,8 +148,8 @@ fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
     let waits_for_another = conditions::find(&status.conditions, ConditionType::Ready)
         .is_some_and(|ready| ready.reason == Reason::AccountConflict);
     let reconcile_request = parse::reconcile_request(subscription);
-    let reconcile_request = reconcile_request.is_some() && reconcile_request != status.last_handled_reconcile_at;
-    status.next_check_time.filter(|_| is_current && !waits_for_another && !reconcile_request).map(Timestamp::from)
+    let is_requested = reconcile_request.is_some() && reconcile_request != status.last_handled_reconcile_at;
+    status.next_check_time.filter(|_| is_current && !waits_for_another && !is_requested).map(Timestamp::from)
 }
 
 fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {

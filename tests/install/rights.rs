@@ -24,7 +24,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// A stack in which Helm has installed the operator. (Its pods do not run: there is no kubelet.)
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
-    let policy_check = ALONE.lock().await;
+    let guard = ALONE.lock().await;
     let start = async || {
         let stack = Stack::launch(payg_dev(), RATE).await.unwrap();
         let install = ["install", "payg-operator", &file("deploy/chart"), "--namespace=payg-operator"];
@@ -33,7 +33,7 @@ async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
         stack.wait_until_in_force().await.unwrap();
         stack
     };
-    (policy_check, STACK.get_or_init(start).await)
+    (guard, STACK.get_or_init(start).await)
 }
 
 async fn stop(mut operator: Process) {

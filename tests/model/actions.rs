@@ -207,7 +207,7 @@ impl Protocol {
             actions.push(Action::Crash { replica });
         }
         // An observation may show the account as it was.
-        let evaluate = |stage: Stage| match (stage, budget.stale) {
+        let shown = |stage: Stage| match (stage, budget.stale) {
             (_, 0) | (Stage::Trial, _) => &[][..],
             (Stage::Accepted, _) => &[Stage::Trial],
             (Stage::Converted, _) if self.provider == Provider::Broker => &[Stage::Trial, Stage::Accepted],
@@ -230,7 +230,7 @@ impl Protocol {
                 }
                 if state.record.is_some() && !self.is_without(KnockOut::WorkOfTheirOwn) {
                     actions.push(Action::Record { replica, shows: truth, unknown: false });
-                    let stale = evaluate(truth).iter().map(|&shows| Action::Record { replica, shows, unknown: false });
+                    let stale = shown(truth).iter().map(|&shows| Action::Record { replica, shows, unknown: false });
                     actions.extend(stale);
                     if budget.stale > 0 && state.subscriptions.iter().any(Option::is_some) {
                         actions.push(Action::Record { replica, shows: truth, unknown: true });
@@ -239,7 +239,7 @@ impl Protocol {
             }
             Phase::Read(_) => {
                 actions.push(Action::Decide { replica, shows: truth, reported: true });
-                actions.extend(evaluate(truth).iter().map(|&shows| Action::Decide { replica, shows, reported: true }));
+                actions.extend(shown(truth).iter().map(|&shows| Action::Decide { replica, shows, reported: true }));
                 if budget.writes > 0 {
                     actions.push(Action::Decide { replica, shows: truth, reported: false });
                 }

@@ -65,7 +65,7 @@ pub(crate) fn stored(clock: Clock, record: &Entry) -> api::UpgradeRecord {
     let first = record.attempts[0].as_ref().expect("a record has an attempt");
     let mut object = entry::opened(
         &account(),
-        &plan(Provider::Broker, first.endpoint, None, record.requester),
+        &order(Provider::Broker, first.endpoint, None, record.requester),
         stored_intent(clock, &first.intent),
     );
     if record.state == EntryState::Intended {
@@ -136,7 +136,7 @@ pub(crate) fn understood(clock: Clock, record: &Entry) -> Record {
     parse::record(&stored(clock, record))
 }
 
-pub(crate) fn plan(provider: Provider, at: u8, approval: Option<Approval>, by: u8) -> UpgradeOrder {
+pub(crate) fn order(provider: Provider, at: u8, approval: Option<Approval>, by: u8) -> UpgradeOrder {
     UpgradeOrder {
         transition: transition(provider, 0, When::Exhausted, at),
         evidence: Evidence { cause: Cause::CreditSpent, observed: now(), summary: "spent".to_owned() },

@@ -21,7 +21,7 @@ use payg_operator::operator::ledger::entry::{self, End};
 use payg_providers::Accepted;
 
 use crate::actions::Provider;
-use crate::entry_object::{entry_of, not_after, plan, stored, understood};
+use crate::entry_object::{entry_of, not_after, order, stored, understood};
 use crate::given::{
     Clock, account, ago, approval, approvals, capabilities, claimant, desired as wanted, endpoint, now, observation,
     previous, provider_object, provider_version, requester,
@@ -183,9 +183,9 @@ fn inputs(facts: &Facts) -> Inputs {
 fn rule(facts: &Facts) -> Ruled {
     let decision = decide(&inputs(facts));
     let before = facts.read.subscription.status;
-    let request = |number: u32, plan: &UpgradeOrder| Does::Request {
+    let request = |number: u32, order: &UpgradeOrder| Does::Request {
         number: number.try_into().unwrap(),
-        approval: plan.approval.as_ref().map(|approval| approval.uid.parse().unwrap()),
+        approval: order.approval.as_ref().map(|approval| approval.uid.parse().unwrap()),
     };
     let verdict = &decision.verdict;
     let is_accepted = matches!(verdict, Verdict::UpgradeAccepted { .. } | Verdict::ConversionOverdue { .. });
@@ -193,8 +193,8 @@ fn rule(facts: &Facts) -> Ruled {
         does: match &decision.effect {
             None => Does::Nothing,
             Some(Effect::Note(note)) => Does::Note(noted(note)),
-            Some(Effect::Upgrade(plan)) => request(1, plan),
-            Some(Effect::Again { number, plan }) => request(*number, plan),
+            Some(Effect::Upgrade(order)) => request(1, order),
+            Some(Effect::Again { number, order }) => request(*number, order),
         },
         // `operator::render::status` and `operator::parse::previous`, so far as decisions use them.
         status: Status {
@@ -284,8 +284,8 @@ fn open(clock: Clock, before: Option<&Entry>, opening: Opening) -> (Intent, Entr
     let wall = clock.wall(opening.replica.into());
     let kind = if opening.retry { Decided::Retry(1) } else { Decided::Approve };
     let approval = opening.approval.map(|said| approval(Provider::Broker, opening.requester, said, kind));
-    let plan = plan(Provider::Broker, opening.endpoint, approval, opening.requester);
-    let made = entry::intent(&plan, opening.id.to_string(), wall);
+    let order = order(Provider::Broker, opening.endpoint, approval, opening.requester);
+    let made = entry::intent(&order, opening.id.to_string(), wall);
     let window = wall + SignedDuration::try_from(SEND_WINDOW).unwrap();
     let ahead = if opening.replica == 1 { clock.ahead } else { 0 };
     let intent = Intent {
@@ -296,10 +296,10 @@ fn open(clock: Clock, before: Option<&Entry>, opening: Opening) -> (Intent, Entr
         retry: opening.retry,
     };
     let object = match before {
-        None => entry::opened(&account(), &plan, made),
+        None => entry::opened(&account(), &order, made),
         Some(before) => {
             let mut object = stored(clock, before);
-            object.status = Some(entry::opened_again(&object, opening.number.into(), &plan, made, wall));
+            object.status = Some(entry::opened_again(&object, opening.number.into(), &order, made, wall));
             object
         }
     };

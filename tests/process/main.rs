@@ -16,9 +16,9 @@ static STACK: OnceCell<Stack> = OnceCell::const_new();
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
-    let policy_check = ALONE.lock().await;
+    let guard = ALONE.lock().await;
     let start = async || Stack::start(payg_dev(), RATE).await.unwrap();
-    (policy_check, STACK.get_or_init(start).await)
+    (guard, STACK.get_or_init(start).await)
 }
 
 fn free_port() -> u16 {

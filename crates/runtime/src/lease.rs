@@ -112,13 +112,13 @@ impl Candidate {
         self.metrics.leader.set(1);
         let (lost, released) = (CancellationToken::new(), CancellationToken::new());
         // However the task ends, the lease is lost with it.
-        let policy_check = lost.clone().drop_guard();
+        let guard = lost.clone().drop_guard();
         let renewing = tokio::spawn({
             let released = released.clone();
             async move {
                 self.renew(began, released).await;
                 self.metrics.leader.set(0);
-                drop(policy_check);
+                drop(guard);
                 self
             }
         });
@@ -133,8 +133,8 @@ impl Candidate {
 
     async fn read_and_write(&mut self, newcomer: bool) -> Result<(), Refusal> {
         let found = self.api.get_opt(&self.name).await?;
-        let election = self.view.judge(found.as_ref(), Instant::now());
-        match election {
+        let state = self.view.judge(found.as_ref(), Instant::now());
+        match state {
             LeaseState::Held { by } => return Err(Refusal::Held { by }),
             LeaseState::Free if !newcomer => return Err(Refusal::Held { by: "nobody".to_owned() }),
             LeaseState::Absent | LeaseState::Free | LeaseState::Ours => {}

@@ -29,7 +29,7 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
             Some(format!("The Subscription has `when: Never`, so {what} has no effect: its account is only observed."))
         }
         // One that the namespace does not let upgrade by itself asks like others.
-        (Decision::Approve, _, ApprovalMode::Automatic) if !reconcile_request(subscription) => Some(
+        (Decision::Approve, _, ApprovalMode::Automatic) if !waits_for_approval(subscription) => Some(
             "The Subscription has `approval: Automatic`, so an Approve has no effect: it is upgraded without one. To be asked \
              first, set `approval: Manual` in its manifest; to prevent the upgrade, use `payg deny`."
                 .to_owned(),
@@ -38,11 +38,9 @@ pub fn lacking(decision: Decision, subscription: &Subscription, said: &[UpgradeA
     }
 }
 
-fn reconcile_request(subscription: &Subscription) -> bool {
+fn waits_for_approval(subscription: &Subscription) -> bool {
     show::condition(subscription, ConditionType::Ready).is_some_and(|ready| {
-        [Reason::AwaitingApproval, Reason::ApprovalPolicyMissing]
-            .iter()
-            .any(|reconcile_request| ready.reason == *reconcile_request)
+        [Reason::AwaitingApproval, Reason::ApprovalPolicyMissing].iter().any(|reason| ready.reason == *reason)
     })
 }
 

@@ -13,16 +13,16 @@ use payg_providers::Accepted;
 
 use crate::operator::parse;
 
-/// The intent called `id` to carry out `plan`, and no longer than the approval. What allows it was `read` after that moment
+/// The intent called `id` to carry out `order`, and no longer than the approval. What allows it was `read` after that moment
 /// (wall clock): its window begins there, so that a process that was suspended since does not send upon what somebody has
 /// changed meanwhile.
-pub fn intent(plan: &UpgradeOrder, id: String, read: Timestamp) -> api::Intent {
+pub fn intent(order: &UpgradeOrder, id: String, read: Timestamp) -> api::Intent {
     let window = read.saturating_add(SEND_WINDOW).unwrap_or(Timestamp::MAX);
-    let not_after = plan.approval.as_ref().and_then(|approval| approval.expires).map_or(window, |end| end.min(window));
+    let not_after = order.approval.as_ref().and_then(|approval| approval.expires).map_or(window, |end| end.min(window));
     api::Intent {
         id,
         not_after_time: not_after.into(),
-        approval: plan.approval.as_ref().map(|approval| api::RecordApproval {
+        approval: order.approval.as_ref().map(|approval| api::RecordApproval {
             name: approval.name.clone(),
             uid: approval.uid.clone(),
             approver: approval.approver.clone(),
@@ -31,26 +31,26 @@ pub fn intent(plan: &UpgradeOrder, id: String, read: Timestamp) -> api::Intent {
             expire_time: approval.expires.map(Into::into),
         }),
         evidence: api::Evidence {
-            observed_time: plan.evidence.observed.into(),
-            summary: plan.evidence.summary.as_str().into(),
+            observed_time: order.evidence.observed.into(),
+            summary: order.evidence.summary.as_str().into(),
         },
     }
 }
 
 /// The record that is created for the first attempt.
-pub fn opened(account: &AccountId, plan: &UpgradeOrder, intent: api::Intent) -> api::UpgradeRecord {
+pub fn opened(account: &AccountId, order: &UpgradeOrder, intent: api::Intent) -> api::UpgradeRecord {
     let key = account.upgrade_key();
     let spec = api::UpgradeRecordSpec {
         key: key.as_str().to_owned(),
         account: api::RecordAccount { cloud: account.cloud().name().to_owned(), id: account.id() },
         from: api::Offer {
-            class: plan.transition.from.class.name().into(),
-            native: Some(plan.transition.from.native.as_str().into()),
+            class: order.transition.from.class.name().into(),
+            native: Some(order.transition.from.native.as_str().into()),
         },
-        to: api::Offer { class: plan.transition.to.name().into(), native: None },
-        requester: requester(&plan.requester),
+        to: api::Offer { class: order.transition.to.name().into(), native: None },
+        requester: requester(&order.requester),
         intent,
-        endpoint: Some(plan.endpoint.clone()),
+        endpoint: Some(order.endpoint.clone()),
     };
     api::UpgradeRecord::new(&key.record_name(), spec)
 }
@@ -69,14 +69,14 @@ fn provider(by: &Requester) -> Option<api::AttemptProvider> {
 pub fn opened_again(
     before: &api::UpgradeRecord,
     number: i32,
-    plan: &UpgradeOrder,
+    order: &UpgradeOrder,
     intent: api::Intent,
     now: Timestamp,
 ) -> api::UpgradeRecordStatus {
     let mut status = before.status.clone().unwrap_or_default();
     with_first_attempt(&mut status);
-    let endpoint = Some(plan.endpoint.clone());
-    let (by, through) = (Some(requester(&plan.requester)), provider(&plan.requester));
+    let endpoint = Some(order.endpoint.clone());
+    let (by, through) = (Some(requester(&order.requester)), provider(&order.requester));
     status.attempts.push(api::Attempt {
         number,
         intent: Some(intent),
@@ -88,7 +88,7 @@ pub fn opened_again(
     // From here on it may be on its way.
     status.state = RecordState::Unknown.name().map(Into::into);
     status.outcome = None;
-    log(&mut status, now, "AttemptOpened", &format!("attempt {number}: {}", plan.evidence.summary));
+    log(&mut status, now, "AttemptOpened", &format!("attempt {number}: {}", order.evidence.summary));
     status
 }
 
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn stale_reads_send_nothing() {
-        let plan = UpgradeOrder {
+        let order = UpgradeOrder {
             transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: BEFORE, summary: String::new() },
             approval: None,
@@ -338,7 +338,7 @@ mod tests {
             requester: due().requester(),
         };
         let read: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let intent = intent(&plan, "an-id".to_owned(), read);
+        let intent = intent(&order, "an-id".to_owned(), read);
         assert_eq!(Timestamp::from(intent.not_after_time), read + SEND_WINDOW);
     }
 

@@ -66,12 +66,17 @@ impl Ledger {
 
     /// Creates the entry of `account`. What allows it was read after `read` (wall clock). `None` when the attempt is not, or
     /// not surely, this reconcile's own.
-    pub async fn open(&self, account: &AccountId, plan: &UpgradeOrder, read: Timestamp) -> kube::Result<Option<Claim>> {
-        let intent = intent(plan, read);
-        let record = entry::opened(account, plan, intent.clone());
+    pub async fn open(
+        &self,
+        account: &AccountId,
+        order: &UpgradeOrder,
+        read: Timestamp,
+    ) -> kube::Result<Option<Claim>> {
+        let intent = intent(order, read);
+        let record = entry::opened(account, order, intent.clone());
         let created = self.create(&record).await;
         let record = self.settle(created, &record.name_any(), &intent.id).await?;
-        Ok(record.map(|record| claim(record, 1, &intent, plan)))
+        Ok(record.map(|record| claim(record, 1, &intent, order)))
     }
 
     /// Adds attempt `number` to `before`, unless somebody has changed the record since. What allows it was read after
@@ -80,12 +85,12 @@ impl Ledger {
         &self,
         before: &api::UpgradeRecord,
         number: u32,
-        plan: &UpgradeOrder,
+        order: &UpgradeOrder,
         read: Timestamp,
     ) -> kube::Result<Option<Claim>> {
         let Ok(number) = i32::try_from(number) else { return Ok(None) };
-        let intent = intent(plan, read);
-        let mut status = entry::opened_again(before, number, plan, intent.clone(), self.clock.wall());
+        let intent = intent(order, read);
+        let mut status = entry::opened_again(before, number, order, intent.clone(), self.clock.wall());
         let mut written = self.write(before, &status).await;
         if written.as_ref().is_err_and(is_invalid) {
             warn!(record = before.name_any(), "an attempt is written without who makes it; {OLDER_CRDS}");
@@ -93,7 +98,7 @@ impl Ledger {
             written = self.write(before, &status).await;
         }
         let record = self.settle(written, &before.name_any(), &intent.id).await?;
-        Ok(record.map(|record| claim(record, number, &intent, plan)))
+        Ok(record.map(|record| claim(record, number, &intent, order)))
     }
 
     /// Writes how the attempt of `claim` ended, and returns the record as it is then. A write that fails is not made up
@@ -199,8 +204,8 @@ impl Ledger {
 /// What to do where a field is not known.
 const OLDER_CRDS: &str = "if the CRDs are older than this operator, apply the CRDs of this version";
 
-fn claim(record: api::UpgradeRecord, number: i32, intent: &api::Intent, plan: &UpgradeOrder) -> Claim {
-    Claim { record, number, not_after: intent.not_after_time.into(), requester: plan.requester.clone() }
+fn claim(record: api::UpgradeRecord, number: i32, intent: &api::Intent, order: &UpgradeOrder) -> Claim {
+    Claim { record, number, not_after: intent.not_after_time.into(), requester: order.requester.clone() }
 }
 
 /// Whether the API server said no for a reason that has nothing to do with another write.
@@ -213,14 +218,13 @@ fn is_invalid(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 422))
 }
 
-/// A new intent to carry out `plan`: nobody else has its id.
-fn intent(plan: &UpgradeOrder, read: Timestamp) -> api::Intent {
-    entry::intent(plan, Uuid::new_v4().to_string(), read)
+/// A new intent to carry out `order`: nobody else has its id.
+fn intent(order: &UpgradeOrder, read: Timestamp) -> api::Intent {
+    entry::intent(order, Uuid::new_v4().to_string(), read)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::Request as HttpRequest;
     use payg_test_kit::fake_api::FakeApi;
 
     use super::*;
@@ -237,18 +241,10 @@ mod tests {
     fn ledger_beside(crds: &str) -> Ledger {
         let api = FakeApi::new(Timestamp::now);
         api.install_crds(crds);
-        let client = over(tower::service_fn(move |request: HttpRequest<kube::client::Body>| {
-            let api = api.clone();
-            async move {
-                let (parts, body) = request.into_parts();
-                let body = body.collect_bytes().await?.to_vec();
-                Ok::<_, tower::BoxError>(api.handle(&HttpRequest::from_parts(parts, body)))
-            }
-        }));
-        Ledger::new(client, Clock::real())
+        Ledger::new(over(api.service()), Clock::real())
     }
 
-    fn plan() -> UpgradeOrder {
+    fn order() -> UpgradeOrder {
         UpgradeOrder {
             transition: due().transition(),
             evidence: Evidence { cause: Cause::Asked, observed: Timestamp::now(), summary: "asked for".to_owned() },
@@ -262,9 +258,9 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_comes_late_takes_nothing_out_of_the_record() {
         let account = AccountId::parse("aws", "123456789012").unwrap();
-        let (ledger, plan) = (ledger(), plan());
-        let first = ledger.open(&account, &plan, Timestamp::now()).await.unwrap().unwrap();
-        let second = ledger.open_again(&first.record, 2, &plan, Timestamp::now()).await.unwrap().unwrap();
+        let (ledger, order) = (ledger(), order());
+        let first = ledger.open(&account, &order, Timestamp::now()).await.unwrap().unwrap();
+        let second = ledger.open_again(&first.record, 2, &order, Timestamp::now()).await.unwrap().unwrap();
         let lost = Err(ProviderError::OutcomeUnknown { detail: "no answer".to_owned() });
         ledger.close(first, Timestamp::now(), &lost).await;
         let attempts = ledger.read(&account).await.unwrap().unwrap().status.unwrap().attempts;
@@ -284,10 +280,10 @@ mod tests {
     /// Two attempts that are refused, and how the ledger tells of them.
     async fn refused_twice(ledger: &Ledger) -> payg_core::record::Record {
         let account = AccountId::parse("aws", "123456789012").unwrap();
-        let plan = plan();
-        let first = ledger.open(&account, &plan, Timestamp::now()).await.unwrap().unwrap();
+        let order = order();
+        let first = ledger.open(&account, &order, Timestamp::now()).await.unwrap().unwrap();
         let (_, record) = ledger.close(first, Timestamp::now(), &forbidden()).await;
-        let second = ledger.open_again(&record, 2, &plan, Timestamp::now()).await.unwrap().unwrap();
+        let second = ledger.open_again(&record, 2, &order, Timestamp::now()).await.unwrap().unwrap();
         ledger.close(second, Timestamp::now(), &forbidden()).await;
         crate::operator::parse::record(&ledger.read(&account).await.unwrap().unwrap())
     }

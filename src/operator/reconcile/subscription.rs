@@ -287,22 +287,22 @@ async fn act(operator: &Operator, read: &Read, decision: &Decision) -> kube::Res
     let done = Done::As(Acted::AsDecided, None);
     let (Some(effect), Ok(provider)) = (&decision.effect, &read.provider) else { return Ok(done) };
     let stored = read.record.as_ref().and_then(|record| record.stored.as_ref());
-    let (again, plan) = match (effect, stored) {
+    let (again, order) = match (effect, stored) {
         (Effect::Note(note), Some(stored)) => {
             operator.ledger.note(stored, note).await?;
             return Ok(done);
         }
-        (Effect::Upgrade(plan), None) => (None, plan),
-        (Effect::Again { number, plan }, Some(stored)) => (Some((stored, *number)), plan),
+        (Effect::Upgrade(order), None) => (None, order),
+        (Effect::Again { number, order }, Some(stored)) => (Some((stored, *number)), order),
         // A first attempt where there is a record, and anything else where there is none.
         (Effect::Upgrade(_), Some(_)) | (Effect::Note(_) | Effect::Again { .. }, None) => return Ok(done),
     };
-    let claim = match claim(operator, read, again, plan).await {
+    let claim = match claim(operator, read, again, order).await {
         Ok(Some(claim)) => claim,
         Ok(None) => return Ok(Done::Overtaken),
         Err(error) => return Ok(Done::As(Acted::LedgerRefused { detail: error.to_string() }, None)),
     };
-    let (record, pause) = send(operator, &read.desired.account, provider.client.as_ref(), claim, plan).await;
+    let (record, pause) = send(operator, &read.desired.account, provider.client.as_ref(), claim, order).await;
     Ok(Done::As(Acted::Requested(pause), Some(record)))
 }
 
@@ -312,7 +312,7 @@ async fn claim(
     operator: &Operator,
     read: &Read,
     again: Option<(&api::UpgradeRecord, u32)>,
-    plan: &UpgradeOrder,
+    order: &UpgradeOrder,
 ) -> kube::Result<Option<Claim>> {
     let _one_at_a_time = operator.claiming.lock().await;
     let since = operator.wall();
@@ -321,8 +321,8 @@ async fn claim(
         return Ok(None);
     }
     let claim = match again {
-        None => operator.ledger.open(&read.desired.account, plan, since).await?,
-        Some((stored, number)) => operator.ledger.open_again(stored, number, plan, since).await?,
+        None => operator.ledger.open(&read.desired.account, order, since).await?,
+        Some((stored, number)) => operator.ledger.open_again(stored, number, order, since).await?,
     };
     if let Some(claim) = &claim {
         let (name, namespace) = (claim.record.name_any(), read.subject.namespace.clone());
@@ -366,13 +366,13 @@ async fn send(
     account: &AccountId,
     client: &dyn BillingProvider,
     claim: Claim,
-    plan: &UpgradeOrder,
+    order: &UpgradeOrder,
 ) -> (Record, Option<Duration>) {
     let sent = operator.wall();
     let name = claim.record.name_any();
     info!(%account, record = name, attempt = claim.number, "requesting the upgrade");
     let request = UpgradeRequest {
-        transition: &plan.transition,
+        transition: &order.transition,
         key: account.upgrade_key().idempotency_key(),
         not_after: claim.not_after,
         deadline: CALL_DEADLINE,

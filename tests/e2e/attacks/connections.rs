@@ -39,8 +39,8 @@ static TARGET: OnceCell<Target> = OnceCell::const_new();
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 async fn target() -> (MutexGuard<'static, ()>, &'static Target) {
-    let policy_check = ALONE.lock().await;
-    (policy_check, TARGET.get_or_init(start).await)
+    let guard = ALONE.lock().await;
+    (guard, TARGET.get_or_init(start).await)
 }
 
 async fn start() -> Target {

@@ -21,13 +21,13 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// A stack of their own, with an operator as it is shipped, for one test at a time: nobody else's load is measured.
 async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
-    let policy_check = ALONE.lock().await;
+    let guard = ALONE.lock().await;
     let start = async || {
         let stack = Stack::start(payg_dev(), 1).await.unwrap();
         let operator = stack.operator("operator-0", &[]).await.unwrap();
         (stack, operator)
     };
-    (policy_check, &STACK.get_or_init(start).await.0)
+    (guard, &STACK.get_or_init(start).await.0)
 }
 
 /// How many changes are measured.

@@ -41,10 +41,12 @@ pub enum Wait {
 /// Whether credentials are waited for that do not work because of `error` at `wall` (wall clock). What may pass by itself,
 /// and what one commit may still bring, is no reason to give up.
 pub fn wait(error: &ProviderError, failing: Failing, wall: Timestamp) -> Wait {
-    let reconciles = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
+    let passes_by_itself = matches!(error, ProviderError::Throttled { .. } | ProviderError::Transient { .. });
     match failing {
-        Failing::Stalled if !reconciles => Wait::IsOver,
-        Failing::Since(began) if !reconciles && wall.duration_since(began) >= PROVIDER_GRACE_PERIOD => Wait::IsOver,
+        Failing::Stalled if !passes_by_itself => Wait::IsOver,
+        Failing::Since(began) if !passes_by_itself && wall.duration_since(began) >= PROVIDER_GRACE_PERIOD => {
+            Wait::IsOver
+        }
         Failing::Since(_) => Wait::GoesOn,
         Failing::Newly | Failing::Stalled => Wait::Begins,
     }

@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
             ApprovalMode::Automatic => match self.approved_by_manifest() {
                 Ok(()) => return Ok(None),
                 // Where nobody can tell who wrote the manifest, a person can still approve.
-                Err(unguarded) => Some(Verdict::ApprovalPolicyMissing(unguarded)),
+                Err(untrusted) => Some(Verdict::ApprovalPolicyMissing(untrusted)),
             },
             ApprovalMode::Manual => None,
         };
@@ -120,7 +120,7 @@ impl<'a> Case<'a> {
                 let former = self.former(transition, approves()).map(|said| said.name.clone());
                 Verdict::AwaitingApproval { hash: transition.hash.clone(), former }
             })),
-            Err(unguarded) => Err(Verdict::ApprovalPolicyMissing(unguarded)),
+            Err(untrusted) => Err(Verdict::ApprovalPolicyMissing(untrusted)),
         }
     }
 

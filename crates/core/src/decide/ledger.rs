@@ -34,7 +34,7 @@ pub(super) fn open(case: &Case<'_>) -> Option<Ruling> {
         Err(_) if accepted => not_shown(case.inputs.operation.as_ref()),
         Err(why) => why,
         Ok(()) => match rule(&case.without_record(None)) {
-            Some((_, (verdict, Some(Effect::Upgrade(plan))))) => return Some((verdict, Some(again(record, plan)))),
+            Some((_, (verdict, Some(Effect::Upgrade(order))))) => return Some((verdict, Some(again(record, order)))),
             // What passes by itself is waited for; what somebody must change is said.
             Some((_, (held @ (Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(Untrusted::Flaws(_))), _))) => {
                 return Some((held, None));
@@ -99,10 +99,10 @@ fn retry(case: &Case<'_>, seen: &Seen, record: &Record) -> Ruling {
     let retry = match case.inputs.policy_check.trusted(retries) {
         Ok(Some(retry)) => retry,
         Ok(None) => return stays,
-        Err(unguarded) => return (Verdict::ApprovalPolicyMissing(unguarded), None),
+        Err(untrusted) => return (Verdict::ApprovalPolicyMissing(untrusted), None),
     };
     match rule(&case.without_record(Some(retry))) {
-        Some((_, (verdict, Some(Effect::Upgrade(plan))))) => (verdict, Some(again(record, plan))),
+        Some((_, (verdict, Some(Effect::Upgrade(order))))) => (verdict, Some(again(record, order))),
         Some((_, (held, _))) => (Verdict::RetryHeld { record: record.name.clone(), by: Box::new(held) }, None),
         None => stays,
     }
@@ -137,8 +137,8 @@ fn for_a_person(case: &Case<'_>, seen: &Seen, record: &Record, why: Option<&NoMo
 }
 
 /// The next attempt of `record`.
-pub(super) fn again(record: &Record, plan: UpgradeOrder) -> Effect {
-    Effect::Again { number: record.last().map_or(0, |attempt| attempt.number).saturating_add(1), plan }
+pub(super) fn again(record: &Record, order: UpgradeOrder) -> Effect {
+    Effect::Again { number: record.last().map_or(0, |attempt| attempt.number).saturating_add(1), order }
 }
 
 /// Why an accepted upgrade is no longer waited for.

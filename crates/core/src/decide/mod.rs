@@ -64,7 +64,7 @@ pub enum Effect {
         /// The attempt's number.
         number: u32,
         /// What is asked for.
-        plan: UpgradeOrder,
+        order: UpgradeOrder,
     },
     /// Write into the record what the account shows, or that a person must decide.
     Note(Note),

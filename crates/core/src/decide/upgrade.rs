@@ -98,7 +98,7 @@ pub(super) fn held(case: &Case<'_>) -> Option<Ruling> {
 pub(super) fn all_clear(case: &Case<'_>) -> Option<Ruling> {
     let seen = case.seen?;
     let (TriggerState::Yes(evidence), Some(transition)) = (&seen.trigger, &seen.transition) else { return None };
-    let plan = UpgradeOrder {
+    let order = UpgradeOrder {
         transition: transition.clone(),
         evidence: evidence.clone(),
         approval: case.approval(transition).ok()?,
@@ -106,8 +106,8 @@ pub(super) fn all_clear(case: &Case<'_>) -> Option<Ruling> {
         requester: case.inputs.requester(),
     };
     let effect = match rejected_record(case) {
-        Some(record) => again(record, plan),
-        None => Effect::Upgrade(plan),
+        Some(record) => again(record, order),
+        None => Effect::Upgrade(order),
     };
     Some((Verdict::Upgrading, Some(effect)))
 }

@@ -19,7 +19,7 @@ use proptest::strategy::ValueTree;
 /// What is asked for, where an upgrade is.
 fn asked(inputs: &Inputs) -> Option<UpgradeOrder> {
     match decide(inputs).effect {
-        Some(Effect::Upgrade(plan) | Effect::Again { plan, .. }) => Some(plan),
+        Some(Effect::Upgrade(order) | Effect::Again { order, .. }) => Some(order),
         Some(Effect::Note(_)) | None => None,
     }
 }
@@ -64,13 +64,13 @@ proptest! {
 
     #[test]
     fn an_upgrade_needs_a_valid_approval_where_one_is_needed(inputs in any_inputs()) {
-        if let Some(plan) = asked(&inputs) {
+        if let Some(order) = asked(&inputs) {
             let valid = |said: &Approval| {
                 said.covers(&inputs.hash(), inputs.now.wall) && said.decision != Said::Deny && inputs.policy_check.flaws.is_empty()
             };
-            prop_assert!(plan.approval.as_ref().is_none_or(valid));
-            prop_assert!(plan.approval.is_some() || inputs.desired.approval == ApprovalMode::Automatic);
-            let by_manifest = plan.approval.is_none() && inputs.policy_check.automatic_needs_approve;
+            prop_assert!(order.approval.as_ref().is_none_or(valid));
+            prop_assert!(order.approval.is_some() || inputs.desired.approval == ApprovalMode::Automatic);
+            let by_manifest = order.approval.is_none() && inputs.policy_check.automatic_needs_approve;
             prop_assert!(!by_manifest || inputs.policy_check.flaws.is_empty());
             prop_assert!(!inputs.approvals.iter().any(|said| said.decision == Said::Deny));
         }

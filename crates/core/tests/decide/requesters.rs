@@ -40,7 +40,7 @@ fn decided(record: Record, change: impl FnOnce(&mut Inputs)) -> (Verdict, Option
     (decision.verdict, decision.effect)
 }
 
-fn reconcile_request(record: Record, change: impl FnOnce(&mut Inputs)) -> bool {
+fn asks(record: Record, change: impl FnOnce(&mut Inputs)) -> bool {
     matches!(decided(record, change).1, Some(Effect::Again { .. }))
 }
 
@@ -49,23 +49,20 @@ fn a_refusal_for_want_of_rights_is_its_requesters() {
     let me = due().requester();
     for (outcome, lacked_rights) in [(Outcome::Rejected, true), (Outcome::NotSent, false)] {
         let theirs = refused(&[mallory(), mallory(), mallory()], outcome, lacked_rights, 0);
-        assert!(reconcile_request(theirs, |_| {}), "{outcome:?}: another namespace may try at once");
-        assert!(
-            !reconcile_request(refused(std::slice::from_ref(&me), outcome, lacked_rights, 0), |_| {}),
-            "{outcome:?}"
-        );
+        assert!(asks(theirs, |_| {}), "{outcome:?}: another namespace may try at once");
+        assert!(!asks(refused(std::slice::from_ref(&me), outcome, lacked_rights, 0), |_| {}), "{outcome:?}");
         let made_again = Requester { uid: "uid-before".to_owned(), ..me.clone() };
         assert!(
-            !reconcile_request(refused(&[made_again], outcome, lacked_rights, 0), |_| {}),
+            !asks(refused(&[made_again], outcome, lacked_rights, 0), |_| {}),
             "{outcome:?}: deleted and made again"
         );
     }
     // What the provider says of the account binds everybody, and so does what an older version wrote.
-    assert!(!reconcile_request(refused(&[mallory()], Outcome::Rejected, false, 59), |_| {}));
-    assert!(reconcile_request(refused(&[mallory()], Outcome::Rejected, false, 60), |_| {}));
+    assert!(!asks(refused(&[mallory()], Outcome::Rejected, false, 59), |_| {}));
+    assert!(asks(refused(&[mallory()], Outcome::Rejected, false, 60), |_| {}));
     let mut unsigned = refused(&[mallory()], Outcome::Rejected, true, 59);
     unsigned.attempts[0].requester = None;
-    assert!(!reconcile_request(unsigned, |_| {}));
+    assert!(!asks(unsigned, |_| {}));
 }
 
 #[test]
@@ -73,19 +70,16 @@ fn a_changed_provider_may_try_at_once_and_not_again_and_again() {
     let me = due().requester();
     let times = |count, minutes| refused(&vec![me.clone(); count], Outcome::Rejected, true, minutes);
     let changed = |on: &mut Inputs| on.provider_version.as_mut().unwrap().generation = 2;
-    assert!(reconcile_request(times(1, 0), changed));
-    assert!(!reconcile_request(times(2, 0), changed) && reconcile_request(times(2, 1), changed));
-    assert!(!reconcile_request(times(4, 3), changed) && reconcile_request(times(4, 4), changed));
-    assert!(
-        !reconcile_request(times(20, 3 * 60 - 1), changed) && reconcile_request(times(20, 3 * 60), changed),
-        "hours in the end"
-    );
+    assert!(asks(times(1, 0), changed));
+    assert!(!asks(times(2, 0), changed) && asks(times(2, 1), changed));
+    assert!(!asks(times(4, 3), changed) && asks(times(4, 4), changed));
+    assert!(!asks(times(20, 3 * 60 - 1), changed) && asks(times(20, 3 * 60), changed), "hours in the end");
     let another =
         |on: &mut Inputs| on.provider_version = Some(ProviderVersion { uid: "uid-q".to_owned(), generation: 1 });
-    assert!(reconcile_request(times(1, 0), another));
-    assert!(!reconcile_request(times(1, 59), |on| on.provider_version = None), "what is not known is not a change");
+    assert!(asks(times(1, 0), another));
+    assert!(!asks(times(1, 59), |on| on.provider_version = None), "what is not known is not a change");
     assert!(
-        !reconcile_request(refused(std::slice::from_ref(&me), Outcome::Rejected, false, 59), changed),
+        !asks(refused(std::slice::from_ref(&me), Outcome::Rejected, false, 59), changed),
         "it was about the account"
     );
 }
@@ -93,7 +87,7 @@ fn a_changed_provider_may_try_at_once_and_not_again_and_again() {
 #[test]
 fn one_namespace_does_not_fill_the_record_for_another() {
     let full = |by: Requester| refused(&vec![by; 32], Outcome::Rejected, true, 9999);
-    assert!(reconcile_request(full(mallory()), |_| {}));
+    assert!(asks(full(mallory()), |_| {}));
     let (verdict, effect) = decided(full(due().requester()), |_| {});
     assert!(matches!(verdict, Verdict::UpgradeRejected { next: None, .. }), "{verdict:?}");
     assert_eq!(effect, None, "the record stays open to others");

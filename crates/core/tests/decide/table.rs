@@ -445,8 +445,8 @@ fn row_17_awaiting_approval() {
         manual(on);
         on.approvals = vec![said(on, Said::Approve)];
     };
-    let Some(Effect::Upgrade(plan)) = ruled(approved).3 else { panic!("not upgraded") };
-    assert_eq!(plan.approval.unwrap().approver, "jane");
+    let Some(Effect::Upgrade(order)) = ruled(approved).3 else { panic!("not upgraded") };
+    assert_eq!(order.approval.unwrap().approver, "jane");
     let with = |change: fn(&mut Inputs)| {
         idle(|on| {
             approved(on);
@@ -477,26 +477,30 @@ fn row_17_awaiting_approval() {
     };
     assert_eq!(idle(by_manifest(true)), row("ApprovalPolicyMissing", FAILED), "nobody looks at who writes Automatic");
     assert!(ruled(by_manifest(false)).3.is_some(), "the namespace does not demand it");
-    let older = |subscription: i64, provider: i64| {
+    let created_hours_ago = |subscription: i64, provider: i64| {
         move |on: &mut Inputs| {
             on.policy_check = PolicyCheck { automatic_needs_approve: true, since: Some(ago(500)), ..in_force() };
             on.subject.created = ago(subscription);
             on.provider_object.as_mut().unwrap().created = ago(provider);
         }
     };
-    assert_eq!(idle(older(501, 100)), row("ApprovalPolicyMissing", FAILED), "nobody looked at who wrote it");
     assert_eq!(
-        idle(older(100, 501)),
+        idle(created_hours_ago(501, 100)),
+        row("ApprovalPolicyMissing", FAILED),
+        "nobody looked at who wrote it"
+    );
+    assert_eq!(
+        idle(created_hours_ago(100, 501)),
         row("ApprovalPolicyMissing", FAILED),
         "nor at who wrote what it upgrades through"
     );
-    assert!(ruled(older(499, 499)).3.is_some());
+    assert!(ruled(created_hours_ago(499, 499)).3.is_some());
     let said_by_a_person = |on: &mut Inputs| {
-        older(501, 501)(on);
+        created_hours_ago(501, 501)(on);
         on.approvals = vec![said(on, Said::Approve)];
     };
-    let Some(Effect::Upgrade(plan)) = ruled(said_by_a_person).3 else { panic!("not upgraded") };
-    assert_eq!(plan.approval.unwrap().approver, "jane", "a person can still say yes");
+    let Some(Effect::Upgrade(order)) = ruled(said_by_a_person).3 else { panic!("not upgraded") };
+    assert_eq!(order.approval.unwrap().approver, "jane", "a person can still say yes");
     let refused = |on: &mut Inputs| {
         on.record = Some(record(RecordState::Rejected, Outcome::Rejected, 0));
         on.record.as_mut().unwrap().attempts[0].approval_uid = Some("uid-Approve".to_owned());
@@ -558,10 +562,10 @@ fn row_20_held() {
 fn row_21_upgrade() {
     let (reason, ready, progress, effect) = ruled(|_| {});
     assert_eq!((reason, ready, progress), row("Upgrading", BUSY));
-    let Some(Effect::Upgrade(plan)) = effect else { panic!("not upgraded") };
-    assert_eq!((plan.endpoint.as_str(), plan.approval), (ENDPOINT, None));
+    let Some(Effect::Upgrade(order)) = effect else { panic!("not upgraded") };
+    assert_eq!((order.endpoint.as_str(), order.approval), (ENDPOINT, None));
     assert_eq!(
-        plan.evidence.summary,
+        order.evidence.summary,
         "the credit is spent; the account is Restricted on FreeTrial (FreeTrial_2014-09-01); Credit Exhausted, 0.00 USD \
          left (as of 2026-03-01T12:00:00Z, by billingProperty); Period Active, ends 2026-03-11T12:00:00Z (as of \
          2026-03-01T12:00:00Z, by billingProperty)"

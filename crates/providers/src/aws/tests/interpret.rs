@@ -144,8 +144,8 @@ fn more_credit_than_was_granted_is_said_and_not_shown() {
     for (granted, is_shown) in [("100", true), ("50", true), ("49.99", false)] {
         let granted = Money::parse(granted, "USD");
         let seen = observation(Some(&plan), None, granted, &stamp);
-        let evaluate = seen.benefit(BenefitKind::Credit).unwrap().granted;
-        assert_eq!((evaluate, seen.remarks.is_empty()), (granted.filter(|_| is_shown), is_shown), "{granted:?}");
+        let shown = seen.benefit(BenefitKind::Credit).unwrap().granted;
+        assert_eq!((shown, seen.remarks.is_empty()), (granted.filter(|_| is_shown), is_shown), "{granted:?}");
     }
 }
 

@@ -108,8 +108,8 @@ async fn a_new_assertion_is_asked_for_with_each_new_token() {
     let azure = issuer.azure(AzureCloud::Public, credential).unwrap();
     azure.check(DEADLINE).await.unwrap();
     azure.check(DEADLINE).await.unwrap();
-    let evaluate: Vec<_> = issuer.requests().iter().map(|request| field(request, "client_assertion")).collect();
-    assert_eq!(evaluate, [Some("a.0.c".to_owned()), Some("a.1.c".to_owned())]);
+    let shown: Vec<_> = issuer.requests().iter().map(|request| field(request, "client_assertion")).collect();
+    assert_eq!(shown, [Some("a.0.c".to_owned()), Some("a.1.c".to_owned())]);
 }
 
 #[tokio::test]
@@ -321,15 +321,15 @@ async fn metadata_service_errors_are_told_apart() {
         ),
         (of_machine(i64::MAX), "UnexpectedAnswer", "something else"),
     ] {
-        let evaluate = format!("{answer:?}").chars().take(200).collect::<String>();
+        let shown = format!("{answer:?}").chars().take(200).collect::<String>();
         let before = issuer.requests().len();
         issuer.answers(answer);
         let azure = issuer.azure(AzureCloud::Public, Credential::ManagedIdentity { client_id: None }).unwrap();
         let error = azure.check(DEADLINE).await.unwrap_err();
-        assert_eq!(error.reason(), reason, "{evaluate}: {error}");
-        assert!(error.to_string().contains(says), "{evaluate}: {error}");
+        assert_eq!(error.reason(), reason, "{shown}: {error}");
+        assert!(error.to_string().contains(says), "{shown}: {error}");
         assert!(!format!("{error:?}").contains("the~secret"), "{error:?}");
-        assert_eq!(issuer.requests().len(), before + 1, "nothing below the engine tries again: {evaluate}");
+        assert_eq!(issuer.requests().len(), before + 1, "nothing below the engine tries again: {shown}");
     }
 }
 

@@ -563,8 +563,8 @@ fn exhausted_benefits_meet_the_trigger() {
             closed: false,
             source: None,
         };
-        let evaluate = evaluate(&When::BenefitsExhausted, Some(&past), &seen);
+        let trigger = evaluate(&When::BenefitsExhausted, Some(&past), &seen);
         // `Expired` before the end that is reported with it is a contradiction.
-        assert_eq!(matches!(evaluate, TriggerState::Yes(_)), met, "{billing}: {evaluate:?}");
+        assert_eq!(matches!(trigger, TriggerState::Yes(_)), met, "{billing}: {trigger:?}");
     }
 }

@@ -228,10 +228,10 @@ fn nothing_that_is_taken_away_exhausts() {
                 };
                 // Only a balance of nothing, as the document says, leaves the word that the period is over uncontradicted.
                 let is_nothing = says_amount(&answers, "estimatedBalance", "value", Money::parse("0", "USD").unwrap());
-                let evaluate = evaluate(&When::BenefitsExhausted, Some(&past), &seen);
+                let trigger = evaluate(&When::BenefitsExhausted, Some(&past), &seen);
                 assert!(
-                    is_nothing || !matches!(evaluate, TriggerState::Yes(_)),
-                    "{state} {limit} {change:?}: {evaluate:?}"
+                    is_nothing || !matches!(trigger, TriggerState::Yes(_)),
+                    "{state} {limit} {change:?}: {trigger:?}"
                 );
                 looks += 1;
             }

@@ -90,8 +90,8 @@ async fn answers_without_a_token_are_told_apart() {
         (token(r#""access_token":"a","expires_in":9223372036854775807"#), "UnexpectedAnswer"),
         (json(200, &" ".repeat(2 << 20)), "UnexpectedAnswer"),
     ] {
-        let evaluate = format!("{answer:?}").chars().take(200).collect::<String>();
-        assert_eq!(check(answer).await.unwrap_err().reason(), reason, "{evaluate}");
+        let shown = format!("{answer:?}").chars().take(200).collect::<String>();
+        assert_eq!(check(answer).await.unwrap_err().reason(), reason, "{shown}");
     }
     let error = check(reply(429, "retry-after: 17\r\n", "busy")).await.unwrap_err();
     assert_eq!(error, ProviderError::Throttled { retry_after: Some(Duration::from_secs(17)) });
