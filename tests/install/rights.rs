@@ -134,6 +134,8 @@ fn requests(stack: &Stack) -> Vec<Request> {
 /// The operator does once all that it does for its users.
 async fn works(stack: &'static Stack) {
     let world = World::on(stack).await;
+    // Another test's operator may have made the Lease, and then this one would only take it over.
+    stack.kubectl(&["delete", "leases.coordination.k8s.io", "-n", "payg-operator", "--all"]).unwrap();
     let operator = stack.operator("at-work", &[]).await.unwrap();
 
     // By a Secret, automatically; then the same is said twice about the same Subscription, which is counted on one Event.
