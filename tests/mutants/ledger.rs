@@ -11,7 +11,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
             (
                 "        let created = self.create(&record).await;\n",
                 "        if $ON {
-                    return Ok(Some(claim(record, 1, &intent, plan)));
+                    return Ok(Some(claim(record, 1, &intent, order)));
                 }
                 let created = self.create(&record).await;\n",
             ),

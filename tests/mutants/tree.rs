@@ -42,10 +42,12 @@ pub(super) fn mutated(root: &Path) -> BTreeMap<String, String> {
         for (place, to) in edits.into_iter().rev() {
             text.replace_range(place, &to);
         }
-        let (of_crate, _) = file.split_once("src/").unwrap();
-        let lib = format!("{of_crate}src/lib.rs");
-        mutated.entry(lib.clone()).or_insert_with(|| read(root, &lib) + SWITCH);
         mutated.insert(file.to_owned(), text);
+    }
+    let of_crate = |file: &String| format!("{}src/lib.rs", file.split_once("src/").unwrap().0);
+    let libs: BTreeSet<_> = mutated.keys().map(of_crate).collect();
+    for lib in libs {
+        *mutated.entry(lib.clone()).or_insert_with(|| read(root, &lib)) += SWITCH;
     }
     mutated
 }
