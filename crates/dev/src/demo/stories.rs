@@ -43,7 +43,7 @@ pub const APPROVER: &str = "jane";
 pub static STORIES: [Story; 9] = [
     Story {
         name: "credit-spent",
-        about: "a free trial whose credit runs out",
+        about: "a free trial that runs out of credit",
         cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "25"}),
         path: &[WAITING, IN_PLACE],
@@ -51,7 +51,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "thirty-days",
-        about: "a free trial whose 30 days run out with credit left",
+        about: "a free trial whose 30 days end with credit left",
         cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MOSP", "burnPerDay": "3"}),
         path: &[WAITING, IN_PLACE],
@@ -59,7 +59,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "imagine",
-        about: "Microsoft Imagine; its end is declared, Azure does not tell it",
+        about: "Microsoft Imagine; Azure reports no end, so the manifest declares one",
         cloud: Cloud::Azure,
         account: |start| json!({"offer": "Imagine", "startTime": start - IMAGINE_AGE}),
         path: &[WAITING, IN_PLACE],
@@ -67,7 +67,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "immediately",
-        about: "upgraded at once; what is left of its benefits stays usable",
+        about: "upgraded at once; its remaining benefits stay usable",
         cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "9"}),
         path: &["UpgradeAccepted", IN_PLACE],
@@ -75,7 +75,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "ask-first",
-        about: "waits until somebody approves its upgrade",
+        about: "waits until someone approves its upgrade",
         cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "14"}),
         path: &[WAITING, "AwaitingApproval", IN_PLACE],
@@ -83,7 +83,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "by-portal",
-        about: "a person has to upgrade it in the portal",
+        about: "a person must upgrade it in the portal",
         cloud: Cloud::Azure,
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "8"}),
         path: &[WAITING, "AwaitingPortalUpgrade", IN_PLACE],
@@ -91,7 +91,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "free-plan",
-        about: "a Free plan of AWS, upgraded while there is credit left: AWS closes it otherwise",
+        about: "an AWS Free plan, upgraded while credit is left, because AWS closes it otherwise",
         cloud: Cloud::Aws,
         account: |_| json!({"burnPerDay": "5"}),
         path: &[WAITING, IN_PLACE],
@@ -107,7 +107,7 @@ pub static STORIES: [Story; 9] = [
     },
     Story {
         name: "suspended",
-        about: "the operator is told to leave it alone",
+        about: "left alone, because its manifest suspends it",
         cloud: Cloud::Azure,
         // It can still be upgraded long after its end, for those who look around.
         account: |_| json!({"offer": "FreeTrial", "agreement": "MCA", "burnPerDay": "10", "graceDays": 36_500}),
