@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/target/tools/bin:$(PATH)
 
 # A target is listed by `make help` if its line says what it does after two number signs.
 
@@ -105,14 +106,18 @@ prose: ## check the English of the documentation with vale, built once; the rule
 	@"$$(tests/prose/build.sh)/vale" $(PROSE)
 
 .PHONY: lint
-lint: prose ## check prose, format, lints, licences and sources of dependencies
+lint: prose cargo-deny ## check prose, format, lints, licences and sources of dependencies
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo deny --locked check bans licenses sources
 
 .PHONY: audit
-audit: ## check dependencies for known vulnerabilities; fetches the RustSec database
+audit: cargo-deny ## check dependencies for known vulnerabilities; fetches the RustSec database
 	cargo deny --locked check advisories
+
+.PHONY: cargo-deny
+cargo-deny:
+	@command -v cargo-deny >/dev/null || cargo install --debug --locked --root target/tools cargo-deny@0.20.2
 
 .PHONY: control-plane
 control-plane: ## build etcd, kube-apiserver, kube-controller-manager and kubectl, once, for demo and tests
