@@ -6,12 +6,13 @@ use payg_core::approval::{Approval, Decision as Decided};
 use payg_core::desired::{self, ApprovalMode, Claimant, DeclaredTrial, Desired, Lapse, Sight, Suspension};
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
-use payg_core::observation::{Acceptance, Handoff, Lifecycle, Observation, PastObservation};
+use payg_core::observation::{Acceptance, Lifecycle, Observation, PastObservation};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer, OfferClass};
 use payg_core::provider::{Capabilities, Method, ProviderObject};
 use payg_core::record::{ProviderVersion, Requester};
 use payg_core::source::{Origin, Source};
 use payg_core::transition::Transition;
+use payg_fixtures::given::active_trial;
 
 use crate::actions::Provider;
 use crate::state::*;
@@ -94,17 +95,10 @@ pub(crate) fn observation(spent: bool, stage: Stage) -> Observation {
         eligible: !upgraded,
         acceptance: if stage == Stage::Accepted { Acceptance::Accepted } else { Acceptance::NotAccepted },
         benefits: if upgraded { Vec::new() } else { benefits(spent, now()) },
-        trial_length: None,
         source: source(),
-        owner: None,
         observed: now(),
         provider_time: Some(now()),
-        unread: Vec::new(),
-        remarks: Vec::new(),
-        lapsed: false,
-        handoff: Some(Handoff { url: "https://portal.example".to_owned(), needs: "a card".to_owned() }),
-        closes: false,
-        deadline: None,
+        ..active_trial()
     }
 }
 

@@ -242,33 +242,17 @@ mod tests {
     use payg_core::offer::{Offer, OfferClass};
     use payg_core::provider::ProviderError;
     use payg_core::schedule::Requeue;
-    use payg_core::source::{Origin, Source};
+    use payg_core::source::Source;
     use payg_core::trigger::NotYet;
     use payg_core::verdict::{NotEligible, Unobserved};
+    use payg_fixtures::given::active_trial;
 
     const GENERATION: i64 = 3;
 
     fn decided(verdict: Verdict) -> Decision {
         let unseen =
             matches!(verdict, Verdict::Suspended(_) | Verdict::Unobserved { .. } | Verdict::ProviderNotReady { .. });
-        let seen = (!unseen).then(|| Observation {
-            lifecycle: payg_core::observation::Lifecycle::Active,
-            offer: Offer { class: OfferClass::FreeTrial, native: "FreeTrial_2014-09-01".to_owned() },
-            eligible: true,
-            acceptance: payg_core::observation::Acceptance::NotAccepted,
-            benefits: Vec::new(),
-            trial_length: None,
-            source: Source::from([Origin::Subscription]),
-            owner: None,
-            observed: Timestamp::now(),
-            provider_time: None,
-            unread: Vec::new(),
-            remarks: Vec::new(),
-            lapsed: false,
-            handoff: None,
-            closes: false,
-            deadline: None,
-        });
+        let seen = (!unseen).then(|| Observation { observed: Timestamp::now(), ..active_trial() });
         let (standing, next) = (Standing::Unsaid, Requeue::OnChange);
         Decision { verdict, seen, effect: None, transition: None, forecast: None, standing, next }
     }
