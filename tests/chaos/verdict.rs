@@ -1,4 +1,4 @@
-//! What must be true of each account when all is over, whatever was killed. Pure: from what was seen to what is wrong.
+//! What must be true of each account at the end, whatever was killed. Pure: takes what was seen, returns what is wrong.
 
 use std::fmt;
 

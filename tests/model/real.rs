@@ -28,7 +28,7 @@ use crate::given::{
 };
 use crate::state::*;
 
-/// What a decision is made of.
+/// The inputs of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Facts {
     pub clock: Clock,
@@ -89,7 +89,7 @@ pub enum Noted {
     Unresolved,
 }
 
-/// What a verdict means to whom it is shown.
+/// What a verdict means to the person who sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdicts {
     /// The account is upgraded, or the provider is at it.

@@ -114,7 +114,7 @@ impl Scenario {
         self.outcome.trace[settled..].iter().filter(|effect| effect.side == Side::ApiWrite).count()
     }
 
-    /// The account was upgraded once, by so many requests, and everybody is told so; within `bound` after the last fault.
+    /// The account was upgraded once, with so many requests, and every status reports it; within `bound` after the last fault.
     fn assert_upgraded(&self, requests: usize, bound: Duration) {
         self.assert_end("OfferInPlace", "Confirmed", 1);
         assert_eq!(self.outcome.attempts, requests, "requests in {self}");

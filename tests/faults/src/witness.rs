@@ -287,7 +287,7 @@ pub(super) fn sets_out(world: &World, life: Life, request: &Request<Vec<u8>>) {
         let reads_the_present = state.reads_the_present();
         let witness = &mut state.witness;
         witness.stored.extend(intents(&world.workload.record(&world.api).unwrap_or_default()));
-        // Who claims an account looks at it, too, and the two cannot be told apart.
+        // Whoever claims an account also observes it, and the two cannot be told apart.
         let is_alone = world.api.get("Subscription", OTHER_TEAM, NAME).is_none();
         witness.check_order(life, &body, is_alone, reads_the_present);
     }

@@ -186,7 +186,7 @@ impl Watch {
         event
     }
 
-    /// What a change is to those who see only what they select.
+    /// How a change appears to a watch with a selector.
     fn tell(&self, change: &Change) -> Option<Event> {
         let after = &change.after;
         let is_here = Arc::ptr_eq(&after.kind, &self.kind)
