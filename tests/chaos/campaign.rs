@@ -134,7 +134,7 @@ impl Campaign<'_> {
         }
     }
 
-    /// Waits until an attempt is made, and tells how much longer to wait: somewhere between intent and outcome.
+    /// Waits until an attempt is made, and returns how much longer to wait: a moment between intent and outcome.
     async fn next_intent(&mut self) -> Duration {
         self.attempts.mark_unchanged();
         let _ = timeout(PATIENCE, self.attempts.changed()).await;
@@ -295,7 +295,7 @@ impl Campaign<'_> {
     }
 }
 
-/// When upgrades were really applied, by account.
+/// When upgrades took effect, by account.
 async fn applied(world: &World) -> BTreeMap<String, Vec<Timestamp>> {
     let ledger = world.stack.simulator.get("ledger").await.unwrap();
     let mut applied: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();

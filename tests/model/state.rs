@@ -15,7 +15,7 @@ pub const LONG_AGO: i8 = i8::MAX;
 /// All that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
-    /// The account at the provider, as it really is.
+    /// The actual state of the account at the provider.
     pub account: Account,
     /// The Subscriptions in etcd.
     pub subscriptions: [Option<Subscription>; SUBSCRIPTIONS],
@@ -45,7 +45,7 @@ pub struct Account {
     pub spent: bool,
     /// How far an upgrade has come.
     pub stage: Stage,
-    /// How many upgrades have really taken effect. Two is what must never be.
+    /// The number of upgrades that have taken effect. It must never reach two.
     pub upgrades: u8,
     /// The idempotency keys that the provider has taken, as a set of bits.
     pub keys: u8,

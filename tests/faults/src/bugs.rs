@@ -1,4 +1,4 @@
-//! Published bugs of other operators and of what operators are built on, each replayed here. What went wrong there is told
+//! Published bugs of other operators and of what operators are built on, each replayed here. What went wrong there is described
 //! in our own words; what must hold here is what the test asserts. The list is in `docs/develop/published-bugs.md`.
 
 mod calls;

@@ -285,7 +285,7 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     let transport = cloud::transport(world, life);
     let clouds = (clouds.0.clone().over(&transport), clouds.1.clone().over(&transport));
     let client = api::client(world, life);
-    // The clocks of two machines are never quite the same.
+    // The clocks of two machines always differ a little.
     let skew = if replica == 0 { SignedDuration::ZERO } else { SKEW.try_into().unwrap() };
     let held = Arc::clone(world);
     let around = move |reconcile| held.hold(life, Box::pin(payg_virtual_time::SKEW.scope(skew, reconcile)));
@@ -318,7 +318,7 @@ fn is_settled(world: &World) -> bool {
     }
     let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
     let [Some(one), Some(other)] = verdicts else { return false };
-    // One of two has the account; who does not know that yet looks again.
+    // One of two has the account. The other one observes again until it knows that.
     if one == "AccountConflict" && other == "AccountConflict" {
         return false;
     }

@@ -164,7 +164,7 @@ impl Workload {
         object("Subscription", namespace, NAME, &spec)
     }
 
-    /// Whether nothing is asked for without a person's word.
+    /// Whether nothing is requested without an approval.
     pub(super) fn needs_person(&self) -> bool {
         self.approval == "Manual" || self.lost_before > 0
     }
