@@ -1,6 +1,6 @@
 //! Attacks: what real users, and whoever answers the operator, could try to bring an upgrade about that nobody entitled asked
 //! for, to stop the operator, or to make one tenant wait for another. Each test names its class and a published source, and is
-//! judged by what the simulator applied, or by a figure. `docs/operate/threat-model.md` lists them.
+//! judged from the upgrades that the simulator applied, or from a measured number. `docs/operate/threat-model.md` lists them.
 
 mod claims;
 mod connections;
