@@ -40,7 +40,7 @@ pub(crate) struct Account {
     random: Rng,
 }
 
-/// What became of it, as far as the cluster tells.
+/// What became of it, as far as the cluster shows.
 pub(crate) struct Life {
     pub(crate) history: History,
     /// Its Subscriptions, as last seen.
@@ -68,7 +68,7 @@ impl Account {
         Self { name: format!("account-{number}"), id, estate, on_aws, upgrade, is_twin, given_up, random }
     }
 
-    /// Lives until all is settled, or it is told that all is `over`.
+    /// Lives until all is settled, or until `over` ends it.
     pub(crate) async fn live(mut self, world: Arc<World>, seen: Arc<Seen>, over: Arc<AtomicBool>) -> Life {
         self.make(&world).await;
         let (born, mut gave_up) = (Instant::now(), None);
@@ -115,7 +115,7 @@ impl Account {
             self.estate.ready(world).await;
             let end = SignedDuration::from_hours(i64::from(seconds));
             let start = world.stack.clock.now() - SignedDuration::from_hours(30 * 24) + end;
-            // A customer agreement tells the end; of others it is declared.
+            // A customer agreement states the end; for others it is declared.
             let agreement = ["MCA", "MOSP"][self.random.usize(0..2)];
             if agreement == "MOSP" {
                 trial = json!({"endTime": (start + SignedDuration::from_hours(30 * 24)).to_string()});

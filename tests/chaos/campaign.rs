@@ -26,7 +26,7 @@ use crate::workload::{ESTATE, Estate, World};
 const DRAIN: Duration = Duration::from_mins(5);
 /// How long it may take until somebody holds a lease that was left to expire.
 const ELECTION: Duration = Duration::from_secs(20);
-/// How many accounts there are at once. Each start of an operator looks at all of them, and has little time.
+/// The number of accounts at once. An operator observes all of them at each start, and has little time.
 const MOST_ACCOUNTS: usize = 60;
 /// How long an aimed kill waits for an attempt: a process that has just begun must get some time, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -134,7 +134,7 @@ impl Campaign<'_> {
         }
     }
 
-    /// Waits until an attempt is made, and tells how much longer to wait: somewhere between intent and outcome.
+    /// Waits until an attempt is made, and returns how much longer to wait: a moment between intent and outcome.
     async fn next_intent(&mut self) -> Duration {
         self.attempts.mark_unchanged();
         let _ = timeout(PATIENCE, self.attempts.changed()).await;
@@ -240,7 +240,7 @@ impl Campaign<'_> {
         );
     }
 
-    /// What came of it, and all there is to say of each account that went wrong.
+    /// The result, with all details of each account that went wrong.
     async fn report(mut self, seed: u64, seconds: u64) -> (Report, BTreeMap<String, String>) {
         let records: BTreeMap<String, Value> = self
             .world
@@ -295,7 +295,7 @@ impl Campaign<'_> {
     }
 }
 
-/// When upgrades were really applied, by account.
+/// When upgrades took effect, by account.
 async fn applied(world: &World) -> BTreeMap<String, Vec<Timestamp>> {
     let ledger = world.stack.simulator.get("ledger").await.unwrap();
     let mut applied: BTreeMap<String, Vec<Timestamp>> = BTreeMap::new();

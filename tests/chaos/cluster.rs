@@ -78,7 +78,7 @@ impl Cluster {
         list.items.into_iter().map(|record| serde_json::to_value(record).unwrap()).collect()
     }
 
-    /// Frees the operators' lease if `may_be_freed` of it as it is. Whoever holds it finds that out at its next renewal.
+    /// Frees the operators' Lease if `may_be_freed` accepts it as it is. Its holder finds out at its next renewal.
     pub(crate) async fn free_lease(&self, may_be_freed: impl Fn(&Value) -> bool) -> kube::Result<()> {
         let api = self.leases();
         let Some(lease) = api.get_opt(LEASE).await? else { return Ok(()) };
@@ -90,7 +90,7 @@ impl Cluster {
         api.patch(LEASE, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
     }
 
-    /// The operators' lease, if the API server tells.
+    /// The operators' Lease, if the API server returns it.
     pub(crate) async fn lease(&self) -> Option<Value> {
         self.leases().get_opt(LEASE).await.ok().flatten().map(|lease| lease.data)
     }

@@ -1,5 +1,5 @@
 //! Two operator processes that are killed again and again, on a real API server that is restarted, with a simulator that
-//! fails: each account is upgraded once, or left alone, or a person is told. See `docs/develop/chaos.md`.
+//! fails: each account is upgraded once, or left alone, or its state is reported to a person. See `docs/develop/chaos.md`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod account;

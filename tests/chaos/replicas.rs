@@ -99,7 +99,7 @@ impl<'a> Replicas<'a> {
             self.cluster.free_lease(|lease| replica.is_named_by(lease) && !replica.renewed_after_start(lease)).await;
     }
 
-    /// Has one stand still for `time`; if so told, the lease is free meanwhile, as if it were over.
+    /// Pauses one for `time`. With `frees_lease`, the Lease is free meanwhile, as if it had expired.
     pub(crate) async fn pause(&mut self, index: usize, time: Duration, frees_lease: bool) {
         let replica = &mut self.both[index];
         replica.process.pause().unwrap();
@@ -109,12 +109,12 @@ impl<'a> Replicas<'a> {
         }
     }
 
-    /// Whether one stands still.
+    /// Whether one is paused.
     pub(crate) fn is_paused(&self, index: usize) -> bool {
         self.both[index].resumes.is_some()
     }
 
-    /// Has those go on that have stood still for long enough, or all.
+    /// Resumes those whose pause is over, or all.
     pub(crate) fn resume(&mut self, all: bool) {
         for replica in &mut self.both {
             if replica.resumes.is_some_and(|resumes| all || resumes <= Instant::now()) {
@@ -124,7 +124,7 @@ impl<'a> Replicas<'a> {
         }
     }
 
-    /// Starts again what has ended by itself, and tells how it did.
+    /// Restarts the replicas that have ended by themselves, and returns how they ended.
     pub(crate) fn revive(&mut self) -> Vec<Ended> {
         let mut ended = Vec::new();
         for replica in &mut self.both {

@@ -1,11 +1,11 @@
-//! What is told when all is over: a table, the bound, and all about each account that went wrong.
+//! The report at the end: a table, the bound, and all details of each account that went wrong.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use crate::verdict::{History, Violation};
 
-/// What was done to the operators and to what is around them.
+/// What was done to the operators and to their surroundings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
     pub(crate) kills: usize,

@@ -1,4 +1,4 @@
-//! The UpgradeRecords and Subscriptions as they change: the ledger that a kill may cut short, and what users are told.
+//! The UpgradeRecords and Subscriptions as they change: the ledger that a kill may cut short, and what users see.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::cluster::Cluster;
 use crate::verdict::{Attempt, Record};
 
-/// What watches have told.
+/// What watches have reported.
 pub(crate) struct Seen {
     /// By account.
     records: Mutex<HashMap<String, Value>>,
@@ -61,12 +61,12 @@ impl Seen {
         self.subscriptions.lock().unwrap().insert(key, subscription);
     }
 
-    /// The record of `account` as last told.
+    /// The record of `account` as last seen.
     pub(crate) fn record(&self, account: &str) -> Option<Value> {
         self.records.lock().unwrap().get(account).cloned()
     }
 
-    /// The Subscription as last told, also if it is deleted meanwhile.
+    /// The Subscription as last seen, even if it is deleted meanwhile.
     pub(crate) fn subscription(&self, namespace: &str, name: &str) -> Option<Value> {
         self.subscriptions.lock().unwrap().get(&(namespace.to_owned(), name.to_owned())).cloned()
     }

@@ -1,4 +1,4 @@
-//! What must be true of each account when all is over, whatever was killed. Pure: from what was seen to what is wrong.
+//! What must be true of each account at the end, whatever was killed. Pure: takes what was seen, returns what is wrong.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(crate) struct History {
     pub(crate) account: String,
     /// Since when the upgrade is not wanted any more.
     pub(crate) unwanted_since: Option<Timestamp>,
-    /// When upgrades were really applied, by the provider's ledger.
+    /// When upgrades took effect, according to the provider's ledger.
     pub(crate) applied: Vec<Timestamp>,
     /// The upgrade requests that reached the provider, in order.
     pub(crate) requests: Vec<Request>,
@@ -86,7 +86,7 @@ pub(crate) enum Violation {
     Unallowed,
     /// The record says that the account is upgraded, and it is not.
     FalselyConfirmed,
-    /// It is to be upgraded and is not, nothing is on its way and nobody is told.
+    /// It should be upgraded and is not, nothing is on its way, and no status reports it.
     Lost,
     /// The record is still open, or the status does not say what is.
     Stuck,
@@ -106,7 +106,7 @@ impl History {
         self.record.as_ref().is_some_and(|record| record.state == "Unresolved")
     }
 
-    /// Whether nothing more is to be expected: all is said and done, or a person is asked.
+    /// Whether the account has settled: all is done, or a person has to decide.
     pub(crate) fn is_settled(&self) -> bool {
         let told = |reason: &str| self.reasons.iter().any(|theirs| theirs == reason);
         match (&self.record, self.unwanted_since) {

@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) approver: Cluster,
     /// From when on an Approve counts.
     pub(crate) approvals_count_from: Timestamp,
-    /// How many faults of which kind there were.
+    /// The number of faults of each kind.
     pub(crate) faults: Mutex<BTreeMap<String, usize>>,
 }
 

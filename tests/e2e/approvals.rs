@@ -40,7 +40,7 @@ async fn observed_again(world: &World, name: &str) -> Value {
     world.eventually(60, later).await.unwrap_or_else(|| panic!("{name} is not looked at any more"))
 }
 
-/// The next observation finds the upgrade waiting for somebody's word, and nothing was ever requested.
+/// The next observation finds the upgrade waiting for an approval, and nothing was ever requested.
 async fn still_asks(world: &World, name: &str, account: &str) {
     let told = observed_again(world, name).await;
     assert_eq!(condition(&told, "Ready")["reason"], "AwaitingApproval", "{:#}", told["status"]);

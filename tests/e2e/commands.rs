@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::people::{APPROVER, EDITOR, VIEWER, stderr, stdout, user};
 
-/// What a refused command told.
+/// The message of a refused command.
 fn refused(output: &Output) -> String {
     assert_eq!((output.status.code(), stdout(output)), (Some(1), String::new()), "{}", stderr(output));
     stderr(output)
@@ -30,7 +30,7 @@ fn hash(subscription: &Value) -> &str {
     subscription["status"]["transition"]["hash"].as_str().unwrap()
 }
 
-/// A Subscription called `asks` whose upgrade is due and waits for somebody's word.
+/// A Subscription called `asks` whose upgrade is due and waits for an approval.
 async fn asking(world: &World) -> (String, Value) {
     let account = world.account(json!({"graceDays": 1000})).await; // it waits for people
     world.subscribe("asks", &account, json!({"when": "Immediately", "approval": "Manual"}));

@@ -9,7 +9,7 @@ async fn asked(world: &World, account: &str) -> usize {
     requests.iter().filter(|request| request["operation"] == "upgrade").count()
 }
 
-/// The looks at `account`.
+/// The observations of `account`.
 async fn looks(world: &World, account: &str) -> usize {
     let requests = world.requests(account).await;
     requests.iter().filter(|request| request["operation"] == "subscription").count()

@@ -1,4 +1,4 @@
-//! What Azure tells of each agreement and offer, and what the operator makes of it.
+//! What Azure reports for each agreement and offer, and what the operator concludes from it.
 
 use jiff::SignedDuration;
 use payg_test_kit::world::{World, automatic, benefit, condition, message, provider, subscription};

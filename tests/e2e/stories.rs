@@ -177,7 +177,7 @@ async fn an_account_that_its_owner_cancelled_is_not_exhausted() {
     for (name, agreement) in [("classic", "MOSP"), ("modern", "MCA")] {
         let account = world.account(json!({"agreement": agreement, "periodDays": 15})).await;
         let mut cancelled = subscription(name, &account, automatic("BenefitsExhausted"));
-        // A customer agreement tells its end itself.
+        // A customer agreement states its own end.
         if agreement == "MOSP" {
             let end = world.stack.clock.now() + SignedDuration::from_hours(15 * 24);
             cancelled["spec"]["trial"] = json!({"endTime": end.to_string()});

@@ -136,7 +136,7 @@ async fn a_wrong_account_is_not_ready_and_names_the_subscription_that_says_why()
     assert!(message(&told).contains(&other), "{}", message(&told));
 }
 
-/// What the Kustomization called `name` was while `told` held of the Subscription `subscription`.
+/// The Kustomization called `name`, read while it waits and the Subscription `subscription` has the expected reason.
 async fn while_it_is(world: &World, repository: &Repository<'_>, name: &str, subscription: &str, told: &str) -> Value {
     let during = async || {
         let kustomization = repository.kustomization(name);

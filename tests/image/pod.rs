@@ -96,7 +96,7 @@ struct Identity {
     environment: [String; 2],
 }
 
-/// The files and variables by which a pod finds and trusts the API server, and shows who it is.
+/// The files and variables that a pod uses to find and trust the API server, and to authenticate.
 async fn service_account(stack: &Stack) -> Identity {
     let kubeconfig = stack.operator_kubeconfig().await.unwrap();
     let kubeconfig: Value = serde_json::from_slice(&fs::read(kubeconfig).unwrap()).unwrap();

@@ -220,7 +220,7 @@ fn only_monitoring_and_the_ingress_controller_are_let_in() {
     let shipped = ingress(&[]);
     assert_eq!(let_in(&shipped, "http"), Some(&namespace("monitoring")));
     assert_eq!(let_in(&shipped, "hooks"), Some(&namespace("ingress-nginx")));
-    // No rule tells the kubelet from others everywhere.
+    // No rule distinguishes the kubelet from others everywhere.
     assert_eq!(let_in(&shipped, "probes"), Some(&Value::Null));
     let closed = ingress(&["networkPolicy.from=null", "networkPolicy.hooksFrom=null"]);
     assert_eq!((let_in(&closed, "http"), let_in(&closed, "hooks")), (None, None), "nobody, and not everybody");

@@ -1,4 +1,4 @@
-//! What linters say of all that is installed. What is not followed of it is listed here, with the reason.
+//! Runs linters on all that is installed. Findings that we do not follow are listed here, with the reason.
 
 use std::fs;
 use std::path::{Path, PathBuf};

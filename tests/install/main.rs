@@ -1,4 +1,4 @@
-//! What is installed, and by what: the chart and the manifests that are rendered from it, on a real API server, by the real
+//! Installs the chart, and the manifests that are rendered from it, on a real API server, with the real
 //! Helm, kustomize and linters; and that the operator has the rights that it uses and no others.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::needless_pass_by_value, reason = "these are tests")]
 

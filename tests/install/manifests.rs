@@ -23,7 +23,7 @@ fn files(dir: &Path) -> io::Result<BTreeMap<String, String>> {
     Ok(found)
 }
 
-/// The objects, by what they are, in whatever order.
+/// The objects by kind and name.
 fn named(yaml: &str) -> BTreeMap<String, Value> {
     let name = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]);
     objects(yaml).into_iter().map(|object| (name(&object), object)).collect()

@@ -241,7 +241,7 @@ async fn the_tests_run_the_operator_with_exactly_the_shipped_roles() {
         .filter(|binding| binding["subjects"].as_array().into_iter().flatten().any(is_it))
         .map(|binding| binding["roleRef"]["name"].as_str().unwrap())
         .collect();
-    // What everybody has who is somebody: to ask what there is, and what they may.
+    // Every authenticated user may discover the API and ask for their own permissions.
     let everybody = [
         "system:basic-user",
         "system:discovery",

@@ -1,4 +1,4 @@
-//! JSON Schemas of all kinds, for kubeconform, from what the API server itself tells of them (OpenAPI v2). Those that
+//! JSON Schemas of all kinds, for kubeconform, from the API server's own description of them (OpenAPI v2). Those that
 //! kubeconform would download are of other versions, and not of our kinds.
 
 use std::fs;

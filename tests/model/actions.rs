@@ -151,7 +151,7 @@ impl Model for Protocol {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        // What follows on something broken is of no interest.
+        // States that follow a violation do not matter.
         if state.ghost.broken != 0 {
             return;
         }

@@ -1,4 +1,4 @@
-//! The small world of the model in the product's types: what a reconcile reads and is told.
+//! The small world of the model in the product's types: what a reconcile reads and which answers it gets.
 
 use jiff::{SignedDuration, Timestamp};
 use payg_core::account::AccountId;
@@ -118,7 +118,7 @@ pub(crate) fn method(provider: Provider) -> Method {
     }
 }
 
-/// What Subscription `index` asks for.
+/// What Subscription `index` requests.
 pub(crate) fn desired(index: u8, waits: When, suspend: bool) -> Desired {
     Desired {
         account: account(),

@@ -1,4 +1,4 @@
-//! The parts of the protocol, each of which can be taken out. Then a property fails, by its name.
+//! The parts of the protocol. Each can be taken out, and then a named property fails.
 
 use crate::actions::{Protocol, Provider};
 use crate::given::Clock;
@@ -14,7 +14,7 @@ pub enum KnockOut {
     SecondRead,
     /// 2. The request leaves first, and the record is written with its outcome.
     RecordFirst,
-    /// 2. The intent id is not random: it is made from what the intent is about, so that two passes have the same.
+    /// 2. The intent id is not random: it is derived from the intent's subject, so that two reconciles have the same one.
     RandomIntentId,
     /// 2. A write without an answer is taken for one that was done.
     ReadBack,
@@ -30,7 +30,7 @@ pub enum KnockOut {
     InDoubt,
     /// 5. An answer with success confirms the upgrade.
     Observation,
-    /// 6. What was sent is taken for settled at once.
+    /// 6. A request that was sent counts as settled at once.
     SettleTime,
     /// 6. A request is sent again although the other rows do not allow it any more.
     EveryOtherRow,

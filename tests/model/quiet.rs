@@ -1,11 +1,11 @@
-//! What becomes of a state if nothing goes wrong any more and nobody touches anything.
+//! Checks where each state ends if nothing more goes wrong and nobody touches anything.
 //!
-//! From every state the checker runs on by itself: the replicas start anew with nothing in memory, what is late never
-//! arrives, and passes follow each other, two days apart, until nothing changes. What the replicas had in hand, or what
+//! From every state the checker runs on by itself: the replicas restart with nothing in memory, whatever is late never
+//! arrives, and reconciles follow each other, two days apart, until nothing changes. What the replicas had in hand, or what
 //! would still have arrived, needs no care here: those are steps of the model, and the states after them are run on, too.
 //!
-//! The end is good if every Subscription shows a verdict that says so or tells a person, and the ledger does not hide an
-//! upgrade: what is open in it stays so only while nobody may look at the account. This is liveness with a bound, and it covers every reachable state and not only those in which nothing can
+//! The end is good if every Subscription shows a verdict that says so or calls for a person, and the ledger does not hide an
+//! upgrade: what is open in it stays so only while nobody may read the account. This is liveness with a bound, and it covers every reachable state and not only those in which nothing can
 //! happen. It does not say how long it takes.
 
 use std::cell::RefCell;
@@ -111,7 +111,7 @@ fn is_good(model: &Protocol, end: &State) -> bool {
     let is_upgraded = end.account.stage == Stage::Converted;
     let all_say = subscriptions().all(|(index, subscription)| match says(index, subscription) {
         Verdicts::Done => is_upgraded,
-        // Who is told that another one has the account is told the truth.
+        // A Subscription that reports that another one has the account reports the truth.
         Verdicts::Told => !subscription.status.conflict || other(index).is_some_and(Other::claims),
         Verdicts::GoesOn => false,
         // Suspended, Denied, Never, or something is left.
@@ -120,7 +120,7 @@ fn is_good(model: &Protocol, end: &State) -> bool {
             is_stopped || subscription.when == When::Never || !end.account.spent
         }
     });
-    // Where nobody may look at the account any more, which each Subscription tells, the record waits for somebody who may.
+    // Where nobody may read the account any more, which each Subscription reports, the record waits for somebody who may.
     let is_blind = subscriptions().next().is_some() && subscriptions().all(|(_, subscription)| !subscription.sees);
     // An upgrade that was asked for is in the ledger as what it is, or the ledger says that nobody knows.
     let ledger = end.record.is_none_or(|record| match record.state {

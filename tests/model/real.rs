@@ -28,7 +28,7 @@ use crate::given::{
 };
 use crate::state::*;
 
-/// What a decision is made of.
+/// The inputs of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Facts {
     pub clock: Clock,
@@ -89,12 +89,12 @@ pub enum Noted {
     Unresolved,
 }
 
-/// What a verdict means to whom it is shown.
+/// What a verdict means to the person who sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdicts {
     /// The account is upgraded, or the provider is at it.
     Done,
-    /// A person is told that they must do or decide something.
+    /// The status says that a person must do or decide something.
     Told,
     /// Nothing is wanted, or there is something left to use.
     Settled,
@@ -110,7 +110,7 @@ fn meaning(verdict: &Verdict) -> Verdicts {
         | Verdict::Suspended(_)
         | Verdict::Observing
         | Verdict::UpgradeDenied(_) => Verdicts::Settled,
-        // Told, and yet it is tried again by itself: it is no end.
+        // It is reported, but the operator tries again by itself: this is no end.
         Verdict::UpgradeRejected { .. } | Verdict::WaitingForExhaustion { .. } => Verdicts::GoesOn,
         other if other.facts().progress == payg_core::verdict::Progress::Stalled => Verdicts::Told,
         _ => Verdicts::GoesOn,

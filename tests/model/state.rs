@@ -9,13 +9,13 @@ pub const REPLICAS: usize = 2;
 pub const SUBSCRIPTIONS: usize = 2;
 /// The most attempts that fit into the model's record.
 pub const ATTEMPTS: usize = 6;
-/// The age of what was long ago: 49 hours, which is beyond every bound of the product but the week of an operation.
+/// An age that counts as long ago: 49 hours, beyond every bound of the product except the week of an operation.
 pub const LONG_AGO: i8 = i8::MAX;
 
 /// All that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct State {
-    /// The account at the provider, as it really is.
+    /// The actual state of the account at the provider.
     pub account: Account,
     /// The Subscriptions in etcd.
     pub subscriptions: [Option<Subscription>; SUBSCRIPTIONS],
@@ -45,7 +45,7 @@ pub struct Account {
     pub spent: bool,
     /// How far an upgrade has come.
     pub stage: Stage,
-    /// How many upgrades have really taken effect. Two is what must never be.
+    /// The number of upgrades that have taken effect. It must never reach two.
     pub upgrades: u8,
     /// The idempotency keys that the provider has taken, as a set of bits.
     pub keys: u8,
@@ -70,7 +70,7 @@ pub struct Subscription {
     pub generation: u8,
     pub when: When,
     pub suspend: bool,
-    /// Whether its credentials may look at the account.
+    /// Whether its credentials may read the account.
     pub sees: bool,
     pub status: Status,
 }
@@ -83,7 +83,7 @@ pub enum When {
     Never,
 }
 
-/// What status remembers of former passes, so far as decisions use it.
+/// What status remembers of earlier reconciles, as far as decisions use it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Status {
     pub observation: Look,
@@ -215,7 +215,7 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Where a replica is in its pass. What a phase holds is what the process has in memory.
+/// Where a replica is in its reconcile. A phase holds what the process has in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     Idle,
@@ -231,7 +231,7 @@ pub enum Phase {
     Answered(Pass, Status, Claim, Answer),
 }
 
-/// What a reconcile still needs of what it has read, once it has written the record.
+/// The part of its input that a reconcile still needs after it has written the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pass {
     pub index: u8,

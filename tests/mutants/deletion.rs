@@ -1,4 +1,4 @@
-//! Mutants of what a deletion takes back.
+//! Mutants of the rules for what a deletion withdraws.
 
 use super::Mutant;
 

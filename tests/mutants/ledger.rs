@@ -1,4 +1,4 @@
-//! Mutants of a pass and of the ledger: who may send, when, and what is written of it.
+//! Mutants of the reconcile and of the ledger: who may send, when, and what is recorded of it.
 
 use super::Mutant;
 

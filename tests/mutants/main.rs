@@ -41,7 +41,7 @@ const PROGRAMS: [(&str, &str); 11] = [
 
 /// One rule taken out of the code.
 struct Mutant {
-    /// What it is called, here and in the environment of the process that shows it.
+    /// Its name, here and in the environment of the process that runs it.
     name: &'static str,
     /// What goes wrong with it.
     wrong: &'static str,

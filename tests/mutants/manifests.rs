@@ -1,4 +1,4 @@
-//! Mutants of what is read: manifests, kubeconfigs and proxies.
+//! Mutants of the readers of manifests, kubeconfigs and proxy settings.
 
 use super::Mutant;
 

@@ -1,4 +1,4 @@
-//! Mutants of what is read and compared: a number that is not there is not zero, and a contradiction is doubt.
+//! Mutants of reading and comparing numbers: a missing number is not zero, and a contradiction is doubt.
 
 use super::Mutant;
 

@@ -1,4 +1,4 @@
-//! The tree with all mutants in it, asleep: one build serves them all. Which one is on is told by the environment.
+//! The tree with all mutants in it, inactive, so that one build serves them all. The environment selects the active one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -192,7 +192,7 @@ async fn automatic_is_not_believed_where_nobody_looks_at_who_writes_it() {
     put_back(stack);
     let patched = ["patch", "subscriptions.payg-operator.io", "by-itself", "--type=merge", "-p"];
     demands.kubectl(&[&patched[..], &["{\"spec\":{\"suspend\":false}}"]].concat()).unwrap();
-    // Nobody checked who wrote it, and nothing tells what was changed since.
+    // Nobody checked who wrote it, and nothing shows what was changed since.
     let older = async || message(&demands.subscription("by-itself")).contains("does not count").then_some(());
     demands.eventually(60, older).await.expect("it is older than the binding");
     tokio::time::sleep(SETTLED).await;

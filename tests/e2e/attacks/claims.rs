@@ -49,7 +49,7 @@ impl Teams {
         let records = self.owner.records(account);
         assert_eq!((self.owner.ledger(account).await.len(), records.len()), (1, 1));
         assert_eq!(records[0]["spec"]["requester"]["namespace"], json!(self.owner.namespace));
-        // The other one is told, without a name.
+        // The other one's status reports it, without a name.
         let told = self.squatter.eventually(60, async || {
             let told = self.squatter.subscription("squats");
             (condition(&told, "Claimed")["reason"] == "ClaimLapsed").then_some(told)
@@ -183,7 +183,7 @@ async fn a_claim_that_comes_back_during_a_request_makes_no_second_one() {
 /// Mallory names the account of somebody else and sees nothing of it, as the provider asks her to slow down.
 ///
 /// Class: information exposure through a conflict (existence oracle). Source: CWE-203;
-/// https://github.com/projectcapsule/capsule/pull/684 (a refusal that tells of another tenant).
+/// https://github.com/projectcapsule/capsule/pull/684 (a refusal that reveals another tenant).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_conflict_hides_the_holder_until_the_account_is_observed() {
     let teams = Teams::new().await;

@@ -26,7 +26,7 @@ async fn readable(world: &World, name: &str) -> String {
     [told, world.events(name).join("\n"), stdout(&reader.payg(&["explain", name]))].join("\n")
 }
 
-/// Waits until `account` is really upgraded, and says how many seconds that took.
+/// Waits until `account` is upgraded in the simulator, and returns how many seconds that took.
 async fn upgraded(world: &World, name: &str, account: &str) -> f64 {
     let begun = Instant::now();
     let applied = async || (!world.ledger(account).await.is_empty()).then_some(());
@@ -188,7 +188,7 @@ async fn capped() -> &'static Stack {
     &STACK.get_or_init(start).await.0
 }
 
-/// How many of `accounts` were really upgraded.
+/// How many of `accounts` were upgraded in the simulator.
 async fn applied(world: &World, accounts: &[String]) -> usize {
     let mut upgraded = 0;
     for account in accounts {

@@ -1,6 +1,6 @@
 //! Attacks: what real users, and whoever answers the operator, could try to bring an upgrade about that nobody entitled asked
 //! for, to stop the operator, or to make one tenant wait for another. Each test names its class and a published source, and is
-//! judged by what the simulator really applied, or by a figure. `docs/operate/threat-model.md` lists them.
+//! judged from the upgrades that the simulator applied, or from a measured number. `docs/operate/threat-model.md` lists them.
 
 mod claims;
 mod connections;
@@ -28,7 +28,7 @@ const SUBSCRIPTIONS: &str = "subscriptions.payg-operator.io";
 const APPROVALS: &str = "upgradeapprovals.payg-operator.io";
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A namespace in which the upgrade of a Subscription called `asks` is due, and waits for a person's word.
+/// A namespace in which the upgrade of a Subscription called `asks` is due, and waits for an approval.
 struct Asking {
     world: World,
     account: String,
@@ -52,7 +52,7 @@ impl Asking {
         word
     }
 
-    /// Two more observations find the upgrade waiting for somebody's word, and nothing was ever requested.
+    /// Two more observations find the upgrade waiting for an approval, and nothing was ever requested.
     async fn assert_still_asks(&self) {
         still_is(&self.world, "asks", "AwaitingApproval").await;
         assert_untouched(&self.world, &self.account).await;

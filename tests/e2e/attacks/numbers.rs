@@ -107,7 +107,7 @@ async fn a_plan_that_expired_before_its_date_without_a_word_of_its_credit_is_lef
     assert_left_as_it_is(&world, &account.id).await;
 }
 
-/// An account of Azure that is off by its state, and whose limit reads so; the list of credits tells no end.
+/// An account of Azure that is off by its state, and whose limit reads so; the list of credits shows no end.
 async fn expired(world: &World, end: Value) -> String {
     let account = world.account(json!({"credit": {"amount": "200", "currency": "USD"}, "periodDays": 3000})).await;
     world.fault("subscription", &account, None, json!({"replaceField": {"path": "state", "value": "Disabled"}})).await;
@@ -191,7 +191,7 @@ async fn a_declared_end_does_not_end_a_trial_that_azure_says_goes_on() {
     }
 }
 
-/// Class: two answers of one provider that name different terms. Source: MicrosoftDocs/azure-docs#11854 (an account that was upgraded goes on being told as a free trial).
+/// Class: two answers of one provider that name different terms. Source: MicrosoftDocs/azure-docs#11854 (an account that was upgraded is still reported as a free trial).
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_is_two_trials_or_paid_for_already_is_left_alone() {
     let world = World::new().await;

@@ -67,7 +67,7 @@ impl Scene {
         self.world.kubectl(&[&[kubeconfig.as_str()], &create[..], arguments].concat())
     }
 
-    /// Forges one after the other until the first is refused, and tells how many were taken and for how long.
+    /// Forges one after the other until the first is refused, and returns how many were accepted and for how long.
     fn forge_until_refused(&self, name: &str, arguments: &[&str]) -> (usize, Duration) {
         let (began, mut taken) = (Instant::now(), 0);
         while began.elapsed() < Duration::from_secs(20) {

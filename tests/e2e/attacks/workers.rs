@@ -32,7 +32,7 @@ async fn alone() -> (MutexGuard<'static, ()>, &'static Stack) {
 
 /// How many changes are measured.
 const CHANGES: usize = 9;
-/// What nobody may be made to wait.
+/// Nobody may be made to wait this long.
 const SHORT: Duration = Duration::from_secs(1);
 
 /// Somebody with one account, who changes its Subscription now and then.

@@ -1,4 +1,4 @@
-//! Looks that somebody asks for by the annotation `payg-operator.io/requested-at`.
+//! Observations that somebody requests with the annotation `payg-operator.io/requested-at`.
 
 use std::sync::Arc;
 use std::time::Duration;

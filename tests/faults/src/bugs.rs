@@ -1,4 +1,4 @@
-//! Published bugs of other operators and of what operators are built on, each replayed here. What went wrong there is told
+//! Published bugs of other operators and of what operators are built on, each replayed here. What went wrong there is described
 //! in our own words; what must hold here is what the test asserts. The list is in `docs/develop/published-bugs.md`.
 
 mod calls;
@@ -114,7 +114,7 @@ impl Scenario {
         self.outcome.trace[settled..].iter().filter(|effect| effect.side == Side::ApiWrite).count()
     }
 
-    /// The account was upgraded once, by so many requests, and everybody is told so; within `bound` after the last fault.
+    /// The account was upgraded once, with so many requests, and every status reports it; within `bound` after the last fault.
     fn assert_upgraded(&self, requests: usize, bound: Duration) {
         self.assert_end("OfferInPlace", "Confirmed", 1);
         assert_eq!(self.outcome.attempts, requests, "requests in {self}");

@@ -14,15 +14,15 @@ use super::world::Plan;
 
 /// How long the operator may take to be done after the last fault, beside the pauses that the protocol itself makes.
 const BOUND: Duration = Duration::from_mins(1);
-/// An attempt of which nobody knows what it did is watched for this long, and observed a little later.
+/// An attempt with an unknown outcome is watched for this long, and observed a little later.
 const WATCHED: Duration = Duration::from_secs(30 + 20 + 60 + 60);
 /// When an account is observed that nothing is expected of. A real API server does not answer a live read with the past.
 const UNSEEN: Duration = Duration::from_hours(6);
-/// When an account is observed again of which a permission would tell more.
+/// When an account is observed again if another permission would reveal more.
 const MAY_BE_GRANTED: Duration = Duration::from_mins(15);
 /// When a record is observed that has a Subscription to look after it.
 const OBSERVED_AFTER: Duration = Duration::from_mins(5);
-/// When an account is observed of which a person has to decide.
+/// When an account is observed if a person has to decide about it.
 const ASKED: Duration = Duration::from_hours(1);
 /// After a refusal by the provider, the next attempt follows in an hour, and then in two.
 const REFUSED: Duration = Duration::from_hours(3);
@@ -256,7 +256,7 @@ pub(super) fn on_all<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     });
 }
 
-/// How an end is told apart from another.
+/// What distinguishes one end from another.
 impl std::fmt::Display for End {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { verdict, other, record, ours, all } = self;

@@ -62,7 +62,7 @@ fn is_upgrade(request: &Request<Vec<u8>>) -> bool {
     request.uri().path().ends_with("PaygOperator.Broker/upgrade") || target.ends_with(b"UpgradeAccountPlan")
 }
 
-/// Whether a request asks for the state of the account that is upgraded.
+/// Whether a request reads the state of the account that is upgraded.
 fn is_of_account(world: &World, request: &Request<Vec<u8>>) -> bool {
     match world.workload.cloud {
         Cloud::Azure => request.uri().path().contains(world.workload.account()),

@@ -156,7 +156,7 @@ impl Happening {
     }
 }
 
-/// Later than the time-out of a request.
+/// Later than the timeout of a request.
 const LATE: u16 = 15;
 /// Later than an attempt is taken for settled, and the next one follows.
 const VERY_LATE: u16 = 200;

@@ -1,4 +1,4 @@
-//! One run: a workload, a plan of what goes wrong, and what came of it.
+//! One run: a workload, the faults to inject, and the result.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, OnceLock};
@@ -30,7 +30,7 @@ use prometheus_client::registry::Registry;
 const URL: &str = "https://clouds.example";
 /// Both clocks go with tokio's.
 const CLOCK: Clock = Clock::with_wall(payg_virtual_time::wall);
-/// How many workers a replica has, of which the one namespace that there is has four.
+/// The number of workers of a replica. The only namespace has four of them.
 const WORKERS: usize = 16;
 /// When workloads are made.
 const BEGIN: &str = "2026-03-01T12:00:00Z";
@@ -135,7 +135,7 @@ pub(super) fn prepare(workload: Workload) -> Snapshot {
             while verdict_of(&world, TEAM).as_deref() != Some(verdict) {
                 let status = || world.api.list("Subscription")[0]["status"].clone();
                 assert!(world.began.elapsed() < LONGEST, "{}: never {verdict}: {:#}", workload.name, status());
-                // Less than the shortest time between two passes.
+                // Less than the shortest time between two reconciles.
                 sleep(Duration::from_millis(50)).await;
             }
             replica.abort();
@@ -260,7 +260,7 @@ fn start(world: &Arc<World>, replica: usize) -> JoinHandle<()> {
     start_until(world, replica, CancellationToken::new())
 }
 
-/// A replica that works until it is told to stop.
+/// A replica that works until it is stopped.
 pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: CancellationToken) -> JoinHandle<()> {
     static CLOUDS: OnceLock<(azure::Connections, aws::Connections)> = OnceLock::new();
     let clouds = CLOUDS.get_or_init(|| {
@@ -285,7 +285,7 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     let transport = cloud::transport(world, life);
     let clouds = (clouds.0.clone().over(&transport), clouds.1.clone().over(&transport));
     let client = api::client(world, life);
-    // The clocks of two machines are never quite the same.
+    // The clocks of two machines always differ a little.
     let skew = if replica == 0 { SignedDuration::ZERO } else { SKEW.try_into().unwrap() };
     let held = Arc::clone(world);
     let around = move |reconcile| held.hold(life, Box::pin(payg_virtual_time::SKEW.scope(skew, reconcile)));
@@ -318,7 +318,7 @@ fn is_settled(world: &World) -> bool {
     }
     let verdicts = [TEAM, OTHER_TEAM].map(|namespace| settled_verdict(world, namespace, topped_up));
     let [Some(one), Some(other)] = verdicts else { return false };
-    // One of two has the account; who does not know that yet looks again.
+    // One of two has the account. The other one observes again until it knows that.
     if one == "AccountConflict" && other == "AccountConflict" {
         return false;
     }
@@ -340,7 +340,7 @@ fn last_words(world: &World) -> Duration {
     if waits { LONGEST } else { LAST_WORDS }
 }
 
-/// Whether the first Subscription has nothing to look at the account with any more.
+/// Whether the first Subscription no longer has anything to read the account with.
 fn is_out_of_sight(world: &World) -> bool {
     let provider = world.api.get("BillingProvider", TEAM, "cloud");
     provider.is_none_or(|provider| provider["metadata"]["deletionTimestamp"].is_string())

@@ -16,7 +16,7 @@ use payg_fixtures::flux;
 
 /// By how much the clocks of two replicas differ in a run.
 pub(super) const SKEW: Duration = Duration::from_secs(7);
-/// How long a request may be under way after the last moment at which it may be sent: the time-out of the call, and by how
+/// How long a request may be under way after the last moment at which it may be sent: the timeout of the call, and by how
 /// much clocks may differ.
 const SETTLED: Duration = Duration::from_secs(20 + 60).saturating_sub(SKEW);
 
@@ -115,7 +115,7 @@ impl Witness {
         }
     }
 
-    /// A cloud has told `life` of the account.
+    /// A cloud has reported `life` for the account.
     pub(super) fn looked(&mut self, life: Life, at: Duration) {
         self.saw(life, Seen::Account);
         self.looks.push(at);
@@ -287,7 +287,7 @@ pub(super) fn sets_out(world: &World, life: Life, request: &Request<Vec<u8>>) {
         let reads_the_present = state.reads_the_present();
         let witness = &mut state.witness;
         witness.stored.extend(intents(&world.workload.record(&world.api).unwrap_or_default()));
-        // Who claims an account looks at it, too, and the two cannot be told apart.
+        // Whoever claims an account also observes it, and the two cannot be distinguished.
         let is_alone = world.api.get("Subscription", OTHER_TEAM, NAME).is_none();
         witness.check_order(life, &body, is_alone, reads_the_present);
     }

@@ -105,7 +105,7 @@ impl Workload {
         api.get("UpgradeRecord", "", &self.account_id().upgrade_key().record_name())
     }
 
-    /// What the simulator is told of the account. Its benefits are used up, or nearly so in AWS, which closes others.
+    /// How the account is set up in the simulator. Its benefits are used up, or nearly so in AWS, which closes others.
     pub(super) fn account_settings(&self, now: jiff::Timestamp) -> Value {
         let ago = |days: u64| (now - Duration::from_hours(24 * days)).to_string();
         match self.cloud {
@@ -164,7 +164,7 @@ impl Workload {
         object("Subscription", namespace, NAME, &spec)
     }
 
-    /// Whether nothing is asked for without a person's word.
+    /// Whether nothing is requested without an approval.
     pub(super) fn needs_person(&self) -> bool {
         self.approval == "Manual" || self.lost_before > 0
     }

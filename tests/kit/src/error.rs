@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, process::ExitStatus};
 
-/// Why the control plane, or a process beside it, could not do what it was asked.
+/// Why the control plane, or a process beside it, could not do what was requested.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The programs are not where they are looked for.
@@ -44,7 +44,7 @@ pub enum Error {
     #[error("a user can have at most two groups here, and {0} were asked for")]
     TooManyGroups(usize),
 
-    /// The API server did not do what it was asked.
+    /// The API server did not do what was requested.
     #[error("cannot {what}: {source}")]
     Kube {
         /// What was tried.
@@ -75,7 +75,7 @@ pub enum Error {
         answer: String,
     },
 
-    /// The simulator did not do what it was asked.
+    /// The simulator did not do what was requested.
     #[error("the simulator: {0}")]
     Simulator(String),
 

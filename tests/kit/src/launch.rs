@@ -11,7 +11,7 @@ use rcgen::KeyPair;
 
 use crate::{Error, assets::Assets, certs::Authority, kubeconfig, work_dir::WorkDir};
 
-/// What is told of requests: who asked for what as which ServiceAccount, and by what right. Not what was sent or answered.
+/// What the audit log holds of requests: who requested what as which ServiceAccount, and the rule that allowed it. Not what was sent or answered.
 const AUDIT_POLICY: &str = "
 apiVersion: audit.k8s.io/v1
 kind: Policy

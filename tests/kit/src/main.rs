@@ -18,7 +18,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let control_plane = ControlPlane::start().await?;
-    // Listened for before anybody is told that it can be used, and not earlier: during the start the default is right.
+    // Listen just before reporting that it can be used, and not earlier: during the start the default is right.
     let mut interrupt =
         signal(SignalKind::interrupt()).map_err(|source| Error::io("cannot wait for Ctrl-C", source))?;
     println!("export KUBECONFIG={}", control_plane.admin_kubeconfig().display());

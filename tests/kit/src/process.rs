@@ -91,7 +91,7 @@ impl Process {
         self.child.try_wait().map_err(|source| Error::io(format!("cannot wait for {}", self.name), source))
     }
 
-    /// Asks it to end (SIGTERM), and kills it if it has not after `timeout`; the status tells which (signal 9).
+    /// Asks it to end (SIGTERM), and kills it if it has not after `timeout`; the status shows which (signal 9).
     pub async fn stop(&mut self, timeout: Duration) -> Result<ExitStatus, Error> {
         if let Some(status) = self.try_wait()? {
             return Ok(status);

@@ -1,4 +1,4 @@
-//! A request goes out, and what came of it is lost, late, or told wrong.
+//! A request goes out, and its outcome is lost, late, or reported wrongly.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn ack_2062_killed_between_the_call_and_the_note_of_it() {
 /// ACK, <https://github.com/aws-controllers-k8s/community/issues/2267>: somebody else wrote the object at the same moment,
 /// the note of the new id was refused as a conflict and never made up for, and the resource was created again.
 ///
-/// Here: the note is made again on what is there by then. If it never succeeds, the account itself tells.
+/// Here: the note is made again on what is there by then. If it never succeeds, the account itself shows the outcome.
 #[test]
 fn ack_2267_the_note_of_the_outcome_is_refused() {
     for (refusals, noted) in [(1, "Accepted"), (2, "Accepted"), (3, "")] {

@@ -81,7 +81,7 @@ fn cert_manager_5675_two_owners_of_one_thing() {
 /// the controllers of both went on to work on it.
 ///
 /// Here: two replicas take themselves for the leader, from the begin or from right before the record is created. One of them
-/// asks for the upgrade, and neither undoes what the other wrote.
+/// requests the upgrade, and neither reverts the other's writes.
 #[test]
 fn ack_2545_two_controllers_work_on_one_object() {
     let from_the_begin = Scenario::of("two-leaders");

@@ -63,7 +63,7 @@ fn kuberay_715_a_pass_works_on_what_was_before_the_last_write() {
 /// ECK, <https://github.com/elastic/cloud-on-k8s/issues/4956>: after a restart, the first lists may come from an API server
 /// that lags behind, so that a cache goes back in time.
 ///
-/// Here: the process dies after the request, and the next one is told that there is no record. It asks for nothing.
+/// Here: the process dies after the request, and the next one reads that there is no record. It requests nothing.
 #[test]
 fn eck_4956_a_restart_goes_back_in_time() {
     let scenario = Scenario::of("automatic").then(Fault::CrashAfter, upgrade).starts_in_the_past().during(

@@ -80,7 +80,7 @@ impl fmt::Debug for Shared {
 }
 
 impl FakeApi {
-    /// An empty API server: no namespace, no CustomResourceDefinition. `clock` tells the times that are written into
+    /// An empty API server: no namespace, no CustomResourceDefinition. `clock` gives the times that are written into
     /// objects; watches end by tokio's time.
     pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let issuer: Arc<Issuer> = Arc::new(|subject: &TokenSubject| {

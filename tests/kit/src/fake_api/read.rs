@@ -103,7 +103,7 @@ pub(super) fn list(store: &Store, target: &Target, query: &Query, form: Form, re
     Ok(body.into())
 }
 
-/// Items of built-in kinds do not say of what kind they are.
+/// Items of built-in kinds do not state their kind.
 fn item(form: Form, version: &Version) -> Bytes {
     if form == Form::Whole && version.kind.schema.is_none() {
         let mut object = version.object.clone();

@@ -1,4 +1,4 @@
-//! What a request asks for: the resource, the object and the parameters.
+//! The parts of a request: the resource, the object and the parameters.
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -140,7 +140,7 @@ impl Schema {
     }
 
     /// Removes nulls, which no field of these schemas may be, and fills in what has a default.
-    /// Tells whether it filled in anything.
+    /// Returns whether it filled in anything.
     pub(super) fn fill_in(&self, value: &mut Value) -> bool {
         let mut is_filled_in = false;
         match value {

@@ -1,10 +1,10 @@
-//! Selectors of fields and labels. Equality only, which is all that the operator asks for.
+//! Selectors of fields and labels. Equality only: the operator needs nothing else.
 
 use serde_json::{Map, Value};
 
 use super::{kind::Kind, refusal::Refusal};
 
-/// Requirements, all of which must hold.
+/// Requirements. All of them must hold.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selector {
     requirements: Vec<Requirement>,

@@ -23,11 +23,11 @@ use super::{
     store::{Change, Store, Version},
 };
 
-/// How long before its end a watch tells how far it has come, and how often it does so on the way; as the real one.
+/// How long before its end a watch reports its progress, and how often it does so before that; as the real one does.
 const BEFORE_THE_END: Duration = Duration::from_secs(2);
 const BOOKMARKS: Duration = Duration::from_mins(1);
 
-/// An open watch. It takes its events from the store when it is asked, so that it is never told less than happened.
+/// An open watch. It takes its events from the store when it is polled, so that it never misses a change.
 #[derive(Debug)]
 pub struct Watch {
     shared: Arc<Shared>,
@@ -36,9 +36,9 @@ pub struct Watch {
     namespace: Option<String>,
     selector: Selector,
     form: Form,
-    /// What is to be told before anything else.
+    /// Events to send before any others.
     first: VecDeque<Event>,
-    /// Up to where changes were told.
+    /// The point up to which changes were sent.
     revision: u64,
     bookmarks: bool,
     timeout: Option<Duration>,
@@ -53,7 +53,7 @@ pub struct Watch {
 pub struct Event {
     /// `ADDED`, `MODIFIED`, `DELETED`, `BOOKMARK` or `ERROR`.
     pub type_: &'static str,
-    /// The revision that it tells about.
+    /// The revision that it reports.
     pub revision: u64,
     /// The object, as JSON.
     pub object: Bytes,
@@ -186,7 +186,7 @@ impl Watch {
         event
     }
 
-    /// What a change is to those who see only what they select.
+    /// How a change appears to a watch with a selector.
     fn tell(&self, change: &Change) -> Option<Event> {
         let after = &change.after;
         let is_here = Arc::ptr_eq(&after.kind, &self.kind)
@@ -202,7 +202,7 @@ impl Watch {
             (true, true) => Some(self.event("MODIFIED", after)),
             (true, false) if after.is_deleted => Some(self.event("DELETED", after)),
             (true, false) => {
-                // It is told as it was when it was last selected, with the revision of the change.
+                // The event shows the object as it was when last selected, with the revision of the change.
                 let mut object = change.before.as_ref()?.object.clone();
                 object["metadata"]["resourceVersion"] = after.revision.to_string().into();
                 let object = self.form.of_object(&object).into();

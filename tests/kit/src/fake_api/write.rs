@@ -385,7 +385,7 @@ fn merge(object: &mut Map<String, Value>, patch: &Map<String, Value>) {
     }
 }
 
-/// Fills in what the schema says and checks the object against it, beside the `causes` there are. Tells whether something was filled in.
+/// Fills in what the schema says and checks the object against it, beside the `causes` there are. Returns whether something was filled in.
 fn check(
     kind: &Kind,
     name: &str,

@@ -1,5 +1,5 @@
-//! The fake API server is told apart from a real one by nothing that is compared here: the same random operations go to
-//! both, and the answers must be the same but for what is random, a time, or words that nobody reads.
+//! Compares the fake API server with a real one: the same random operations go to both, and the answers must be the same
+//! except for random values, times, and words that nobody reads.
 //!
 //! `FAKE_API_SEED` repeats a run.
 

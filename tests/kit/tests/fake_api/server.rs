@@ -112,7 +112,7 @@ impl Fake {
         (code, body)
     }
 
-    /// All that the watch tells at once.
+    /// All events that the watch sends at once.
     pub(crate) fn watch(&self, watch: &Watching) -> Vec<Value> {
         let request = Request::get(self.known.watch_path(watch)).body([]).unwrap();
         let mut watch = self.api.handle(&request).into_body().into_watch().unwrap();
@@ -164,7 +164,7 @@ impl Real {
         (code, body)
     }
 
-    /// All that the watch tells until it ends.
+    /// All events that the watch sends until it ends.
     pub(crate) async fn watch(&self, watch: &Watching) -> Vec<Value> {
         let request = Request::get(self.known.watch_path(watch)).body(Vec::new()).unwrap();
         let response = self.client.send(request.map(kube::client::Body::from)).await.unwrap();
