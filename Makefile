@@ -99,10 +99,9 @@ sdk-aws: ## drive the simulator with the AWS SDKs for Python, JavaScript and Go,
 payg-dev-of-tests:
 	@cargo test --locked --workspace --no-run --test payg-dev
 
-# `make prose PROSE=src` checks comments in Rust.
-PROSE := README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs deploy
+PROSE := README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs deploy src crates tests
 .PHONY: prose
-prose: ## check the English of the documentation with vale, built once; the rules are in .vale/styles/Payg
+prose: ## check the English of documentation and comments with vale, built once; the rules are in .vale/styles/Payg
 	@"$$(tests/prose/build.sh)/vale" $(PROSE)
 
 .PHONY: lint

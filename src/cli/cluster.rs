@@ -78,7 +78,7 @@ pub fn print(text: &str) -> Result<(), Error> {
     Ok(out.flush()?)
 }
 
-/// The end of a command that has told all it had to, without the time and the level that a log has.
+/// The end of a command that has printed everything, without the time and the level that a log line has.
 pub fn told(outcome: Result<(), Error>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,7 +23,7 @@ pub enum LogFormat {
 /// What other crates log of failures, the operator says itself, and better.
 pub const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=off,azure_core=warn,azure_identity=warn,\
                          typespec_client_core=warn";
-/// Of what tells why the process ends.
+/// The log target for the reason why the process ends.
 pub const FATAL: &str = "payg_operator::fatal";
 /// How much of a text is in a line, in characters.
 const LONGEST: usize = 4096;

@@ -34,7 +34,7 @@ pub fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
-/// `value` for programs, in YAML or JSON. What nobody would see in it is written out by JSON's own escapes, which programs
+/// `value` for programs, in YAML or JSON. Characters that nobody would see are written as JSON escapes, which programs
 /// undo; JSON is YAML, too.
 pub fn document(value: &impl Serialize, is_yaml: bool) -> Result<String, Error> {
     if is_yaml {
@@ -130,7 +130,7 @@ pub fn wanted(subscription: &Subscription) -> &'static str {
     }
 }
 
-/// When an account is to be upgraded, and by whose leave.
+/// When an account is to be upgraded, and with which approval.
 pub fn wish(subscription: &Subscription) -> String {
     let upgrade = &subscription.spec.upgrade;
     let when = match upgrade.when {

@@ -81,7 +81,7 @@ impl Hooks {
         answer.into_response()
     }
 
-    /// Brings the next observation of the `accounts` forward. Who sends is not told whether there are such accounts.
+    /// Brings the next observation of the `accounts` forward. The answer does not reveal whether there are such accounts.
     fn hint(&self, accounts: &BTreeSet<AccountId>) -> Response {
         if !self.leads.load(Ordering::Relaxed) {
             let answer = (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, SEND_AGAIN)], "another replica is active\n");
@@ -148,7 +148,7 @@ fn knows(request: &Request, token: &str) -> bool {
     let query = request.uri().query().unwrap_or_default();
     let query = || form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "token");
     let shown = header.or_else(|| query().map(|(_, value)| value.into_owned()));
-    // The time that a comparison of hashes takes tells nothing of the token.
+    // The time that a comparison of hashes takes reveals nothing about the token.
     shown.is_some_and(|shown| Sha256::digest(shown) == Sha256::digest(token))
 }
 

@@ -70,7 +70,7 @@ pub struct Index {
 const BROUGHT_FORWARD_APART: Duration = Duration::from_mins(1);
 
 impl Index {
-    /// Takes in a Subscription, and tells what that changes.
+    /// Takes in a Subscription, and returns what that changes.
     pub fn put(&mut self, key: &ObjectKey, entry: Entry) -> Change {
         if let Some(known) = self.subscriptions.get_mut(key) {
             let is_requested = entry.reconcile_request.is_some() && entry.reconcile_request != known.reconcile_request;
@@ -87,7 +87,7 @@ impl Index {
         former.map_or(Change::Spec, Change::Replaced)
     }
 
-    /// Forgets a Subscription, and tells what it was.
+    /// Forgets a Subscription, and returns what it was.
     pub fn remove(&mut self, key: &ObjectKey) -> Option<Entry> {
         let entry = self.subscriptions.remove(key)?;
         take_out(&mut self.by_account, &entry.account, key);
@@ -132,8 +132,8 @@ impl Index {
         self.subscriptions.keys().filter(|other| other.namespace == key.namespace).cloned().collect()
     }
 
-    /// Takes in a list of the accounts that `provider` sees, and tells whose Subscriptions are to look because their account
-    /// shows differently than in the list before it. A Subscription that is new since then is told of if it is listed.
+    /// Takes in a list of the accounts that `provider` sees, and returns the Subscriptions to reconcile because their account
+    /// shows differently than in the list before it. A Subscription that is new since then is returned if it is listed.
     pub fn put_list(&mut self, provider: &ObjectKey, list: Vec<Sighting>) -> Vec<ObjectKey> {
         let mut changed = self.of_provider(provider);
         let account = |key: &ObjectKey| self.subscriptions.get(key).map(|entry| &entry.account);
@@ -159,12 +159,12 @@ impl Index {
         self.approvals.insert(approval, subscription);
     }
 
-    /// Forgets an approval, and tells the Subscription that it was about.
+    /// Forgets an approval, and returns the Subscription that it was about.
     pub fn remove_approval(&mut self, approval: &ObjectKey) -> Option<ObjectKey> {
         self.approvals.remove(approval)
     }
 
-    /// Takes in attempts of the record called `name`. One that is known and not among them stays: what a watch tells may be
+    /// Takes in attempts of the record called `name`. One that is known and not among them stays: what a watch reports may be
     /// older than what was written meanwhile.
     pub fn put_requests(&mut self, name: &str, requests: impl IntoIterator<Item = (u32, Request)>) {
         self.requests.entry(name.to_owned()).or_default().extend(requests);

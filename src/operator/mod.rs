@@ -87,7 +87,7 @@ struct Operator {
 }
 
 impl Operator {
-    /// One reconcile, and when to look again.
+    /// One reconcile, and when the next one is due.
     async fn reconcile(&self, work: Work) -> Requeue {
         let outcome = match &work {
             Work::Subscription(key) => Box::pin(subscription::reconcile(self, key)).await,

@@ -1,5 +1,5 @@
 //! Whether approvals can be trusted: admission policies make sure that an approver is who it says and may approve, and that
-//! the record stays that tells what was approved. Without them, or with others, anybody could forge an approval.
+//! the record of what was approved stays. Without them, or with others, anybody could forge an approval.
 
 use std::fmt::Debug;
 use std::sync::LazyLock;
@@ -44,7 +44,7 @@ pub struct Demands {
 struct Changed {
     /// What it is, for people.
     object: String,
-    /// When it was created or changed for the last time, by the API server (wall clock); `None` if that cannot be told.
+    /// When it was created or changed for the last time, by the API server (wall clock); `None` if that is unknown.
     at: Option<Timestamp>,
 }
 

@@ -340,7 +340,7 @@ async fn no_value_of_a_secret_is_told() {
             assert!(!all.contains("9876") && all.lines().count() == 1, "{all}");
         }
     }
-    // Somewhere else in a manifest of ours it is no Secret's, and is not told either.
+    // In another field of one of our manifests it belongs to no Secret, and is not printed either.
     let mut misplaced = provider("azure", "Broker");
     misplaced["spec"]["azure"]["credentials"]["secret"] = json!("98765432101234");
     let output = Pipeline::new(&world, &[misplaced, wish]).run(&["--offline"]);

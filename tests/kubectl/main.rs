@@ -16,8 +16,8 @@ const PAYG: &str = env!("CARGO_BIN_EXE_payg");
 
 static CONTROL_PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
 
-/// The one control plane of this process, with our kinds, somebody called robot, and in each of two namespaces a Subscription
-/// by whose name it shows where a command looked.
+/// The one control plane of this process, with our kinds, a user called robot, and a Subscription in each of two namespaces.
+/// The name of the Subscription shows in which namespace a command looked.
 async fn control_plane() -> &'static ControlPlane {
     let start = async || {
         let control_plane = ControlPlane::start().await.unwrap();

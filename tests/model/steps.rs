@@ -308,8 +308,8 @@ impl Protocol {
         }
     }
 
-    /// Whether people want this upgrade at this moment, by what is in etcd and by the account as it is: written down here
-    /// again, and not asked of the product.
+    /// Whether people want this upgrade at this moment, given etcd and the account as they are. Written here a second time,
+    /// independent of the product.
     fn is_allowed(&self, state: &State, index: u8, demand: &Demand, record: &Option<Entry>) -> bool {
         let says = &state.says[usize::from(index)];
         let Some(now) = state.subscriptions[usize::from(index)] else { return false };

@@ -1,7 +1,7 @@
-//! The two clocks. The *billing clock* tells the dates of trials: what a provider reports, forecasts, the next observation.
-//! The *wall clock* tells everything that is about this process and its cluster: deadlines, leases, backoff, the expiry
+//! The two clocks. The *billing clock* is for the dates of trials: what a provider reports, forecasts, the next observation.
+//! The *wall clock* is for everything about this process and its cluster: deadlines, leases, backoff, the expiry
 //! of approvals. In production they are the same. For demos and tests the billing clock may start elsewhere and run
-//! faster, so that a trial of 30 days reconciles in half a minute while no time-out shrinks.
+//! faster, so that a trial of 30 days reconciles in half a minute while no timeout shrinks.
 
 use std::time::Duration;
 

@@ -52,7 +52,7 @@ pub struct PolicyCheck {
     pub flaws: Vec<Flaw>,
     /// What of them, or of the labels by which the namespace asks for them, was created or changed last.
     pub youngest: String,
-    /// When that was, by the API server (wall clock); `None` if it cannot be told.
+    /// When that was, by the API server (wall clock); `None` if it is unknown.
     pub since: Option<Timestamp>,
     /// Whether the namespace demands the verb `approve` of whoever writes `approval: Automatic`.
     pub automatic_needs_approve: bool,
@@ -67,7 +67,7 @@ pub struct Flaw {
     pub is_missing: bool,
 }
 
-/// Why somebody's word does not count although it covers the transition.
+/// Why an approval does not count although it covers the transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Untrusted {
     /// Anybody could have given it: these are missing or altered.
@@ -80,7 +80,7 @@ pub enum Untrusted {
         created: Timestamp,
         /// What is younger, or nearly so: see [`PolicyCheck::youngest`].
         youngest: String,
-        /// From when on a word is surely checked (wall clock); `None` if that cannot be told.
+        /// The time from which approvals are surely checked (wall clock); `None` if that is unknown.
         settled: Option<Timestamp>,
     },
 }

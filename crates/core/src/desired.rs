@@ -99,7 +99,7 @@ pub struct Claimant {
     pub sight: Sight,
 }
 
-/// Whether a Subscription sees its account, by what its status remembers.
+/// Whether a Subscription sees its account, according to its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
     /// No observation has succeeded yet.

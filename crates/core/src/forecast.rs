@@ -25,7 +25,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// make a fortune a day, or nothing.
 const LEAST_SECONDS: i64 = 5 * 60;
 
-/// The forecast by what was seen, and what was seen before, for who waits for the trigger `when`.
+/// The forecast from this observation and the one before it, for a Subscription that waits for the trigger `when`.
 pub fn forecast(previous: &Previous, seen: &Observation, when: Option<&When>) -> Option<Forecast> {
     let burn_per_day = burn(previous, seen).map(|burn| burn.round_dp(4));
     let spent = burn_per_day.and_then(|burn| spent_at(seen, Decimal::ZERO, burn));

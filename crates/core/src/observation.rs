@@ -73,13 +73,13 @@ pub struct Observation {
     pub benefits: Vec<Benefit>,
     /// How long a trial of this offer lasts by its published terms, to complete a declared start.
     pub trial_length: Option<SignedDuration>,
-    /// Who told of the account's state and offer.
+    /// The APIs that reported the account's state and offer.
     pub source: Source,
     /// The tenant or organisation that owns the account.
     pub owner: Option<String>,
     /// The billing time of this observation.
     pub observed: Timestamp,
-    /// The time by the provider's own clock, where it told.
+    /// The time by the provider's own clock, where it reported one.
     pub provider_time: Option<Timestamp>,
     /// What could not be read for lack of a permission.
     pub unread: Vec<Unread>,
@@ -107,7 +107,7 @@ pub struct PastObservation {
     pub eligible: bool,
     /// Whether the account was closed for good.
     pub closed: bool,
-    /// Who told of the account's state and offer, where that was remembered.
+    /// The APIs that reported the account's state and offer, where that was remembered.
     pub source: Option<Source>,
 }
 
@@ -147,7 +147,7 @@ impl Observation {
         let of_credit = |benefit: &&Benefit| benefit.kind == BenefitKind::Credit && benefit.remaining.is_some();
         let Some(past) = past.benefits.iter().find(of_credit).filter(|_| self.lapsed) else { return self };
         let is_old = self.observed.duration_since(past.as_of) > REMEMBERED;
-        // What is over is not called back by what was left before.
+        // A benefit that is over does not come back because an earlier reading had some left.
         let is_off = self.lifecycle == Lifecycle::Restricted;
         let credit = self.benefits.iter_mut().find(|benefit| benefit.kind == BenefitKind::Credit);
         let missing = credit.filter(|credit| credit.remaining.is_none() && !is_old);

@@ -67,7 +67,7 @@ pub enum BenefitState {
     Active,
     /// Used up or over: the provider says so, or a date that it reported or the user declared has passed.
     Exhausted,
-    /// Nobody has told.
+    /// Not reported.
     Unknown,
 }
 
@@ -98,7 +98,7 @@ pub struct Benefit {
     pub end: Option<Timestamp>,
     /// The billing time that the values are of.
     pub as_of: Timestamp,
-    /// Who told.
+    /// The APIs that reported it.
     pub source: Source,
 }
 
@@ -131,7 +131,7 @@ impl Benefit {
         self.remaining.is_some_and(|left| left.amount < Decimal::ZERO)
     }
 
-    /// Whether it tells when it will be used up: an end, or an amount that can be watched.
+    /// Whether it has something that shows when it will be used up: an end, or an amount that can be watched.
     pub fn can_be_watched(&self) -> bool {
         !self.is_odd() && (self.end.is_some() || self.remaining.is_some())
     }

@@ -116,7 +116,7 @@ pub struct Attempt {
     pub approval_uid: Option<String>,
     /// What the provider said.
     pub message: String,
-    /// Where the provider tells how far it has come, if it took the request and said where.
+    /// The address at which the provider reports the progress, if it took the request and named one.
     pub operation: Option<String>,
     /// Who made it; `None` where that was not written.
     pub requester: Option<Requester>,

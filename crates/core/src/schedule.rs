@@ -1,4 +1,4 @@
-//! When to look at an account again. Far from the end of the benefits seldom, near it often: the next observation comes before
+//! When to observe an account again. Far from the end of the benefits seldom, near it often: the next observation comes before
 //! the credit can be spent at twelve times the usual rate, and right after a date that matters.
 
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::record::{Record, RecordState};
 use super::trigger::{MIN_OBSERVATION_GAP, NotYet};
 use super::verdict::{NotEligible, Verdict};
 
-/// When to look again.
+/// When the next reconcile is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requeue {
     /// At this time of the billing clock.
@@ -49,7 +49,7 @@ const LONGEST_POLL: Duration = Duration::from_mins(10);
 /// How many times faster than forecast the credit may be used up without an observation coming too late.
 const BURST: i64 = 12;
 
-/// When to look again after `verdict`.
+/// When to observe the account again after `verdict`.
 pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, forecast: Option<&Forecast>) -> Requeue {
     let after = |pause: SignedDuration| Requeue::At(inputs.now.billing.saturating_add(pause).unwrap_or(Timestamp::MAX));
     match verdict {
@@ -85,7 +85,7 @@ pub fn next(verdict: &Verdict, inputs: &Inputs, seen: Option<&Observation>, fore
                 let left: Duration = end.duration_since(inputs.now.wall).try_into().unwrap_or_default();
                 Requeue::After(left + SHORTEST_POLL)
             }
-            // When it goes, or claims nothing any more, a watch tells.
+            // When it goes, or claims nothing any more, a watch reports it.
             Sight::Clear { .. } | Sight::Never => after(LONGEST),
         },
         Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(_) => Requeue::After(Duration::from_mins(5)),

@@ -52,7 +52,7 @@ pub struct Evidence {
     pub summary: String,
 }
 
-/// Something that a trigger needs and nobody told.
+/// Something that a trigger needs and that was not reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Neither an end nor an amount of any benefit.
@@ -65,11 +65,11 @@ pub enum Missing {
     PeriodEnd,
     /// The benefit of this kind has a number that no benefit can have.
     Odd(BenefitKind),
-    /// Which of two things that are told is right.
+    /// Which of two contradicting reports is right.
     Which(Contradiction),
 }
 
-/// Two things that are told and cannot both be so.
+/// Two reports that cannot both be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Contradiction {
     /// The credit is used up by the provider's word, and this much is left by its figure.
@@ -124,7 +124,7 @@ enum Reading {
     Unknown(Vec<Missing>),
 }
 
-/// Whether `when` asks for an upgrade, by `previous` and the `observation` just made.
+/// Whether `when` requests an upgrade, given the `previous` observation and the `observation` just made.
 pub fn evaluate(when: &When, previous: Option<&PastObservation>, observation: &Observation) -> TriggerState {
     let limits = match when {
         // An account that somebody had stopped a moment ago is no trial because one observation does not show it.
@@ -233,7 +233,7 @@ fn read_limits(limits: &Limits, benefits: &[Benefit], at: Timestamp) -> Reading 
         }
     }
     if let Some(limit) = limits.time_left {
-        // An end that has passed without effect tells nothing of how much time is left.
+        // An end that has passed without effect says nothing about how much time is left.
         let (past, ahead): (Vec<_>, Vec<_>) = benefits.iter().partition(|benefit| benefit.is_past_its_end(at));
         match ahead.iter().filter_map(|benefit| benefit.end).min() {
             Some(end) if end.duration_since(at) <= limit => return Reading::Met(Cause::TimeBelowLimit),

@@ -161,7 +161,7 @@ pub enum NotEligible {
     Offer(Offer),
     /// The account is in a state that this version does not know, or that somebody chose, such as a cancellation.
     UnknownState(String),
-    /// Whether an upgrade has been accepted cannot be told.
+    /// It is unclear whether an upgrade has been accepted.
     UnclearAcceptance(String),
 }
 
@@ -238,7 +238,7 @@ pub struct Facts {
     pub ready: Ready,
     /// Whether waiting helps.
     pub progress: Progress,
-    /// Whether the account is on the desired offer; `None` where a call may have been made of which nobody knows what it did.
+    /// Whether the account is on the desired offer; `None` where a call may have been made whose effect is unknown.
     pub upgraded: Option<bool>,
     /// Whether a person could upgrade the account now: what the portal shows as "Upgrade now".
     pub upgrade_available: bool,

@@ -1,11 +1,11 @@
-//! An observation that tells less of an account than the one before it.
+//! An observation that shows less of an account than the one before it.
 
 use super::inputs::Previous;
 use super::observation::{Lifecycle, Observation};
 use super::offer::OfferClass;
 use super::provider::ProviderError;
 
-/// What is not told any more since the observation that status remembers. It may have kept the account from an upgrade, such as a
+/// What the observation that status remembers showed, and this one does not. It may have kept the account from an upgrade, such as a
 /// cancellation, so nothing is decided without it. What can never be upgraded needs no such care.
 pub(super) fn lost_visibility(previous: &Previous, seen: &Observation) -> Option<ProviderError> {
     let before = previous.observation.as_ref()?.source.as_ref()?;

@@ -38,7 +38,7 @@ pub trait BillingProvider: Send + Sync {
     /// it says of an account is a hint to look at it, never a reason to act.
     async fn survey(&self, deadline: Duration) -> Result<Survey, ProviderError>;
 
-    /// Looks at `account`: reads only, and makes sure that the answer is about `account`. `now` tells the billing time.
+    /// Looks at `account`: reads only, and makes sure that the answer is about `account`. `now` returns the billing time.
     async fn observe(
         &self,
         account: &AccountId,
@@ -46,10 +46,10 @@ pub trait BillingProvider: Send + Sync {
         deadline: Duration,
     ) -> Result<Observation, ProviderError>;
 
-    /// Asks for the upgrade of `account`: at most one write, never repeated in any layer. Nothing is written after
+    /// Requests the upgrade of `account`: at most one write, never repeated in any layer. Nothing is written after
     /// `not_after` (wall clock). `key` is the same for every attempt, for ever.
     ///
-    /// [`ProviderError::outcome`] tells which errors prove that this call has not applied the upgrade.
+    /// [`ProviderError::outcome`] says which errors prove that this call has not applied the upgrade.
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError>;
 
     /// How far an upgrade of `account` has come, by the [`operation`](Accepted::operation) that the provider named when it
@@ -92,7 +92,7 @@ pub struct UpgradeRequest<'a> {
 pub struct Accepted {
     /// What it said, for people.
     pub message: String,
-    /// Where it tells how far the upgrade has come, if it said where.
+    /// The address at which it reports the progress of the upgrade, if it named one.
     pub operation: Option<String>,
     /// How long to wait before asking there.
     pub retry_after: Option<Duration>,

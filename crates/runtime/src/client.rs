@@ -28,7 +28,7 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection on which nothing was read for so long is dead. It must be longer than the longest silence of a healthy
 /// watch, which the API server ends after [`WATCH_TIMEOUT`](super::watch::WATCH_TIMEOUT). Without it, a list whose body
-/// stops halfway would be waited for for ever.
+/// stops halfway would be waited for endlessly.
 const READ_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How much is repeated of what a command complained of, in characters.
@@ -200,7 +200,7 @@ impl OtherSide {
         format!("the command `{command}`, which the kubeconfig names, cannot be run ({error}): {hint}")
     }
 
-    /// The time-out's own words do not say what timed out, those about a connection not why there is none, and those about
+    /// The timeout's own words do not say what timed out, those about a connection not why there is none, and those about
     /// credentials say too much.
     fn explain(&self, error: BoxError) -> BoxError {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error.as_ref());
@@ -268,7 +268,7 @@ users: [{name: test, user: {token: secret}}]
         let client = connect(Some(file.path()), "payg-test/1").unwrap();
         let call = tokio::spawn(async move { client.apiserver_version().await });
         let _accepted_and_silent = listener.accept().await.unwrap();
-        tokio::time::pause(); // from here on nothing but the time-out can happen
+        tokio::time::pause(); // from here on nothing but the timeout can happen
         let error = call.await.unwrap().unwrap_err().to_string();
         assert!(error.contains("did not begin to answer within 10 s"), "{error}");
     }
@@ -282,7 +282,7 @@ users: [{name: test, user: {token: secret}}]
         let mut connection = listener.accept().await.unwrap().0;
         connection.readable().await.unwrap();
         connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
-        tokio::time::pause(); // from here on nothing but the time-out can happen
+        tokio::time::pause(); // from here on nothing but the timeout can happen
         let began = tokio::time::Instant::now();
         let error = call.await.unwrap().unwrap_err().to_string();
         assert!(began.elapsed() >= READ_TIMEOUT / 2, "{error} after {:?}", began.elapsed());

@@ -1,4 +1,4 @@
-//! What really changed, out of what a watch says: a list after a gap says neither what vanished meanwhile nor what is
+//! Finds what changed in what a watch reports: a list after a gap says neither what vanished meanwhile nor what is
 //! just as it was.
 
 use std::collections::HashMap;
@@ -144,7 +144,7 @@ mod tests {
         serde_json::from_value(json!({"metadata": metadata, "data": 7})).unwrap()
     }
 
-    /// Feeds the events and tells in short what was reported.
+    /// Feeds the events and returns in short what was reported.
     fn feed(diff: &mut Diff, events: Vec<From<DeserializeGuard<ConfigMap>>>) -> Vec<String> {
         let mut told = Vec::new();
         for event in events {

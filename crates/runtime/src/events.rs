@@ -53,14 +53,14 @@ pub struct Note<'a> {
 }
 
 /// Writes Events. What this process has said before about the same object is counted on the Event that said it, as long as
-/// that one still says it. Needs the verbs `create`, `get` and `patch` on `events.events.k8s.io`.
+/// the earlier one still reports it. Needs the verbs `create`, `get` and `patch` on `events.events.k8s.io`.
 #[derive(Clone)]
 pub struct Events {
     client: Client,
     controller: String,
     instance: String,
     metrics: Metrics,
-    /// The names of the Events that were written, by what they say.
+    /// The names of the Events that were written, by their content.
     written: Arc<Mutex<HashMap<Saying, String>>>,
 }
 

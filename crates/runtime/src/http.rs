@@ -128,7 +128,7 @@ impl Connections {
             return;
         }
         while self.tasks.try_join_next().is_some() {}
-        // Those that were closed to make room hold their files until they have been told.
+        // Those that were closed to make room hold their files until they are notified.
         while self.tasks.len() >= 2 * MOST_CONNECTIONS {
             self.tasks.join_next().await;
         }

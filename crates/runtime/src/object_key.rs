@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-/// Namespace and name of an object of a kind that the context tells. Copies share their text, so that an index, a queue
+/// Namespace and name of an object whose kind is clear from the context. Copies share their text, so that an index, a queue
 /// and a watch may each hold one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {

@@ -37,11 +37,11 @@ pub struct Bounds {
 /// What is to happen with a key after a reconcile of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requeue {
-    /// Look again after this time, or at a change before it.
+    /// Reconcile again after this time, or at a change before it.
     After(Duration),
-    /// Look again at a change only.
+    /// Reconcile again at a change only.
     OnChange,
-    /// The reconcile failed: look again after a backoff, which doubles with every failure in a row from half a second to five
+    /// The reconcile failed: try again after a backoff, which doubles with every failure in a row from half a second to five
     /// minutes, or at a change before it.
     Retry {
         /// The backoff is no shorter than this.

@@ -33,7 +33,7 @@ pub(super) struct Schedule<K> {
     ready: BTreeSet<(Instant, Arc<str>)>,
     /// Every start of the last `min_interval`, oldest first: when it stops to matter, and of which key it was.
     starts: VecDeque<(Instant, K)>,
-    /// The same of what starts have taken from the pace of a lane.
+    /// The same for the part of a lane's rate that starts have used.
     taken: VecDeque<(Instant, Place)>,
     sequence: u64,
     /// Twice the number of turns that there were, so that a group can come in between two.
@@ -75,7 +75,7 @@ struct Group<K> {
 struct Lane<K> {
     pending: BTreeMap<Slot, K>,
     running: usize,
-    /// When all that starts took from its pace is there again.
+    /// When the part of its rate that starts used is available again.
     full_at: Option<Instant>,
     /// When it is in its group's `ready`.
     ready_at: Option<Instant>,
@@ -86,7 +86,7 @@ impl<K> Lane<K> {
         Self { pending: BTreeMap::new(), running: 0, full_at: None, ready_at: None }
     }
 
-    /// When it may start a key: its first one is due, not too many run, and its pace allows it.
+    /// When it may start a key: its first one is due, not too many run, and its rate allows it.
     fn next_start(&self, bounds: Option<&Bounds>) -> Option<Instant> {
         let (first_due, _) = *self.pending.first_key_value()?.0;
         let Some(bounds) = bounds else { return Some(first_due) };
@@ -292,7 +292,7 @@ impl<K: Clone + Eq + Hash> Schedule<K> {
         }
     }
 
-    /// Drops keys that were kept only for the floor, and lanes that were kept only for their pace.
+    /// Drops keys that were kept only for the floor, and lanes that were kept only for their rate.
     fn sweep(&mut self, now: Instant) {
         while let Some((_, key)) = self.starts.pop_front_if(|(until, _)| *until <= now) {
             self.drop_if_idle(&key, now);

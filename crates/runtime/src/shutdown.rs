@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::workers::panic_text;
 
-/// The process could not ask to be told of a signal.
+/// The process could not register for a signal.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen for the signal {name}: {source}; without it the process could not stop in order")]
 pub struct SignalError {

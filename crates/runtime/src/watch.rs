@@ -31,7 +31,7 @@ const PAGE: u32 = 10;
 
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(10) };
 
-/// The watcher does not tell that it resumed a watch. It tells every failure though, and each attempt fails within the
+/// The watcher does not report that it resumed a watch. It reports every failure though, and each attempt fails within the
 /// client's bound: a watch that is silent for longer than that works.
 const SILENCE: Duration = HEADER_TIMEOUT.saturating_add(Duration::from_secs(5));
 
@@ -62,7 +62,7 @@ impl Watches {
     }
 
     /// Begins to count on a watch of the objects of `api`, and returns the watch: it runs while it is polled and never
-    /// ends. It tells `on_event` what changed; `on_event` must not block. `name` is for people: the log, the metrics,
+    /// ends. It calls `on_event` with each change; `on_event` must not block. `name` is for people: the log, the metrics,
     /// and what is missing for readiness.
     pub fn watch<K>(
         &self,
@@ -127,7 +127,7 @@ struct Watch<F> {
 struct Trouble {
     failures: u32,
     since: Instant,
-    /// What the log was told last.
+    /// What was logged last.
     told: String,
 }
 
@@ -191,7 +191,7 @@ impl<F> Watch<F> {
         }
     }
 
-    /// Notes a failure, tells the log if it is another than the last, and returns how long to wait.
+    /// Notes a failure, logs it if it differs from the last, and returns how long to wait.
     fn fail<K: Resource<DynamicType = ()>>(&mut self, error: &watcher::Error) -> Duration {
         self.watches.metrics.watch_errors.get_or_create(&ByWatch { watch: self.name }).inc();
         let trouble =
@@ -326,7 +326,7 @@ mod tests {
             Body::from_stream(lines).into_response()
         }
 
-        /// Watches the kind; returns what is told, in short.
+        /// Watches the kind; returns what is reported, in short.
         fn watch<K>(&self) -> (Watches, mpsc::UnboundedReceiver<String>)
         where
             K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,

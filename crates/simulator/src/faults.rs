@@ -91,7 +91,7 @@ pub(crate) enum Kind {
     RepeatField { path: String, value: Value },
 }
 
-/// How long a throttled client has to wait, and how it is told.
+/// How long a throttled client has to wait, and in which form the answer says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RetryAfter {
     pub(crate) seconds: u32,

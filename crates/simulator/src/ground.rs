@@ -25,7 +25,7 @@ pub(crate) enum By {
     Person(bool),
 }
 
-/// An upgrade that was really applied.
+/// An upgrade that was applied.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Applied {

@@ -38,7 +38,7 @@ pub(crate) enum OperationName {
 }
 
 impl OperationName {
-    /// Whether it tells what an account is, so that it can tell what one was.
+    /// Whether it shows what an account is, so that it can show what one was.
     pub(crate) const fn reads_accounts(self) -> bool {
         match self {
             Self::SubscriptionList

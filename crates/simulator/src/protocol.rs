@@ -132,7 +132,7 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, peer: ConnectInfo<P
         _ => {}
     }
     let mut response = respond(delivery, &peer);
-    // Dates are decided on, so the clock that the answer tells is the billing clock.
+    // Dates are decided on, so the time in the answer is that of the billing clock.
     let date = shared.world().ground.clock.now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     response.headers_mut().insert(header::DATE, HeaderValue::try_from(date).unwrap_or(HeaderValue::from_static("")));
     response

@@ -1,7 +1,7 @@
 //! YAML and JSON as kubectl reads them: what the API server is sent is what kubectl made of a file.
 //!
 //! A file becomes documents as by apimachinery's `YAMLOrJSONDecoder`, and a document becomes a JSON value as by
-//! sigs.k8s.io/yaml, which goes by YAML 1.1. On purpose stricter: a key that is there twice is a fault, as is what stands
+//! sigs.k8s.io/yaml, which reads YAML 1.1. On purpose stricter: a key that is there twice is a fault, as is what stands
 //! after a document's end. No fault quotes the text, which may be that of a Secret.
 
 mod json;
@@ -97,7 +97,7 @@ fn compose(text: &str) -> Result<Value, Fault> {
     composer.whole()
 }
 
-/// Makes a value of what the parser tells.
+/// Makes a value of the parser's events.
 struct Composer<'a> {
     parser: Parser<'a, StrInput<'a>>,
     /// What has a name, by its number.

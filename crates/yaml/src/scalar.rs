@@ -1,4 +1,4 @@
-//! What a scalar is, by go-yaml's version 2, which is beneath sigs.k8s.io/yaml.
+//! What a scalar is according to version 2 of go-yaml, which sigs.k8s.io/yaml uses.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

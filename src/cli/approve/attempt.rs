@@ -9,7 +9,7 @@ use payg_core::record::RecordState;
 use super::super::{Error, show};
 
 /// The number of the last attempt of the account's record, if another one may follow when a person says so. Records are of the
-/// whole cluster, and not everybody who may approve may read them: then it is as `given`, if status tells of a record at all.
+/// whole cluster, and not everybody who may approve may read them: then it is as `given`, if status names a record at all.
 pub async fn last(client: &Client, subscription: &Subscription, given: Option<i32>) -> Result<i32, Error> {
     let name = parse::account(&subscription.spec.account)?.upgrade_key().record_name();
     let record = match Api::<UpgradeRecord>::all(client.clone()).get_opt(&name).await {

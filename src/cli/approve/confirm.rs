@@ -1,4 +1,4 @@
-//! The question whether it is really this transition that is meant.
+//! Asks the user to confirm the transition.
 
 use std::io::BufRead;
 

@@ -1,4 +1,4 @@
-//! `payg approve`, `payg deny` and `payg retry`: a person's word about an upgrade, after an observation of what it would do.
+//! `payg approve`, `payg deny` and `payg retry`: a person's decision about an upgrade, after they were shown what it would do.
 
 mod attempt;
 mod confirm;
@@ -140,7 +140,7 @@ async fn who_am_i(client: &Client) -> Result<String, Error> {
     Ok(name.ok_or("the API server does not report your user name")?)
 }
 
-/// What an upgrade would do, if status tells it of the Subscription as it is now.
+/// What an upgrade would do, if status is about the Subscription as it is now.
 fn current(subscription: &Subscription) -> Result<&Transition, String> {
     let status = subscription.status.as_ref();
     let (seen, now) = (status.and_then(|status| status.observed_generation), subscription.metadata.generation);

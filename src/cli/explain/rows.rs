@@ -26,7 +26,7 @@ pub fn holds(number: u8, known: &Known) -> Option<bool> {
     }
 }
 
-/// Whether there is no record that `is` so. Of one that cannot be read, the status tells whether it leaves something in doubt.
+/// Whether there is no record that `is` so. If the record cannot be read, the status shows whether it leaves something in doubt.
 fn no_record(known: &Known, is: fn(&Record) -> bool) -> Option<bool> {
     let is_in_doubt =
         || show::condition(&known.subscription, ConditionType::Upgraded).is_some_and(|said| said.status == "Unknown");

@@ -101,7 +101,7 @@ fn benefit<'a>(status: &'a SubscriptionStatus, kind: &str) -> Option<&'a Benefit
     status.benefits.iter().find(|benefit| &*benefit.kind == kind)
 }
 
-/// The credit that is left with a bar; not every provider tells how much that is.
+/// The credit left, with a bar; not every provider reports how much that is.
 fn credit(status: &SubscriptionStatus) -> Option<String> {
     let credit = benefit(status, "Credit")?;
     let money = |amount| show::money(amount, credit.currency.as_deref());

@@ -116,7 +116,7 @@ impl Manifests {
                 _ => None,
             },
             Method::POST if path.ends_with("/token") => token(),
-            // Events are told by nobody else.
+            // Nothing else reports Events.
             Method::POST if path.ends_with("/events") => Some(json!({})),
             _ => None,
         };

@@ -88,7 +88,7 @@ pub struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<String>,
     pub wanted_offer: &'static str,
-    /// When and by whose leave.
+    /// When, and with which approval.
     pub upgrade: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub benefits: Vec<Benefit>,
@@ -130,7 +130,7 @@ impl Outcome {
         }
     }
 
-    /// When the upgrade would be requested, as far as that can be told.
+    /// When the upgrade would be requested, as far as that is known.
     fn when(&self) -> String {
         let due = self.forecast.as_ref().and_then(|forecast| forecast.due_time);
         match (self.action, due) {

@@ -46,7 +46,7 @@ pub struct Provider {
 type Object = (Option<String>, Option<i64>);
 
 impl Provider {
-    /// The BillingProvider that it was made from, as a record tells it.
+    /// The BillingProvider that it was made from, as records name it.
     pub fn version(&self) -> ProviderVersion {
         let (uid, generation) = &self.object;
         ProviderVersion { uid: uid.clone().unwrap_or_default(), generation: generation.unwrap_or_default() }

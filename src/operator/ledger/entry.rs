@@ -113,7 +113,7 @@ pub struct End {
     pub sent: Timestamp,
     /// What the provider said.
     pub message: String,
-    /// Where the provider tells how far the upgrade has come.
+    /// The address at which the provider reports the progress of the upgrade.
     pub operation: Option<String>,
     /// Whose it was, unless the record cannot hold that.
     pub of: Option<Of>,
@@ -230,7 +230,7 @@ const TIMELINE_MAX: usize = 64;
 
 fn log(status: &mut api::UpgradeRecordStatus, now: Timestamp, event: &str, message: &str) {
     if status.timeline.len() >= TIMELINE_MAX {
-        // The beginning tells more than the middle.
+        // The beginning says more than the middle.
         status.timeline.remove(TIMELINE_MAX / 2);
     }
     let message = Some(message).filter(|text| !text.is_empty()).map(Into::into);

@@ -277,7 +277,7 @@ mod tests {
         Err(ProviderError::Forbidden { permission: "to upgrade".to_owned(), detail: String::new() })
     }
 
-    /// Two attempts that are refused, and how the ledger tells of them.
+    /// Two attempts that are refused, and how the ledger records them.
     async fn refused_twice(ledger: &Ledger) -> payg_core::record::Record {
         let account = AccountId::parse("aws", "123456789012").unwrap();
         let order = order();

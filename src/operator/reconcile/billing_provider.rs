@@ -31,7 +31,7 @@ pub async fn reconcile(operator: &Operator, key: &ObjectKey) -> kube::Result<Req
         operator.index().remove_list(key);
         return Ok(Requeue::OnChange);
     };
-    // One that cannot be read is told of by the Subscriptions that use it.
+    // If it cannot be read, the Subscriptions that use it report that.
     let Ok(object) = read else { return Ok(Requeue::OnChange) };
     let works = match operator.providers.get(key).await? {
         Ok(provider) => provider.client.survey(OBSERVE_DEADLINE).await.map(|survey| (provider.identity, survey)),
@@ -145,7 +145,7 @@ mod tests {
         Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
     }
 
-    /// What kstatus reads, after each of `told`: minute, generation, whether the credentials work.
+    /// What kstatus reads, after each finding: minute, generation, whether the credentials work.
     fn read(told: &[(i64, i64, &Result<String, ProviderError>)]) -> Vec<&'static str> {
         let mut conditions = Vec::new();
         let tell = |&(minute, generation, works): &(i64, i64, &Result<String, ProviderError>)| {

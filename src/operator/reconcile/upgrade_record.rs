@@ -33,7 +33,7 @@ const SOON: Duration = Duration::from_secs(5);
 const LATER: Duration = Duration::from_mins(5);
 /// Through how many BillingProviders the account is observed at once.
 const OBSERVATIONS_AT_ONCE: usize = 8;
-/// How long the looks at one account may take together, so that the reconcile has time to ask about the operation or to tell.
+/// How long all observations of one account may take together, so that the reconcile has time to ask about the operation and to report.
 const OBSERVATIONS_DEADLINE: Duration = Duration::from_secs(45);
 
 /// A reconcile of the record called `name`.

@@ -153,7 +153,7 @@ fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64
     }
 }
 
-/// Whether nobody knows what an attempt did, whatever the verdict is about. The account itself may have told.
+/// Whether nobody knows what an attempt did, whatever the verdict is about. The account itself may have shown it.
 fn leaves_in_doubt(verdict: &Verdict, record: Option<&Record>) -> bool {
     let has_told = matches!(
         verdict,

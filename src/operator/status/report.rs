@@ -27,7 +27,7 @@ use crate::operator::status::render::{self, Context};
 use crate::operator::watches;
 use crate::operator::{FIELD_MANAGER, Operator};
 
-/// Writes what was decided on `subscription` into its status, tells of a change of verdict, and says when to look again.
+/// Writes what was decided on `subscription` into its status, publishes an Event for a change of verdict, and returns when the next reconcile is due.
 pub async fn subscription(
     operator: &Operator,
     subscription: &api::Subscription,
@@ -184,7 +184,7 @@ pub async fn invalid(operator: &Operator, key: &ObjectKey, metadata: &ObjectMeta
         patch["status"]["forecast"] = json!({"dueTime": null});
     }
     match api.patch_status(&key.name, &params(), &Patch::Merge(patch)).await {
-        // The API server may refuse any write to an object that breaks its schema; the Event has told.
+        // The API server may refuse any write to an object that breaks its schema; the Event has reported it.
         Err(kube::Error::Api(status)) if status.is_invalid() || status.is_forbidden() => {
             debug!(subscription = %key, %status, "the status of an invalid object could not be written");
             Ok(())

@@ -10,7 +10,7 @@ use crate::operator::reconcile::billing_provider::say;
 use payg_core::provider::ProviderError;
 use payg_fixtures::given::now;
 
-/// The BillingProvider `azure`, of which each of `told` was found out that many minutes after now.
+/// The BillingProvider `azure`, with each finding made that many minutes after now.
 fn provider(told: &[(i64, &Result<String, ProviderError>)], generation: i64) -> Value {
     let mut conditions = Vec::new();
     let at = |minutes: i64| -> Timestamp { now() + SignedDuration::from_mins(minutes) };

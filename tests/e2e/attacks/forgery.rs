@@ -174,7 +174,7 @@ async fn the_garbage_collector_removes_no_deny() {
     let gone = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "never-was", "uid": "7f1d8a52-0000-4a00-9000-0000000000d1"}]);
     let patch = json!({"metadata": {"ownerReferences": gone}}).to_string();
     lim.kubectl(&["patch", APPROVALS, "stop", "--type=merge", "-p", &patch]).unwrap();
-    // It comes to it: what nobody keeps is gone by then.
+    // Proof that the collector runs: it removes an object with the same dangling owner.
     world.apply(
         &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bait", "ownerReferences": gone}}),
     );

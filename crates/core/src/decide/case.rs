@@ -29,7 +29,7 @@ pub(super) struct Case<'a> {
 
 /// An account, and what follows from how it looks.
 pub(super) struct Seen {
-    /// The observation, completed by what the user declared and by what status remembers.
+    /// The observation, completed with what the user declared and with what status remembers.
     pub account: Observation,
     /// What an upgrade would do, where one is possible.
     pub transition: Option<Transition>,

@@ -40,7 +40,7 @@ const PROVIDER_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(5);
 pub struct Decision {
     /// The row that matched.
     pub verdict: Verdict,
-    /// What was seen in this reconcile, completed by what the user declared.
+    /// What was seen in this reconcile, completed with what the user declared.
     pub seen: Option<Observation>,
     /// What to do, if anything.
     pub effect: Option<Effect>,
@@ -50,7 +50,7 @@ pub struct Decision {
     pub forecast: Option<Forecast>,
     /// Who has the account, where several Subscriptions name it.
     pub standing: Standing,
-    /// When to look again.
+    /// When the next reconcile is due.
     pub next: Requeue,
 }
 
@@ -140,7 +140,7 @@ pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) ->
     Decision { verdict, seen: None, effect: None, transition: None, forecast: None, standing, next }
 }
 
-/// What is told of the claims to the account.
+/// What is reported about the claims to the account.
 fn standing(case: &Case<'_>, verdict: &Verdict) -> Standing {
     let inputs = case.inputs;
     if let Verdict::AccountConflict(holder) = verdict {

@@ -95,7 +95,7 @@ pub fn next(record: &Record, note: Option<&Note>, operation: Option<&Operation>,
     }
 }
 
-/// What to write into a record that no Subscription looks after, by what the account shows at `wall` (wall clock) and the
+/// What to write into a record without a Subscription, from what the account shows at `wall` (wall clock) and the
 /// provider says of the `operation`. While it `is_claimed`, there is a Subscription of the account that does not see it for
 /// now: that may still want the upgrade.
 pub fn note(

@@ -162,7 +162,7 @@ fn consistent_signals_are_acted_upon() {
     }
 }
 
-/// Two clocks that differ are no contradiction of the provider's: `ClocksDiffer` tells of them.
+/// Two clocks that differ are no contradiction of the provider's: `ClocksDiffer` reports them.
 #[test]
 fn a_date_between_two_clocks_is_the_clocks_affair() {
     let (effect, message, reason) = decided(&When::BenefitsExhausted, |on| {

@@ -24,7 +24,7 @@ fn asked(inputs: &Inputs) -> Option<UpgradeOrder> {
     }
 }
 
-/// Whether one benefit is used up beyond doubt, told plainly: a second opinion on `trigger`.
+/// Whether one benefit is used up beyond doubt, written plainly: a second opinion on `trigger`.
 fn used_up(inputs: &Inputs, benefits: &[Benefit], at: jiff::Timestamp) -> bool {
     let limits = match &inputs.desired.when {
         When::BeforeExhaustion(limits) => Some(limits),

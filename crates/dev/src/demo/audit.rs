@@ -1,4 +1,4 @@
-//! Whether all went as it should: what the simulated clouds really did, beside what the operator wrote into its records.
+//! Whether all went as it should: compares what the simulated clouds did with what the operator wrote into its records.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! The stories as they go on: what the API server tells of each Subscription, shown as it changes, and the people who
+//! The stories as they go on: each Subscription in the API server, shown as it changes, and the people who
 //! have to do something.
 
 use std::pin::pin;

@@ -154,7 +154,7 @@ impl Stage {
         self.operator.as_ref().map(Process::log_path)
     }
 
-    /// Keeps the logs, and tells where they are and how the operator's ends.
+    /// Keeps the logs, and prints where they are and how the operator's ends.
     pub fn post_mortem(&self) {
         if let Some(operator) = &self.operator {
             eprintln!("\nThe end of the operator's log:\n{}\n", operator.log_tail(20));

@@ -15,7 +15,7 @@ pub struct Story {
     pub about: &'static str,
     /// Where the account is.
     pub cloud: Cloud,
-    /// What the simulator is told of the account that is made at this billing time.
+    /// What the simulator needs to make the account at this billing time.
     pub account: fn(Timestamp) -> Value,
     /// Reasons of the Ready condition that must be seen, in this order; the story has ended at the last.
     pub path: &'static [&'static str],

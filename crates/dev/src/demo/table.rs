@@ -62,7 +62,7 @@ pub fn day(time: Timestamp) -> String {
     time.to_zoned(TimeZone::UTC).strftime("%b %d").to_string()
 }
 
-/// What is known of the credit; not every provider tells how much is left.
+/// What is known of the credit; not every provider reports how much is left.
 fn credit(status: &api::SubscriptionStatus) -> Option<String> {
     let credit = status.benefits.iter().find(|benefit| &*benefit.kind == "Credit")?;
     let money = |amount| show::money(amount, credit.currency.as_deref());

@@ -34,7 +34,7 @@ pub struct Confirmation {
 /// How a message of a budget begins, where SNS delivers it without its envelope.
 const BUDGET: &str = "AWS Budget Notification";
 
-/// By what the messages of services name an account: alarms of CloudWatch,
+/// The fields in which services' messages name an account: alarms of CloudWatch,
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-actions.html>, and anomalies of Cost Anomaly Detection,
 /// <https://docs.aws.amazon.com/cost-management/latest/userguide/ad-SNS.html>.
 const OF_SERVICES: [&str; 2] = ["AWSAccountId", "accountId"];
@@ -100,7 +100,7 @@ impl Confirmation {
 const DEADLINE: Duration = Duration::from_secs(8);
 
 impl Connections {
-    /// Tells SNS that the messages of a topic are wanted. The message has an address for that, and it is not followed: SNS is
+    /// Confirms to SNS that the messages of a topic are wanted. The message has an address for that, and it is not followed: SNS is
     /// where the topic's name says, or where the operator's flags say that AWS is.
     pub async fn confirm(&self, confirmation: &Confirmation) -> Result<(), ProviderError> {
         let Confirmation { region, topic, token } = confirmation;

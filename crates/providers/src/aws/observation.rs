@@ -24,7 +24,7 @@ use payg_core::source::{Origin, Source};
 const READ_PLAN: &str = "freetier:GetAccountPlanState";
 const READ_STATE: &str = "account:GetAccountInformation";
 const READ_CREDITS: &str = "billing:GetCredits";
-/// How far back credits are asked for; AWS tells of a year at most, by its own clock.
+/// How far back credits are asked for; AWS lists those of a year at most, by its own clock.
 const CREDITS_SINCE: SignedDuration = SignedDuration::from_hours(360 * 24);
 
 /// How long that may take: the observation does not wait longer for it.

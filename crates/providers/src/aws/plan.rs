@@ -15,7 +15,7 @@ use payg_core::account::AwsAccountId;
 use payg_core::money::Money;
 use payg_core::provider::ProviderError;
 
-/// What every answer about a plan tells:
+/// What every answer about a plan contains:
 /// <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_freetier_UpgradeAccountPlan.html>
 #[derive(Deserialize)]
 struct Told {
@@ -82,7 +82,7 @@ impl Plan {
         format!("{:?} {:?} {:?}", self.kind, self.status, self.credit.map(|left| left.amount.floor()))
     }
 
-    /// The plan and its status, as the answer to an upgrade of `account` tells them.
+    /// The plan and its status, as the answer to an upgrade of `account` states them.
     pub(super) fn upgraded(answer: &[u8], account: &AwsAccountId) -> Result<(), ProviderError> {
         let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
         match checked(&told, account)?.0 {

@@ -1,4 +1,4 @@
-//! What is left of the credit. Only a Microsoft Customer Agreement tells, by the billing profile:
+//! What is left of the credit. Only a Microsoft Customer Agreement reports it, in the billing profile:
 //! <https://learn.microsoft.com/azure/cost-management-billing/manage/mca-check-azure-credits-balance>
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ use payg_core::observation::{Acceptance, Lifecycle, Observation};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, Offer};
 use payg_core::source::{Origin, Source};
 
-/// When and by whose clocks something was read.
+/// When something was read, by our clock and by the provider's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stamp {
     pub(super) observed: Timestamp,
@@ -53,7 +53,7 @@ pub(super) fn observation(
     }
 }
 
-/// What the offer was read from. A billing property that tells the limits of the billing profile tells no less than the
+/// What the offer was read from. A billing property that contains the limits of the billing profile says no less than the
 /// profile itself, and more than one that does not.
 fn read(billing: Option<&Billing>) -> Source {
     let tells_limits = |billing: &Billing| billing.limits.as_ref().is_some_and(|limits| !limits.is_empty());
@@ -222,7 +222,7 @@ fn is_in_doubt(
     let is_active = limit.is_some_and(|limit| limit.status.as_deref() == Some("Active"));
     let goes_on = subscription.state != "Disabled" && is_active && ends.0.or(ends.1).is_some_and(has_passed);
     let of_two = ends.0.zip(ends.1).is_some_and(|(one, other)| has_passed(one) != has_passed(other));
-    // What is left may speak against a word that has no date. Where it is told, the core compares the two.
+    // Credit left may contradict a state without a date. Where it is reported, the core compares the two.
     let is_untold = left.left.is_none() && (credit.balance.is_some() || !credit.remarks.is_empty());
     let by_word_alone = period == BenefitState::Exhausted && ends == (None, None);
     goes_on || of_two || (by_word_alone && is_untold)

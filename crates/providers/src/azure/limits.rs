@@ -16,9 +16,9 @@ use payg_core::provider::ProviderError;
 pub(super) enum Scope {
     /// What is read of the tenant.
     Tenant,
-    /// What Azure Resource Manager itself tells of this subscription.
+    /// What Azure Resource Manager itself reports about this subscription.
     Subscription(Uuid),
-    /// The billing property of this subscription, of which Microsoft.Billing tells.
+    /// The billing property of this subscription, from Microsoft.Billing.
     BillingProperty(Uuid),
     Billing,
     Consumption,

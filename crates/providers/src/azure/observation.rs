@@ -23,7 +23,7 @@ struct Known {
     remarks: Vec<String>,
 }
 
-/// Looks at the subscription `id`; also tells the trial that it is.
+/// Observes the subscription `id`, and returns the trial that it is.
 pub(super) async fn at(
     arm: &Arm<'_>,
     id: Uuid,

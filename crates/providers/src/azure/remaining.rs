@@ -1,4 +1,4 @@
-//! How much of the trial's credit is left. Pure. Azure tells the balance of all credits of a billing profile together, and
+//! How much of the trial's credit is left. Pure. Azure reports the balance of all credits of a billing profile together, and
 //! an estimate at that, so it counts only where the trial's is the only one. What does not fit is unknown, and said.
 
 use jiff::Timestamp;

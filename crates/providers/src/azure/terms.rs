@@ -1,6 +1,6 @@
-//! Which offer an account is on. Azure tells the quota id, which stands for one offer or several: the table of
+//! Which offer an account is on. Azure reports the quota id, which stands for one offer or several: the table of
 //! <https://learn.microsoft.com/azure/cost-management-billing/costs/understand-cost-mgt-data>. Under a Microsoft Customer
-//! Agreement an account on the Azure plan may be a free one or a paid one, which only its billing tells.
+//! Agreement an account on the Azure plan may be a free one or a paid one, which only its billing shows.
 
 use jiff::SignedDuration;
 

@@ -67,7 +67,7 @@ pub enum Credential {
 pub(super) struct Tokens {
     credential: Arc<dyn TokenCredential>,
     issuer: String,
-    /// For each scope the last failure that passes by itself, and until when it is not asked for.
+    /// For each scope the last temporary failure, and the time until which no token is requested.
     failed: Mutex<HashMap<String, (Instant, ProviderError)>>,
 }
 

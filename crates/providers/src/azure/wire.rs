@@ -94,7 +94,7 @@ impl Billing {
         self.own_profile_reason = profile.reason;
     }
 
-    /// Why the billing profile is in its state, by whoever tells.
+    /// Why the billing profile is in its state, from whichever field says it.
     pub(super) fn profile_reasons(&self) -> impl Iterator<Item = &str> {
         self.profile_reason.as_deref().into_iter().chain(self.own_profile_reason.as_deref())
     }

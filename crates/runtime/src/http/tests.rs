@@ -148,7 +148,7 @@ async fn an_answer_that_is_not_read_is_given_up() {
     let mut stream = connect(server, 1).await;
     stream.write_all(REQUEST).await.unwrap();
     stream.readable().await.unwrap();
-    tokio::time::pause(); // from here on nothing but the time-out can happen
+    tokio::time::pause(); // from here on nothing but the timeout can happen
     sleep(LONGEST_CONNECTION + Duration::from_secs(1)).await;
     tokio::time::resume();
     assert!(rest(&mut stream).await.len() < 64 << 20);

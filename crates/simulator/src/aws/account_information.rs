@@ -1,4 +1,4 @@
-//! Account management, as far as it tells whether an account is open.
+//! Account management, as far as it shows whether an account is open.
 //! <https://docs.aws.amazon.com/accounts/latest/reference/API_GetAccountInformation.html>
 
 use serde::Deserialize;

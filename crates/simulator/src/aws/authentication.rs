@@ -23,7 +23,7 @@ pub(crate) fn begin_session(aws: &mut Aws<'_>, role: &Role, name: &str, seconds:
         name: name.to_owned(),
         secret: text(SECRET_LENGTH),
         token: text(TOKEN_LENGTH),
-        // In whole seconds, as it is told. Adding an absolute duration saturates.
+        // In whole seconds, as it is reported. Adding an absolute duration saturates.
         expires: Timestamp::from_second(now.as_second() + i64::from(seconds)).unwrap_or(now),
     };
     aws.state.principals.sessions.insert(session.key_id.clone(), session.clone());

@@ -1,4 +1,4 @@
-//! The Billing API, as far as it tells the credits of an account.
+//! The Billing API, as far as it lists the credits of an account.
 //! <https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_billing_GetCredits.html>
 
 use jiff::tz::TimeZone;

@@ -37,7 +37,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// `None`: the request is not for AWS. Its services have one address here, so what tells them apart is the header
+    /// `None`: the request is not for AWS. Its services have one address here, so what distinguishes them is the header
     /// `X-Amz-Target` of the JSON protocols, and the content type of the query protocol.
     pub(crate) fn of(call: &Call) -> Option<Self> {
         let target = |service, operation, name: &str| Some(Self { service, operation, name: name.to_owned() });

@@ -60,7 +60,7 @@ pub(crate) struct Settings {
     pub(crate) grace_days: u32,
     /// Whether the end of the free plan closes the account at once.
     pub(crate) closes_at_once: bool,
-    /// Whether `GetCredits` tells the credit.
+    /// Whether `GetCredits` reports the credit.
     pub(crate) credits_listed: bool,
     /// How far all figures of the credit lag behind, in billing seconds.
     pub(crate) credit_lag_seconds: u32,
@@ -72,7 +72,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// A new account: the defaults of its plan, overridden by what the request says.
+    /// A new account: the defaults of its plan, overridden with what the request says.
     pub(crate) fn new(request: &Value, now: Timestamp) -> Result<Self, Invalid> {
         let credit = match request["plan"].as_str() {
             Some("None") => Value::Null,

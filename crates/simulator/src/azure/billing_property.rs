@@ -67,7 +67,7 @@ fn common(snapshot: &Snapshot<'_>) -> Value {
     })
 }
 
-/// Microsoft Online Services Program: nothing tells the amount or the dates of the credit.
+/// Microsoft Online Services Program: nothing reports the amount or the dates of the credit.
 fn classic(_: &Snapshot<'_>) -> Value {
     json!({
         "billingAccountAgreementType": "MicrosoftOnlineServicesProgram",
@@ -75,7 +75,7 @@ fn classic(_: &Snapshot<'_>) -> Value {
     })
 }
 
-/// Microsoft Customer Agreement: the spending limit of the billing profile tells amount, dates and state of the credit.
+/// Microsoft Customer Agreement: the spending limit of the billing profile has amount, dates and state of the credit.
 fn customer_agreement(snapshot: &Snapshot<'_>) -> Value {
     let settings = &snapshot.account.settings;
     let ids = BillingIds::of(settings);

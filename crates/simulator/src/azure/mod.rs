@@ -269,7 +269,7 @@ fn answer(azure: &mut Azure<'_>, ask: &Ask<'_>, target: &Target) -> Result<Reply
     }
 }
 
-/// The error of a request that a fault throttles. Microsoft.Consumption tells the wait in a header of its own:
+/// The error of a request that a fault throttles. Microsoft.Consumption reports the wait in a header of its own:
 /// <https://learn.microsoft.com/rest/api/consumption/credits/get#errorresponse>.
 pub(crate) fn throttled(target: &Target, call: &Call, retry_after: RetryAfter) -> Reply {
     match target {

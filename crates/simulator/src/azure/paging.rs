@@ -1,4 +1,4 @@
-//! Lists that are told in pages: <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md>.
+//! Lists that are returned in pages: <https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/common-api-details.md>.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

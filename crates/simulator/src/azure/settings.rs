@@ -122,7 +122,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// A new account: the defaults of its offer, overridden by what the request says.
+    /// A new account: the defaults of its offer, overridden with what the request says.
     pub(crate) fn new(request: &Value, now: Timestamp) -> Result<Self, Invalid> {
         let offer = Offer::from(request["offer"].as_str().unwrap_or("FreeTrial").to_owned());
         let (credit, period_days) = match offer {

@@ -71,7 +71,7 @@ impl Counted {
         Self { scope, kind }
     }
 
-    /// The header that tells how many requests are left.
+    /// The header that says how many requests are left.
     fn header(&self) -> &'static str {
         match (&self.scope, self.kind) {
             (Scope::Subscription(_), Kind::Reads) => "x-ms-ratelimit-remaining-subscription-reads",
@@ -110,7 +110,7 @@ impl Counted {
 }
 
 impl Buckets {
-    /// Takes a token for a request and tells how many are left.
+    /// Takes a token for a request and returns how many are left.
     pub(crate) fn take(&mut self, limits: Limits, client: &Client, counted: &Counted) -> Result<u32, Reply> {
         let (size, per_second) = match counted.kind {
             Kind::Reads => (limits.read_bucket, limits.reads_per_second),

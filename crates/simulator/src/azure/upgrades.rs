@@ -39,7 +39,7 @@ fn carry_out(azure: &mut Azure<'_>, operation: &Operation, time: Timestamp) {
     azure.state.operations.end(operation, End { at: time, failure });
 }
 
-/// Upgrades the account, or tells why that is not possible any more.
+/// Upgrades the account, or returns why that is not possible any more.
 fn upgrade(azure: &mut Azure<'_>, operation: &Operation, time: Timestamp) -> Option<String> {
     let by = By::Key(operation.key.clone());
     let Some(account) = azure.state.account(&operation.account).cloned() else {

@@ -1,4 +1,4 @@
-//! Accounts of each cloud: made, changed, told about.
+//! Accounts of each cloud: made, changed, shown.
 
 use std::sync::Arc;
 

@@ -72,7 +72,7 @@ pub(super) fn add(world: &mut World, posted: Value) -> Result<(), Refused> {
     let wrong = |what: &str, error: serde_json::Error| {
         Refused::Wrong(format!("this is no {what}: {error}; see the simulator's documentation"))
     };
-    // What it is depends on one field, so that mistakes in the others are told as such.
+    // What it is depends on one field, so that mistakes in the others are reported as such.
     let new = if posted.get("podIdentity").is_some() {
         New::Pod(Pod::deserialize(&posted).map_err(|error| wrong("pod identity", error))?)
     } else if posted.get("roleArn").is_some() {

@@ -1,4 +1,4 @@
-//! The control API: makes and changes accounts, moves the clock, injects faults, tells what really happened. It asks for
+//! The control API: makes and changes accounts, moves the clock, injects faults, reports what happened. It asks for
 //! no credentials.
 
 mod accounts;

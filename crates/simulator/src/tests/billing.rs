@@ -1,4 +1,4 @@
-//! What billing tells, and to whom.
+//! What billing reports, and to whom.
 
 use super::subscriptions::pages;
 use super::*;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What the simulator tells of itself; its clock and the times of its tokens are those of the wall.
+/// What the simulator reports about itself; its clock and the times of its tokens are those of the wall.
 async fn state(sim: &Sim) -> Value {
     sim.control(Method::GET, "/state", Value::Null).await
 }

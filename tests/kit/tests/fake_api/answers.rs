@@ -92,8 +92,8 @@ fn number(seen: &mut Vec<String>, text: &str) -> usize {
     })
 }
 
-/// The message is compared where it is made of the request alone, and of the causes the fields: the real one tells some
-/// faults twice, and those of rules in CEL, or of the object as a whole (`<nil>`), beside those of the schema.
+/// Compares the message where it depends on the request alone, and the fields of the causes: the real one reports some
+/// faults twice, and reports those of rules in CEL, or of the object as a whole (`<nil>`), beside those of the schema.
 fn status(status: &mut Value) {
     let is_plain = matches!(status["reason"].as_str(), Some("NotFound" | "AlreadyExists"));
     if !is_plain {

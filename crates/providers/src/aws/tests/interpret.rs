@@ -83,7 +83,7 @@ fn only_a_word_of_aws_exhausts() {
     assert!(!period(BEFORE, &plan(Expired, Some("50"), Some(END))), "a contradiction");
 }
 
-/// Each two things that AWS tells of one fact and that cannot both be so: none of them is acted on.
+/// Pairs of answers about one fact that cannot both be true: the provider acts on neither.
 #[test]
 fn contradicting_observations_are_never_acted_on() {
     use PlanStatus::{Active, Expired, NotStarted};

@@ -1,4 +1,4 @@
-//! The provider against a server of its own that answers byte by byte what a test tells it to.
+//! The provider against a server of its own that answers byte by byte as a test scripts it.
 
 mod hooks;
 mod identity;

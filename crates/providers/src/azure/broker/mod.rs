@@ -9,7 +9,7 @@
 //! {"properties": {"targetOffer": "PayAsYouGo", "acceptCharges": true}}
 //! ```
 //!
-//! - [`request`]: sends it, and tells what the answer proves.
+//! - [`request`]: sends it, and returns what the answer proves.
 //! - [`operation`]: asks how far an upgrade has come that the broker took.
 
 pub(super) mod operation;

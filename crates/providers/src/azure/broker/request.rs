@@ -72,7 +72,7 @@ impl Call<'_> {
         }
     }
 
-    /// The broker took it. Whatever state the answer tells of, it proves no more than that.
+    /// The broker took it. Whatever state the answer names, it proves no more than that.
     fn accepted(&self, answer: &Answer, body: &Map<String, Value>) -> Accepted {
         let state =
             body.get("status").and_then(Value::as_str).map(|state| format!(" with the status {:?}", excerpt(state)));

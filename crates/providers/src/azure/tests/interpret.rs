@@ -85,7 +85,7 @@ fn quota_ids_become_offers() {
         ("AzureForStudents_2018-01-01", FreeTrial),
         ("DreamSpark_2015-02-01", FreeTrial),
         ("PayAsYouGo_2014-09-01", PayAsYouGo),
-        (PLAN, Unknown), // its billing tells
+        (PLAN, Unknown), // its billing shows it
         ("MonetaryCommitment_2015-05-01", Commitment),
         ("LegacyMonetaryCommitment_2014-09-01", Commitment),
         ("LightweightTrial_2016-09-01", Other),
@@ -193,7 +193,7 @@ fn an_upgrade_is_accepted_when_the_limit_is_gone() {
         (PLAN, Some("Off"), profile(json!("Off")), unclear("Off, while the trial's own is Active")),
         (PLAN, Some("Off"), Some(with(free("New"), "/billingProfileSpendingLimit", json!("Off"))), off.clone()),
         (PLAN, Some("On"), profile(json!("New")), unclear("New")),
-        // Where the profile's is not told, the state of the trial's limit tells that there is one.
+        // Where the profile's is missing, the state of the trial's limit shows that there is one.
         (PLAN, Some("Off"), profile(json!(null)), on.clone()),
         (PLAN, Some("Off"), untold("LimitReached"), on.clone()),
         (PLAN, Some("Off"), untold("Expired"), on.clone()),
@@ -411,7 +411,7 @@ fn each_trial_has_its_benefits_and_its_length() {
     for (quota, kinds, days) in [
         ("FreeTrial_2014-09-01", vec![Credit, Period], Some(30)),
         ("AzureForStudents_2018-01-01", vec![Credit, Period], Some(365)),
-        // Free services are not used up by time, so that a declared beginning tells no end.
+        // Free services are not used up by time, so that a declared beginning implies no end.
         ("DreamSpark_2015-02-01", vec![FreeServices], None),
     ] {
         let seen = of_quota(quota);

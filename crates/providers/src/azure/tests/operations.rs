@@ -96,7 +96,7 @@ async fn a_state_in_the_answer_to_the_request_proves_no_more_than_that_it_was_ta
     }
 }
 
-/// What `answer` at the address of an operation tells, and the request for it.
+/// What `answer` at the address of an operation means, and the request for it.
 async fn progress(answer: Reply) -> (Operation, Vec<Request>) {
     let server = Server::granting(move |_| answer.clone()).await;
     let azure = azure(settings(&server), UpgradeMethod::Broker);

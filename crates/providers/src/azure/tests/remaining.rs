@@ -174,7 +174,7 @@ fn an_estimate_exhausts_nothing_and_is_no_contradiction_once_the_account_is_off(
     }
 }
 
-/// What is left may speak against a word that has no date, so it must be told, or not be there at all.
+/// Credit left may contradict a state without a date, so it must be reported, or not be there at all.
 #[test]
 fn a_period_that_is_over_by_a_word_alone_is_over_only_if_no_balance_may_speak_against_it() {
     use BenefitState::{Exhausted, Unknown};

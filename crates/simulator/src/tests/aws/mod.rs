@@ -124,7 +124,7 @@ impl Answer {
         rest.split_once(&format!("</{name}>")).unwrap().0.to_owned()
     }
 
-    /// The keys of a session that STS tells.
+    /// The keys of a session that STS returns.
     fn keys(&self) -> Keys {
         assert_eq!(self.status, 200, "{}", self.text);
         let token = Some(self.xml("SessionToken"));

@@ -1,4 +1,4 @@
-//! Signature Version 4: what is accepted, and how each mistake is told in each protocol.
+//! Signature Version 4: what is accepted, and how each mistake is reported in each protocol.
 
 use reqwest::header::HeaderValue;
 
