@@ -54,7 +54,7 @@ gitops: control-plane gitops-programs ## have Flux's controller work on a real A
 	cargo test --locked --test gitops
 
 .PHONY: chaos
-chaos: control-plane ## kill operators N times (300 unless given) while they upgrade accounts; SEED=… gives the same choices again
+chaos: control-plane ## kill operators N times (200 unless given) while they upgrade accounts; SEED=… gives the same choices again
 	KILLS=$(N) SEED=$(SEED) cargo test --locked --test chaos campaign -- --exact --nocapture
 
 .PHONY: attacks
