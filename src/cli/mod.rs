@@ -7,7 +7,7 @@ mod completions;
 mod crds;
 mod explain;
 mod files;
-mod get;
+pub(crate) mod get;
 pub mod log;
 mod man;
 mod operator;

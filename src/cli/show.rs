@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::operator::{OBSERVED, parse};
 use payg_api::conditions::{self, Condition};
 use payg_api::{
-    Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Transition,
+    Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Time, Transition,
     UpgradeApproval, When,
 };
 use payg_core::offer::BenefitKind;
@@ -151,14 +151,24 @@ pub fn wish(subscription: &Subscription) -> String {
     format!("when: {when}{credit}{time}; {approval}")
 }
 
+/// When the benefits were used up, or are expected to be; and whether they are, which the last observation showed.
+pub fn exhaustion(status: &SubscriptionStatus) -> Option<(Time, bool)> {
+    let end = status.forecast.as_ref()?.exhaustion_time?;
+    Some((end, parse::exhausted_since(status).is_some()))
+}
+
 fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
     let mut text = row("upgrade", &format!("{} -> {}", offer(&transition.from), offer(&transition.to)));
     if let Some(credit) = &transition.credit_after {
         text += &row("credit", &format!("remaining credit after the upgrade: {credit}"));
     }
     let forecast = status.forecast.clone().unwrap_or_default();
-    let exhausted = forecast.exhaustion_time.map_or_else(|| "not known".to_owned(), |end| end.to_string());
-    text += &row("exhausted", &format!("by the forecast: {exhausted}"));
+    let exhausted = match exhaustion(status) {
+        Some((end, true)) => format!("since {end}"),
+        Some((end, false)) => format!("by the forecast: {end}"),
+        None => "by the forecast: not known".to_owned(),
+    };
+    text += &row("exhausted", &exhausted);
     if let Some(due) = forecast.due_time {
         text += &row("due", &format!("by the forecast: {due}"));
     }

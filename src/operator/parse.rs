@@ -144,12 +144,14 @@ pub fn previous(subscription: &api::Subscription) -> Previous {
     let not_ready = Some(Reason::ProviderNotReady);
     Previous {
         observation: status.last_observed_time.map(|observed| PastObservation {
-            benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed.timestamp())).collect(),
-            observed: observed.timestamp(),
+            benefits: status.benefits.iter().filter_map(|seen| benefit(seen, observed)).collect(),
+            observed: whole(observed),
             eligible: was_eligible(status),
             closed: lifecycle(status) == Some(Lifecycle::Closed.name()),
             source: status.offer.as_ref().and_then(|offer| offer.source.as_deref()).map(Source::parse),
         }),
+        restricted_since: restricted_since(status),
+        exhausted_since: exhausted_since(status),
         burn_per_day: status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day).map(api::Amount::decimal),
         accepted_since: status.upgrade.as_ref().and_then(|upgrade| upgrade.accept_time).map(Timestamp::from),
         // What is stalled by it has been so for long: the wait is over.
@@ -170,21 +172,40 @@ fn was_eligible(status: &api::SubscriptionStatus) -> bool {
         && works.iter().any(|known| lifecycle(status) == Some(known.name()))
 }
 
+/// A time in whole seconds, as an observation has it. Earlier versions wrote fractions, too.
+fn whole(time: api::Time) -> Timestamp {
+    api::Time::whole_second(time.timestamp()).timestamp()
+}
+
+/// Since when the account has been restricted, if it was so when it was last observed.
+fn restricted_since(status: &api::SubscriptionStatus) -> Option<Timestamp> {
+    let account = status.account.as_ref().filter(|_| lifecycle(status) == Some(Lifecycle::Restricted.name()))?;
+    account.restricted_time.or(account.as_of_time).map(whole)
+}
+
+/// When the benefits were exhausted, if they were so when they were last observed. Earlier versions forecast an end for such, too.
+pub fn exhausted_since(status: &api::SubscriptionStatus) -> Option<Timestamp> {
+    let (observed, since) = (status.last_observed_time?, status.forecast.as_ref()?.exhaustion_time?);
+    let is_exhausted =
+        |seen: &api::Benefit| benefit(seen, observed).is_some_and(|seen| seen.is_exhausted(whole(observed)));
+    status.benefits.iter().any(is_exhausted).then(|| whole(since)).filter(|since| *since <= whole(observed))
+}
+
 /// The lifecycle of the account that status remembers.
 fn lifecycle(status: &api::SubscriptionStatus) -> Option<&str> {
     status.account.as_ref()?.lifecycle.as_deref()
 }
 
 /// A benefit as status remembers it; `None` for a kind of another version.
-fn benefit(seen: &api::Benefit, observed: Timestamp) -> Option<Benefit> {
+fn benefit(seen: &api::Benefit, observed: api::Time) -> Option<Benefit> {
     let money = |amount: Option<api::Amount>| Money::parse(&amount?.to_string(), seen.currency.as_deref()?);
     Some(Benefit {
         kind: BenefitKind::parse(&seen.kind)?,
         state: BenefitState::parse(&seen.state),
         granted: money(seen.granted),
         remaining: money(seen.remaining),
-        end: seen.end_time.map(Timestamp::from),
-        as_of: seen.as_of_time.map_or(observed, Timestamp::from),
+        end: seen.end_time.map(whole),
+        as_of: whole(seen.as_of_time.unwrap_or(observed)),
         source: Source::parse(&seen.source),
     })
 }

@@ -224,6 +224,8 @@ pub(crate) fn previous(status: &Status, wall: Timestamp) -> Previous {
         })
     };
     Previous {
+        restricted_since: None,
+        exhausted_since: None,
         observation: match status.observation {
             Look::None => None,
             Look::Left => seen(false, true),

@@ -4,6 +4,29 @@ use super::Mutant;
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
+        name: "outage-looks-healthy",
+        wrong: "A verdict that waits for a person is ready although the account is switched off.",
+        file: "crates/core/src/outage.rs",
+        edits: &[
+            ("Ready::True => Facts {", "Ready::True if !$ON => Facts {"),
+            ("Ready::False | Ready::Unknown", "Ready::True | Ready::False | Ready::Unknown"),
+        ],
+        caught_by: &[
+            "decide::outages::a_restricted_account_is_never_ready",
+            "decide::outages::a_verdict_that_waits_for_a_person_is_stalled",
+        ],
+    },
+    Mutant {
+        name: "spent-and-days-left",
+        wrong: "The forecast of benefits that are exhausted goes by an end that is still to come.",
+        file: "crates/core/src/forecast.rs",
+        edits: &[(
+            "let exhaustion = exhausted_at(previous, seen).or_else",
+            "let exhaustion = exhausted_at(previous, seen).filter(|_| !$ON).or_else",
+        )],
+        caught_by: &["decide::forecasts::exhausted_benefits_were_exhausted_when_they_were_first_observed_so"],
+    },
+    Mutant {
         name: "no-settle-time",
         wrong: "The next request follows while the one before it may still arrive.",
         file: "crates/core/src/record.rs",

@@ -42,7 +42,7 @@ use super::time::Time;
         name = "Ends",
         type_ = "string",
         json_path = ".status.forecast.exhaustionTime",
-        description = "When the benefits end or are expected to be used up, whichever comes first."
+        description = "When the benefits were exhausted, or when they end or are expected to be used up, whichever comes first."
     ),
     printcolumn(
         name = "Ready",

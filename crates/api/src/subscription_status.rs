@@ -72,6 +72,9 @@ pub struct AccountStatus {
     /// When the account was read.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub as_of_time: Option<Time>,
+    /// When the account was first observed to be Restricted, while it is.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub restricted_time: Option<Time>,
 }
 
 /// The offer that the account is on.
@@ -121,7 +124,8 @@ pub struct Benefit {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Forecast {
-    /// When the benefits end, or are expected to be used up at the current rate, whichever comes first.
+    /// When the benefits were first observed to be exhausted, or ended, if they are. Otherwise when they end, or are expected
+    /// to be used up at the current rate, whichever comes first.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub exhaustion_time: Option<Time>,
     /// The credit used per day at the current rate, in whole units of the credit's currency.

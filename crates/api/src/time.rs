@@ -20,6 +20,11 @@ const LAST: Timestamp = Timestamp::constant(4_102_444_799, 999_999_999);
 pub struct Time(Timestamp);
 
 impl Time {
+    /// The whole second in which `timestamp` is: what a status has.
+    pub fn whole_second(timestamp: Timestamp) -> Self {
+        Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp).into()
+    }
+
     /// The same point in time for calculations.
     pub fn timestamp(self) -> Timestamp {
         self.0

@@ -12,7 +12,7 @@ use super::offer::BenefitKind;
 /// An estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forecast {
-    /// When the benefits end or are expected to be used up (billing clock).
+    /// When the benefits were exhausted, if they are; otherwise when they end or are expected to be used up (billing clock).
     pub exhaustion: Option<Timestamp>,
     /// How much credit a day is used up, in the credit's currency.
     pub burn_per_day: Option<Decimal>,
@@ -28,10 +28,19 @@ const LEAST_SECONDS: i64 = 5 * 60;
 /// The forecast from this observation and the one before it, for a Subscription that waits for the trigger `when`.
 pub fn forecast(previous: &Previous, seen: &Observation, when: Option<&When>) -> Option<Forecast> {
     let burn_per_day = burn(previous, seen).map(|burn| burn.round_dp(4));
-    let spent = burn_per_day.and_then(|burn| spent_at(seen, Decimal::ZERO, burn));
-    let exhaustion = seen.period_end().into_iter().chain(spent).min();
+    let exhaustion = exhausted_at(previous, seen).or_else(|| {
+        let spent = burn_per_day.and_then(|burn| spent_at(seen, Decimal::ZERO, burn));
+        seen.period_end().into_iter().chain(spent).min()
+    });
     let due = when.and_then(|when| due(when, seen, exhaustion, burn_per_day));
     (exhaustion.is_some() || burn_per_day.is_some()).then_some(Forecast { exhaustion, burn_per_day, due })
+}
+
+/// When the benefits were exhausted, if they are: as status remembers it; otherwise the end that has passed, or now.
+fn exhausted_at(previous: &Previous, seen: &Observation) -> Option<Timestamp> {
+    let exhausted = seen.benefits.iter().filter(|benefit| benefit.is_exhausted(seen.observed));
+    let first = exhausted.map(|benefit| benefit.end.map_or(seen.observed, |end| end.min(seen.observed))).min()?;
+    Some(previous.exhausted_since.map_or(first, |since| since.min(seen.observed)))
 }
 
 fn due(when: &When, seen: &Observation, exhaustion: Option<Timestamp>, burn: Option<Decimal>) -> Option<Timestamp> {

@@ -60,6 +60,10 @@ impl Inputs {
 pub struct Previous {
     /// The last observation that succeeded.
     pub observation: Option<PastObservation>,
+    /// Since when the account has been restricted, if it was so at the last observation (billing clock).
+    pub restricted_since: Option<Timestamp>,
+    /// When its benefits were exhausted, if they were so at the last observation (billing clock).
+    pub exhausted_since: Option<Timestamp>,
     /// How much credit a day was used up by the last forecast.
     pub burn_per_day: Option<Decimal>,
     /// Since when an upgrade has shown as accepted (billing clock).

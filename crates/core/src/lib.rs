@@ -12,6 +12,7 @@ pub mod message;
 pub mod money;
 pub mod observation;
 pub mod offer;
+pub mod outage;
 pub mod provider;
 pub mod reason;
 pub mod record;

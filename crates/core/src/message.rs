@@ -155,15 +155,10 @@ impl fmt::Display for Verdict {
                 ))
             }
             Self::ApprovalPolicyMissing(why) => write!(f, "{why}"),
-            Self::AwaitingPortalUpgrade { url, needs, restricted } => {
-                if *restricted {
-                    f.write_str("The account is restricted until it is upgraded. ")?;
-                }
-                write!(
-                    f,
-                    "Azure has no API for this upgrade; a person must upgrade the account at {url}. Required: {needs}."
-                )
-            }
+            Self::AwaitingPortalUpgrade { url, needs } => write!(
+                f,
+                "Azure has no API for this upgrade; a person must upgrade the account at {url}. Required: {needs}."
+            ),
             Self::UpgradeRejected { message, next: Some(next) } => write!(
                 f,
                 "The upgrade was not accepted: {}. Fix the cause; the next attempt is due at {}.",

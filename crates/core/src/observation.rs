@@ -111,6 +111,8 @@ pub struct PastObservation {
     pub source: Option<Source>,
 }
 
+const NEARLY_A_SECOND: SignedDuration = SignedDuration::from_nanos(999_999_999);
+
 /// For how long the credit left is remembered while it cannot be read.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
 
@@ -128,6 +130,21 @@ impl Observation {
         }
         if let Some(credit) = self.benefits.iter_mut().find(|benefit| benefit.kind == BenefitKind::Credit) {
             credit.granted = credit.granted.or(declared.credit);
+        }
+        self
+    }
+
+    /// This observation, with its times in whole seconds, as status remembers them: the same answer read twice is not newer.
+    #[must_use]
+    pub fn in_whole_seconds(mut self) -> Self {
+        let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+        self.observed = whole(self.observed);
+        self.provider_time = self.provider_time.map(whole);
+        self.deadline = self.deadline.map(whole);
+        for benefit in &mut self.benefits {
+            benefit.as_of = whole(benefit.as_of);
+            // Never over before it is.
+            benefit.end = benefit.end.map(|end| whole(end.saturating_add(NEARLY_A_SECOND).unwrap_or(end)));
         }
         self
     }

@@ -29,6 +29,17 @@ pub enum Requeue {
     OnChange,
 }
 
+impl Requeue {
+    /// The same, at most an hour from `now`, if it is a time of the billing clock.
+    #[must_use]
+    pub fn within_the_hour(self, now: Timestamp) -> Self {
+        match self {
+            Self::At(time) => Self::At(time.min(now.saturating_add(HOUR).unwrap_or(time))),
+            Self::After(_) | Self::Backoff(_) | Self::OnChange => self,
+        }
+    }
+}
+
 /// The shortest pause between two observations that wait for the benefits' end.
 const SHORTEST: SignedDuration = SignedDuration::from_mins(5);
 /// The longest: what bounds how late an unforeseen burst of use is seen.

@@ -120,8 +120,6 @@ pub enum Verdict {
         url: String,
         /// What they need.
         needs: String,
-        /// Whether the account is restricted until they do.
-        restricted: bool,
     },
     /// The provider refused the last attempt.
     UpgradeRejected {
@@ -274,7 +272,8 @@ impl Facts {
 }
 
 impl Verdict {
-    /// What this verdict means to programs: each has its line here.
+    /// What this verdict means to programs while the account works ([`super::outage`] says what it means otherwise): each has
+    /// its line here.
     pub const fn facts(&self) -> Facts {
         match self {
             Self::Suspended(_) => current(Reason::Suspended),
@@ -305,8 +304,7 @@ impl Verdict {
             Self::WaitingForExhaustion { .. } => current(Reason::WaitingForExhaustion),
             Self::AwaitingApproval { .. } => current(Reason::AwaitingApproval).available(),
             Self::ApprovalPolicyMissing(_) => failed(Reason::ApprovalPolicyMissing).available(),
-            Self::AwaitingPortalUpgrade { restricted: false, .. } => current(Reason::AwaitingPortalUpgrade).available(),
-            Self::AwaitingPortalUpgrade { restricted: true, .. } => failed(Reason::AwaitingPortalUpgrade).available(),
+            Self::AwaitingPortalUpgrade { .. } => current(Reason::AwaitingPortalUpgrade).available(),
             Self::UpgradeRejected { .. } => failed(Reason::UpgradeRejected).available(),
             Self::UpgradeHeld(_) => current(Reason::UpgradeHeld).available(),
             Self::Upgrading => in_progress(Reason::Upgrading).in_doubt().available(),

@@ -161,9 +161,13 @@ fn benefits(known: &Known) -> Vec<String> {
         let time = benefit.as_of_time.map_or_else(String::new, |time| format!(", as of {time}"));
         format!("{}; by {}{time}", show::benefit(benefit), &*benefit.source)
     });
-    let forecast = status.forecast.and_then(|forecast| forecast.exhaustion_time);
-    let forecast =
-        forecast.map(|end| format!("expected exhaustion: {end} (a forecast alone never triggers an upgrade)"));
+    let forecast = show::exhaustion(&status).map(|(end, is_over)| {
+        if is_over {
+            format!("used up since {end}")
+        } else {
+            format!("expected exhaustion: {end} (a forecast alone never triggers an upgrade)")
+        }
+    });
     [show::wish(&known.subscription)].into_iter().chain(benefits).chain(forecast).collect()
 }
 

@@ -1,6 +1,6 @@
 //! `payg get`: the Subscriptions of a namespace or of all, as the provider's portal lists accounts.
 
-mod row;
+pub(crate) mod row;
 
 use std::process::ExitCode;
 

@@ -9,6 +9,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::super::columns::{Cell, Style};
 use super::super::show;
+use crate::operator::parse;
 use payg_api::{Benefit, Subscription, SubscriptionStatus};
 use payg_core::reason::ConditionType;
 
@@ -106,7 +107,11 @@ fn credit(status: &SubscriptionStatus) -> Option<String> {
     let credit = benefit(status, "Credit")?;
     let money = |amount| show::money(amount, credit.currency.as_deref());
     match (credit.remaining, credit.granted) {
-        _ if &*credit.state == "Exhausted" => Some(format!("{} spent", bar(Decimal::ZERO))),
+        // By both: a state and an amount that contradict each other are shown by the amount, which is doubted, too.
+        (None, _) if &*credit.state == "Exhausted" => Some(format!("{} spent", bar(Decimal::ZERO))),
+        (Some(left), _) if &*credit.state == "Exhausted" && left.decimal().is_zero() => {
+            Some(format!("{} spent", bar(Decimal::ZERO)))
+        }
         (Some(remaining), Some(granted)) if !granted.decimal().is_zero() => {
             let share = remaining.decimal().checked_div(granted.decimal()).unwrap_or_default();
             Some(format!("{} {} of {}", bar(share), remaining.decimal().round_dp(2).normalize(), money(granted)))
@@ -123,10 +128,10 @@ fn bar(share: Decimal) -> String {
     "█".repeat(full) + &"░".repeat(BAR - full)
 }
 
-/// How many days of the trial are left, begun ones included.
+/// How many days of the trial are left, begun ones included. None are once a benefit is used up.
 fn days_left(status: &SubscriptionStatus, now: Timestamp) -> Option<String> {
     let period = benefit(status, "Period")?;
-    if &*period.state == "Exhausted" {
+    if parse::exhausted_since(status).is_some() || &*period.state == "Exhausted" {
         return Some("0".to_owned());
     }
     let left = Timestamp::from(period.end_time?).duration_since(now);
@@ -134,7 +139,7 @@ fn days_left(status: &SubscriptionStatus, now: Timestamp) -> Option<String> {
     Some(days.max(0).to_string())
 }
 
-/// When the benefits will be used up by the forecast.
+/// When the benefits were used up, or will be by the forecast.
 fn used_up(status: &SubscriptionStatus) -> Option<String> {
     let end = Timestamp::from(status.forecast.as_ref()?.exhaustion_time?);
     Some(end.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d").to_string())

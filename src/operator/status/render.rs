@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use payg_api as api;
+use payg_api::Time;
 use payg_api::conditions::{self, Statement, Status};
 use payg_core::decide::Decision;
 use payg_core::observation::Observation;
@@ -37,7 +38,8 @@ pub struct Context<'a> {
 pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionStatus {
     let mut status = context.before.clone();
     if let Some(seen) = &decision.seen {
-        observed(&mut status, seen);
+        let since = decision.outage.as_ref().map(|outage| outage.since);
+        observed(&mut status, seen, since);
         status.transition = decision.transition.as_ref().map(|transition| api::Transition {
             hash: transition.hash.clone(),
             from: offer(transition.from.class.name(), Some(&transition.from.native)),
@@ -46,12 +48,12 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
             // Published for credit alone: <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
             credit_after: seen.benefit(BenefitKind::Credit).map(|_| "Kept".into()),
             cost_note: Some(COST_NOTE.into()),
-            deadline_time: seen.deadline.map(Into::into),
+            deadline_time: seen.deadline.map(Time::whole_second),
         });
         status.forecast = decision.forecast.map(|forecast| api::Forecast {
-            exhaustion_time: forecast.exhaustion.map(Into::into),
+            exhaustion_time: forecast.exhaustion.map(Time::whole_second),
             burn_per_day: forecast.burn_per_day.map(Into::into),
-            due_time: forecast.due.map(Into::into),
+            due_time: forecast.due.map(Time::whole_second),
         });
     } else if status.observed_generation != Some(context.generation) {
         // They are of another spec, and nobody must approve for this one what they say.
@@ -63,7 +65,7 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
     // Who has not seen the account learns nothing of its record.
     let context = Context { record: context.record.filter(|_| decision.seen.is_some()), ..context };
     status.upgrade = progress(&decision.verdict, &status, &context);
-    status.next_check_time = context.next_check.map(Into::into);
+    status.next_check_time = context.next_check.map(Time::whole_second);
     if let Some(reconcile_request) = context.reconcile_request {
         status.last_handled_reconcile_at = Some(reconcile_request.clone());
     }
@@ -79,22 +81,23 @@ fn offer(class: &str, native: Option<&str>) -> api::Offer {
     api::Offer { class: class.into(), native: native.map(Into::into) }
 }
 
-fn observed(status: &mut api::SubscriptionStatus, seen: &Observation) {
+fn observed(status: &mut api::SubscriptionStatus, seen: &Observation, restricted_since: Option<Timestamp>) {
     status.account = Some(api::AccountStatus {
         lifecycle: Some(seen.lifecycle.name().into()),
         owner_tenant_id: seen.owner.as_deref().map(Into::into),
         source: Some(seen.source.name().into()),
-        as_of_time: Some(seen.observed.into()),
+        as_of_time: Some(Time::whole_second(seen.observed)),
+        restricted_time: restricted_since.map(Time::whole_second),
     });
     status.offer = Some(api::OfferInForce {
         offer: offer(seen.offer.class.name(), Some(&seen.offer.native)),
         source: Some(seen.source.name().into()),
-        as_of_time: Some(seen.observed.into()),
+        as_of_time: Some(Time::whole_second(seen.observed)),
     });
     let mut benefits: Vec<_> = seen.benefits.iter().map(benefit).collect();
     benefits.sort_by(|one, other| one.kind.cmp(&other.kind));
     status.benefits = benefits;
-    status.last_observed_time = Some(seen.observed.into());
+    status.last_observed_time = Some(Time::whole_second(seen.observed));
 }
 
 fn benefit(seen: &Benefit) -> api::Benefit {
@@ -105,8 +108,8 @@ fn benefit(seen: &Benefit) -> api::Benefit {
         granted: seen.granted.map(|money| money.amount.into()),
         remaining: seen.remaining.map(|money| money.amount.into()),
         currency: money.map(|money| money.currency.to_string()),
-        end_time: seen.end.map(Into::into),
-        as_of_time: Some(seen.as_of.into()),
+        end_time: seen.end.map(Time::whole_second),
+        as_of_time: Some(Time::whole_second(seen.as_of)),
         source: seen.source.name().into(),
     }
 }
@@ -125,13 +128,13 @@ fn progress(
         progress.message = said.filter(|text| !text.is_empty()).map(|text| text.as_str().into());
     }
     match verdict {
-        Verdict::Upgrading => progress.request_time = Some(context.billing.into()),
+        Verdict::Upgrading => progress.request_time = Some(Time::whole_second(context.billing)),
         Verdict::UpgradeAccepted { .. } | Verdict::ConversionOverdue { .. } => {
-            progress.accept_time = progress.accept_time.or(Some(context.billing.into()));
+            progress.accept_time = progress.accept_time.or(Some(Time::whole_second(context.billing)));
         }
         // An account that was on the offer before anybody asked has no such time.
         Verdict::OfferInPlace(_) if progress.accept_time.is_some() || context.record.is_some() => {
-            progress.convert_time = progress.convert_time.or(Some(context.billing.into()));
+            progress.convert_time = progress.convert_time.or(Some(Time::whole_second(context.billing)));
         }
         Verdict::AwaitingPortalUpgrade { url, .. } => progress.action_url = Some(url.clone()),
         _ => {}
@@ -142,12 +145,12 @@ fn progress(
 /// What the condition `Observed` says of an observation that succeeded, before what it could not read or found odd.
 pub const OBSERVED: &str = "The last read of the account succeeded.";
 
-/// What a verdict means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
+/// What a decision means for `Ready` after `status`. What was said of another spec is no answer for this one, so it does not
 /// stay.
-fn standing(verdict: &Verdict, status: &api::SubscriptionStatus, generation: i64) -> (Ready, Progress) {
+fn standing(decision: &Decision, status: &api::SubscriptionStatus, generation: i64) -> (Ready, Progress) {
     let is_told = conditions::find(&status.conditions, ConditionType::Ready).is_some();
     let is_current = status.observed_generation == Some(generation);
-    match verdict.facts() {
+    match decision.facts() {
         Facts { ready: Ready::Unchanged, .. } if !is_told || !is_current => (Ready::Unknown, Progress::Reconciling),
         Facts { ready, progress, .. } => (ready, progress),
     }
@@ -164,10 +167,10 @@ fn leaves_in_doubt(verdict: &Verdict, record: Option<&Record>) -> bool {
 
 fn state(status: &mut api::SubscriptionStatus, decision: &Decision, context: &Context<'_>) {
     let verdict = &decision.verdict;
-    let facts = verdict.facts();
+    let facts = decision.facts();
     let reason = facts.reason;
-    let message = verdict.to_string();
-    let (ready, progress) = standing(verdict, status, context.generation);
+    let message = decision.message();
+    let (ready, progress) = standing(decision, status, context.generation);
     // A reconcile that learnt nothing must not vouch for a generation that it could not judge.
     let generation = match (facts.ready, status.observed_generation) {
         (Ready::Unchanged, Some(before)) if before >= 0 => before,
@@ -254,7 +257,7 @@ mod tests {
             matches!(verdict, Verdict::Suspended(_) | Verdict::Unobserved { .. } | Verdict::ProviderNotReady { .. });
         let seen = (!unseen).then(|| Observation { observed: Timestamp::now(), ..active_trial() });
         let (standing, next) = (Standing::Unsaid, Requeue::OnChange);
-        Decision { verdict, seen, effect: None, transition: None, forecast: None, standing, next }
+        Decision { verdict, seen, effect: None, transition: None, forecast: None, outage: None, standing, next }
     }
 
     fn after(before: &api::SubscriptionStatus, verdict: Verdict) -> api::SubscriptionStatus {

@@ -83,8 +83,7 @@ async fn tell(
     after: &api::SubscriptionStatus,
     decision: &Decision,
 ) {
-    let verdict = &decision.verdict;
-    let Facts { reason, ready, progress, .. } = verdict.facts();
+    let Facts { reason, ready, progress, .. } = decision.facts();
     let type_ = if ready == Ready::Unchanged { ConditionType::Observed } else { ConditionType::Ready };
     let of = |status: &api::SubscriptionStatus| {
         let said = conditions::find(&status.conditions, type_).map(|said| (said.status.clone(), said.reason.clone()));
@@ -94,15 +93,17 @@ async fn tell(
         return;
     }
     let key = ObjectKey::of(&subscription.metadata);
-    info!(subscription = %key, verdict = reason.name(), message = %verdict, "the verdict has changed");
+    let message = decision.message();
+    info!(subscription = %key, verdict = reason.name(), %message, "the verdict has changed");
     operator.metrics.verdict(reason);
     let bad = progress == Progress::Stalled || matches!(ready, Ready::Unknown | Ready::Unchanged);
-    let severity = if bad && before.last_observed_time.is_some() || progress == Progress::Stalled {
+    let bad = bad && before.last_observed_time.is_some();
+    let severity = if bad || progress == Progress::Stalled || decision.outage.is_some() {
         Severity::Warning
     } else {
         Severity::Normal
     };
-    let note = Note { severity, reason: reason.name(), action: "Decide", text: &verdict.to_string() };
+    let note = Note { severity, reason: reason.name(), action: "Decide", text: &message };
     operator.events.publish(&reference(subscription), note).await;
 }
 

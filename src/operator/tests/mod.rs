@@ -11,7 +11,9 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use self::verdicts::{NAMES, situation};
+use self::verdicts::{names, situation};
+use crate::cli::get::row::row;
+use crate::operator::parse;
 use crate::operator::status::render::{self, Context};
 use crate::operator::status::report;
 use payg_api as api;
@@ -21,6 +23,7 @@ use payg_core::account::AccountId;
 use payg_core::decide::{Decision, decide};
 use payg_core::desired::ApprovalMode;
 use payg_core::inputs::Inputs;
+use payg_core::observation::Lifecycle;
 use payg_core::provider::Outcome;
 use payg_core::reason::ConditionType;
 use payg_core::record::RecordState;
@@ -86,12 +89,12 @@ fn subscription(inputs: &Inputs, status: impl serde::Serialize) -> Value {
 
 /// The examples of Subscriptions by name.
 fn subscriptions() -> BTreeMap<String, Value> {
-    let mut examples: BTreeMap<_, _> = NAMES
-        .iter()
+    let mut examples: BTreeMap<_, _> = names()
+        .into_iter()
         .map(|name| {
-            let (inputs, decision) = situation(name);
-            let before = if *name == "pending" { fresh() } else { waiting(GENERATION) };
-            ((*name).to_owned(), subscription(&inputs, after(&before, GENERATION, &inputs, &decision)))
+            let (inputs, decision) = situation(&name);
+            let before = if name == "pending" { fresh() } else { waiting(GENERATION) };
+            (name, subscription(&inputs, after(&before, GENERATION, &inputs, &decision)))
         })
         .collect();
     let (inputs, _) = situation("waiting-for-exhaustion");
@@ -195,7 +198,7 @@ fn while_another_attempt_is_held_nobody_knows_of_the_one_before() {
             inputs.seen().provider_time = Some(ago(3));
         }
         let mut decision = decide(&inputs);
-        assert_eq!(verdicts::name(&decision.verdict), held, "{:?}", decision.verdict);
+        assert_eq!(verdicts::name(&decision), held, "{:?}", decision.verdict);
         let status = after(&waiting(GENERATION), GENERATION, &inputs, &decision);
         assert_eq!(conditions::find(&status.conditions, ConditionType::Upgraded).unwrap().status, "Unknown", "{held}");
         // The record of another attempt cannot be written.
@@ -229,6 +232,50 @@ proptest! {
             if status.observed_generation == Some(generation) {
                 prop_assert_eq!(status.transition.as_ref().map(|transition| &transition.hash), looked.as_ref());
             }
+        }
+    }
+
+    /// What is decided of an account that is switched off never reads as healthy, and says so.
+    #[test]
+    fn a_restricted_account_is_never_ready(inputs in any_inputs()) {
+        let decision = decide(&inputs);
+        let restricted = decision.seen.as_ref().is_some_and(|seen| seen.lifecycle == Lifecycle::Restricted);
+        let status = after(&fresh(), GENERATION, &inputs, &decision);
+        let ready = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
+        if restricted {
+            prop_assert_ne!(&ready.status, "True", "{:?}", decision.verdict);
+            prop_assert!(ready.message.contains("what runs in it has stopped"), "{}", ready.message);
+            prop_assert!(status.account.unwrap().restricted_time.is_some());
+        } else if decision.seen.is_some() {
+            prop_assert_eq!(status.account.unwrap().restricted_time, None);
+        }
+    }
+
+    /// Benefits, forecast and the table of `payg get` agree, whatever was observed: what is exhausted is so since a moment that
+    /// has passed and stays, and nothing else is.
+    #[test]
+    fn benefits_and_forecast_agree(first in any_inputs(), hours in 0_i64..100) {
+        let mut inputs = first;
+        let decision = decide(&inputs);
+        let Some(seen) = &decision.seen else { return Ok(()) };
+        let is_over = seen.benefits.iter().any(|benefit| benefit.is_exhausted(seen.observed));
+        let status = after(&fresh(), GENERATION, &inputs, &decision);
+        let since = parse::exhausted_since(&status);
+        prop_assert_eq!(since.is_some(), is_over);
+        let object = serde_json::from_value(subscription(&inputs, &status)).unwrap();
+        let cells: Vec<String> = row(&object, inputs.now.billing).into_iter().map(|cell| cell.text).collect();
+        if !is_over {
+            prop_assert!(!cells[3].contains("spent"), "{:?}", cells);
+            return Ok(());
+        }
+        prop_assert_eq!(decision.forecast.and_then(|forecast| forecast.exhaustion), since);
+        prop_assert!(since <= Some(seen.observed), "{:?}", since);
+        prop_assert!(["-", "0"].contains(&cells[4].as_str()), "{:?}", cells);
+        inputs.now.billing += SignedDuration::from_hours(hours);
+        inputs.seen().observed = inputs.now.billing;
+        inputs.previous.exhausted_since = since;
+        if let Some(forecast) = decide(&inputs).forecast {
+            prop_assert_eq!(forecast.exhaustion, since, "it stays");
         }
     }
 }

@@ -10,15 +10,15 @@ use payg_core::offer::{Offer, OfferClass};
 use payg_core::provider::{Capabilities, Method, Outcome, ProviderError};
 use payg_core::record::{Attempt, RecordState};
 use payg_core::trigger::NotYet;
-use payg_core::verdict::{Held, NotEligible, Unobserved, Verdict};
+use payg_core::verdict::{Held, NotEligible, Ready, Unobserved, Verdict};
 use payg_fixtures::given::*;
 
 /// Names what of verdicts differs for tools. The compiler asks for a line for each new variant, and `NAMES` for a situation.
 macro_rules! names {
     ($($pattern:pat => $name:literal,)+) => {
-        pub(super) const NAMES: &[&str] = &[$($name),+];
+        const NAMES: &[&str] = &[$($name),+];
 
-        pub(super) fn name(verdict: &Verdict) -> &'static str {
+        fn name_of(verdict: &Verdict) -> &'static str {
             match verdict { $($pattern => $name,)+ }
         }
     };
@@ -54,8 +54,7 @@ names! {
     Verdict::AwaitingApproval { .. } => "awaiting-approval",
     Verdict::ApprovalPolicyMissing(Untrusted::Flaws(_)) => "approval-policy-missing",
     Verdict::ApprovalPolicyMissing(Untrusted::Unchecked { .. }) => "approval-older-than-policy",
-    Verdict::AwaitingPortalUpgrade { restricted: false, .. } => "awaiting-portal-upgrade",
-    Verdict::AwaitingPortalUpgrade { restricted: true, .. } => "awaiting-portal-upgrade-restricted",
+    Verdict::AwaitingPortalUpgrade { .. } => "awaiting-portal-upgrade",
     Verdict::UpgradeRejected { next: Some(_), .. } => "upgrade-rejected",
     Verdict::UpgradeRejected { next: None, .. } => "upgrade-rejected-for-good",
     Verdict::UpgradeHeld(Held::DryRun) => "upgrade-held-dry-run",
@@ -65,16 +64,37 @@ names! {
     Verdict::LedgerUnavailable { .. } => "ledger-unavailable",
 }
 
+/// What a verdict is called that would be ready if the account were not restricted.
+const RESTRICTED: &str = "-restricted";
+
+/// The names of all verdicts, those of restricted accounts included.
+pub(super) fn names() -> Vec<String> {
+    let is_ready = |name: &&&str| situation(name).1.verdict.facts().ready == Ready::True;
+    let restricted = NAMES.iter().filter(is_ready).map(|name| format!("{name}{RESTRICTED}"));
+    NAMES.iter().map(|name| (*name).to_owned()).chain(restricted).collect()
+}
+
+pub(super) fn name(decision: &Decision) -> String {
+    let restricted = if decision.facts() == decision.verdict.facts() { "" } else { RESTRICTED };
+    format!("{}{restricted}", name_of(&decision.verdict))
+}
+
 /// What is known when the verdict called `name` follows, and the decision.
 pub(super) fn situation(name: &str) -> (Inputs, Decision) {
     let mut inputs = due();
-    change(&mut inputs, name);
+    let base = name.strip_suffix(RESTRICTED);
+    change(&mut inputs, base.unwrap_or(name));
+    inputs.previous.restricted_since = base.map(|_| ago(5));
     let mut decision = decide(&inputs);
+    if base.is_none() && decision.facts() != decision.verdict.facts() {
+        inputs.seen().lifecycle = Lifecycle::Active;
+        decision = decide(&inputs);
+    }
     if name == "ledger-unavailable" {
         // Found out when the record is to be written: by `subscription::pass`.
         decision.verdict = Verdict::LedgerUnavailable { detail: "upgraderecords is forbidden".to_owned() };
     }
-    assert_eq!(self::name(&decision.verdict), name, "another verdict: {:?}", decision.verdict);
+    assert_eq!(self::name(&decision), name, "another verdict: {:?}", decision.verdict);
     (inputs, decision)
 }
 
@@ -107,10 +127,8 @@ fn change(on: &mut Inputs, name: &str) {
             on.approvals = vec![said(on, Said::Approve)];
             on.policy_check.since = Some(now());
         }
-        "awaiting-portal-upgrade" | "awaiting-portal-upgrade-restricted" => {
+        "awaiting-portal-upgrade" => {
             on.provider = Ok(Capabilities { method: Method::Portal, endpoint: String::new() });
-            on.seen().lifecycle =
-                if name == "awaiting-portal-upgrade" { Lifecycle::Active } else { Lifecycle::Restricted };
         }
         "upgrade-held-dry-run" => on.allowance.dry_run = true,
         "upgrade-held-cap" => on.allowance.requested = requested(10, false),

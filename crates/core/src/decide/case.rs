@@ -40,7 +40,8 @@ pub(super) struct Seen {
 impl Seen {
     /// What the observation in `inputs` shows, if it succeeded.
     pub fn of(inputs: &Inputs) -> Option<Self> {
-        let observation = inputs.observation.as_ref()?.as_ref().ok()?.clone().completed_by(&inputs.desired.trial);
+        let observation = inputs.observation.as_ref()?.as_ref().ok()?.clone().in_whole_seconds();
+        let observation = observation.completed_by(&inputs.desired.trial);
         let account = inputs.previous.observation.iter().fold(observation, Observation::remembering);
         let transition = transition(inputs, &account);
         let trigger = evaluate(&inputs.desired.when, inputs.previous.observation.as_ref(), &account);

@@ -19,12 +19,13 @@ use super::forecast::{Forecast, forecast};
 use super::inputs::{Inputs, Previous};
 use super::observation::{Acceptance, Observation};
 use super::offer::OfferClass;
+use super::outage::Outage;
 use super::provider::ProviderError;
 use super::record::{NoMore, Record, Requester};
 use super::schedule::{Requeue, next};
 use super::transition::Transition;
 use super::trigger::{Evidence, NotYet};
-use super::verdict::{Standing, Verdict};
+use super::verdict::{Facts, Standing, Verdict};
 
 use self::case::{Case, Seen};
 
@@ -48,10 +49,24 @@ pub struct Decision {
     pub transition: Option<Transition>,
     /// When the benefits are expected to be used up, and the trigger to be met.
     pub forecast: Option<Forecast>,
+    /// Whether the account is switched off, as far as this reconcile knows.
+    pub outage: Option<Outage>,
     /// Who has the account, where several Subscriptions name it.
     pub standing: Standing,
     /// When the next reconcile is due.
     pub next: Requeue,
+}
+
+impl Decision {
+    /// What it means to programs.
+    pub fn facts(&self) -> Facts {
+        self.outage.as_ref().map_or_else(|| self.verdict.facts(), |outage| outage.facts(&self.verdict))
+    }
+
+    /// What it says to people.
+    pub fn message(&self) -> String {
+        self.outage.as_ref().map_or_else(|| self.verdict.to_string(), |outage| outage.message(&self.verdict))
+    }
 }
 
 /// Something to do.
@@ -129,15 +144,17 @@ pub fn decide(inputs: &Inputs) -> Decision {
     let waits_for = waits.then_some(&inputs.desired.when);
     let forecast = seen.as_ref().and_then(|seen| forecast(&inputs.previous, seen, waits_for));
     let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
+    let outage = Outage::of(&verdict, seen.as_ref(), &inputs.previous);
     let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
-    Decision { verdict, seen, effect, transition, forecast, standing, next }
+    let next = if outage.is_some() { next.within_the_hour(inputs.now.billing) } else { next };
+    Decision { verdict, seen, effect, transition, forecast, outage, standing, next }
 }
 
 /// Row 5, for a reconcile that could not even read what to decide on.
 pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) -> Decision {
     let verdict = sight::for_want_of_sight(previous, wall, error);
     let (standing, next) = (Standing::Unchanged, Requeue::Backoff(None));
-    Decision { verdict, seen: None, effect: None, transition: None, forecast: None, standing, next }
+    Decision { verdict, seen: None, effect: None, transition: None, forecast: None, outage: None, standing, next }
 }
 
 /// What is reported about the claims to the account.

@@ -2,7 +2,7 @@
 
 use crate::approval::Decision as Said;
 use crate::desired::When;
-use crate::observation::{Handoff, Lifecycle, Observation};
+use crate::observation::{Handoff, Observation};
 use crate::provider::{Capabilities, Method};
 use crate::record::{Record, RecordState, Requester};
 use crate::trigger::TriggerState;
@@ -64,8 +64,7 @@ pub(super) fn awaiting_portal(case: &Case<'_>) -> Option<Ruling> {
     let Some(Handoff { url, needs }) = &seen.handoff else {
         return Some(ineligible(not_a_trial(seen), seen)); // 13
     };
-    let restricted = seen.lifecycle == Lifecycle::Restricted;
-    Some((Verdict::AwaitingPortalUpgrade { url: url.clone(), needs: needs.clone(), restricted }, None))
+    Some((Verdict::AwaitingPortalUpgrade { url: url.clone(), needs: needs.clone() }, None))
 }
 
 /// Row 19.

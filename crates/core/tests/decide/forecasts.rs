@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use payg_core::decide::decide;
 use payg_core::desired::{ApprovalMode, Limits, When};
 use payg_core::inputs::Inputs;
+use payg_core::observation::Lifecycle;
 use payg_core::offer::{Benefit, BenefitKind, BenefitState};
 use payg_core::schedule::Requeue;
 use payg_fixtures::given::*;
@@ -78,6 +79,7 @@ fn the_message_tells_when() {
 #[test]
 fn the_next_look_comes_right_after_the_date_that_matters() {
     let mut inputs = due();
+    inputs.seen().lifecycle = Lifecycle::Active;
     inputs.seen().benefits = vec![period(ago(-2))];
     assert_eq!(decide(&inputs).next, Requeue::At(ago(-2) + SignedDuration::from_secs(1)));
     inputs.seen().benefits = vec![period(ago(-2000))];
@@ -111,4 +113,32 @@ fn credit_that_burns_fast_is_looked_at_often() {
         "90 at 10 an hour, twelve times as fast"
     );
     assert_eq!(inputs.seen().benefit(BenefitKind::Credit).unwrap().kind, BenefitKind::Credit);
+}
+
+#[test]
+fn exhausted_benefits_were_exhausted_when_they_were_first_observed_so() {
+    let mut inputs = due();
+    inputs.seen().benefits = vec![credit("0"), period(ago(-614 * 24))];
+    let exhaustion = |inputs: &Inputs| decide(inputs).forecast.unwrap().exhaustion;
+    assert_eq!(exhaustion(&inputs), Some(now()), "no end that is still to come");
+    inputs.previous.exhausted_since = Some(ago(30));
+    assert_eq!(exhaustion(&inputs), Some(ago(30)), "it stays");
+    inputs.previous.exhausted_since = None;
+    inputs.seen().benefits = vec![credit("50"), period(ago(7))];
+    assert_eq!(exhaustion(&inputs), Some(ago(7)), "the end is known");
+    // More credit was granted: there is an end to expect again.
+    inputs.previous.exhausted_since = Some(ago(30));
+    inputs.seen().benefits = vec![credit("50"), period(ago(-240))];
+    assert_eq!(exhaustion(&inputs), Some(ago(-240)));
+}
+
+#[test]
+fn times_that_are_decided_on_have_whole_seconds() {
+    let mut inputs = waiting(When::BenefitsExhausted);
+    let half = SignedDuration::from_millis(500);
+    inputs.seen().observed = now() + half;
+    inputs.seen().benefits = vec![Benefit { as_of: now() + half, end: Some(ago(-2) + half), ..credit("50") }];
+    let seen = decide(&inputs).seen.unwrap();
+    assert_eq!((seen.observed, seen.benefits[0].as_of), (now(), now()));
+    assert_eq!(seen.benefits[0].end, Some(ago(-2) + SignedDuration::from_secs(1)), "not over before it is");
 }

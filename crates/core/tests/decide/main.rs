@@ -8,6 +8,7 @@ mod document;
 mod forecasts;
 mod messages;
 mod operations;
+mod outages;
 mod properties;
 mod remembered;
 mod requesters;

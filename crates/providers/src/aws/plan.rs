@@ -82,7 +82,7 @@ impl Plan {
         format!("{:?} {:?} {:?}", self.kind, self.status, self.credit.map(|left| left.amount.floor()))
     }
 
-    /// The plan and its status, as the answer to an upgrade of `account` states them.
+    /// Checks that the answer to an upgrade of `account` is about it, in a known status, and names the Paid plan.
     pub(super) fn upgraded(answer: &[u8], account: &AwsAccountId) -> Result<(), ProviderError> {
         let told: Told = document::read(answer).map_err(|error| malformed(&error))?;
         match checked(&told, account)?.0 {
