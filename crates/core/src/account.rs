@@ -1,4 +1,4 @@
-//! Which account is meant.
+//! The identity of an account.
 
 use std::fmt;
 

@@ -16,7 +16,7 @@ pub struct Allowance {
     pub dry_run: bool,
     /// How many upgrades may be requested within an hour.
     pub per_hour: u32,
-    /// Those that may have reached a provider, by the ledger.
+    /// The requests that may have reached a provider, according to the ledger.
     pub requested: Vec<Requested>,
     /// Whether all Subscriptions are of one namespace.
     pub alone: bool,
@@ -27,7 +27,7 @@ pub struct Allowance {
 pub struct Requested {
     /// The last moment at which it may have been sent (wall clock).
     pub at: Timestamp,
-    /// Whether it was made for the namespace that is decided on.
+    /// Whether it was made for the namespace of this decision.
     pub own: bool,
 }
 
@@ -38,7 +38,7 @@ enum Bound {
 }
 
 impl Allowance {
-    /// What holds a request back at `wall` (wall clock), and until when.
+    /// The bound that blocks a request at `wall` (wall clock), and until when.
     pub fn holds(&self, wall: Timestamp) -> Option<Held> {
         if self.dry_run {
             return Some(Held::DryRun);

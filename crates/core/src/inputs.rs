@@ -1,4 +1,4 @@
-//! All that a decision is made of.
+//! The inputs of a decision.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -10,7 +10,7 @@ use super::observation::{Observation, PastObservation};
 use super::provider::{Capabilities, Operation, ProviderError, ProviderObject};
 use super::record::{ProviderVersion, Record, Requester};
 
-/// All that a decision is made of.
+/// The inputs of a decision.
 #[derive(Clone, Debug)]
 pub struct Inputs {
     /// What the manifest asks for.
@@ -23,9 +23,9 @@ pub struct Inputs {
     pub provider_object: Option<ProviderObject>,
     /// The BillingProvider as it was read, if there is one.
     pub provider_version: Option<ProviderVersion>,
-    /// What this reconcile's look at the account brought; `None` if none was made.
+    /// The result of this reconcile's observation; `None` if none was made.
     pub observation: Option<Result<Observation, ProviderError>>,
-    /// How far the open upgrade has come by the provider's word; `None` if it was not asked.
+    /// The progress of the open upgrade, as the provider reports it; `None` if it was not asked.
     pub operation: Option<Operation>,
     /// The other Subscriptions of the same account.
     pub claimants: Vec<Claimant>,
@@ -33,18 +33,18 @@ pub struct Inputs {
     pub previous: Previous,
     /// The ledger's entry for the account.
     pub record: Option<Record>,
-    /// What people said.
+    /// The approvals of the account's Subscription.
     pub approvals: Vec<Approval>,
-    /// What admission makes sure of.
+    /// What the admission policies guarantee.
     pub policy_check: PolicyCheck,
     /// What the operator's own settings allow.
     pub allowance: Allowance,
-    /// What time it is.
+    /// The current time.
     pub now: Now,
 }
 
 impl Inputs {
-    /// Who makes an attempt that follows on this decision.
+    /// The requester of an attempt that follows from this decision.
     pub fn requester(&self) -> Requester {
         Requester {
             namespace: self.subject.namespace.clone(),
@@ -55,7 +55,7 @@ impl Inputs {
     }
 }
 
-/// What status remembers of former passes.
+/// What status remembers of earlier reconciles.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Previous {
     /// The last observation that succeeded.
@@ -64,7 +64,7 @@ pub struct Previous {
     pub restricted_since: Option<Timestamp>,
     /// When its benefits were exhausted, if they were so at the last observation (billing clock).
     pub exhausted_since: Option<Timestamp>,
-    /// How much credit a day was used up by the last forecast.
+    /// The credit used per day, according to the last forecast.
     pub burn_per_day: Option<Decimal>,
     /// Since when an upgrade has shown as accepted (billing clock).
     pub accepted_since: Option<Timestamp>,
@@ -76,7 +76,7 @@ pub struct Previous {
     pub verifying_since: Option<Timestamp>,
 }
 
-/// What time it is.
+/// The current time.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
     /// By the billing clock.

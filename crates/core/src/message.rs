@@ -22,7 +22,7 @@ fn second(time: Timestamp) -> impl fmt::Display {
     time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// What somebody else says, without the full stop that it may end with: ours follows.
+/// Somebody else's text without its final full stop, because ours follows.
 pub fn unended(text: &impl fmt::Display) -> String {
     text.to_string().trim_end_matches(['.', ' ']).to_owned()
 }
@@ -116,7 +116,7 @@ impl fmt::Display for Verdict {
                 "UpgradeRecord {record} says that the account was upgraded, but the account is a trial. The operator takes no action until a person has found out why. Was the record restored from a backup?"
             ),
             Self::Observing => f.write_str("`when: Never`: the account is observed and never upgraded."),
-            // Before the developers are asked, a permission may tell.
+            // A permission may reveal the offer; only without one missing should users ask the developers.
             Self::NotEligible { why: NotEligible::UnknownOffer(native), unread } if !unread.is_empty() => {
                 write!(
                     f,

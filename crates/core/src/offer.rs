@@ -33,7 +33,7 @@ impl OfferClass {
 pub struct Offer {
     /// What decisions are made on.
     pub class: OfferClass,
-    /// The provider's own id of it, verbatim, such as `FreeTrial_2014-09-01`.
+    /// The provider's own id of the offer, verbatim, such as `FreeTrial_2014-09-01`.
     pub native: String,
 }
 
@@ -83,7 +83,7 @@ impl BenefitState {
     }
 }
 
-/// Something that is granted for free and ends. At most one of each kind: a provider's several are summed.
+/// Something that is granted for free and ends. There is at most one of each kind; several of one kind are summed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Benefit {
     /// What it is made of.
@@ -92,7 +92,7 @@ pub struct Benefit {
     pub state: BenefitState,
     /// The credit at the start, where known.
     pub granted: Option<Money>,
-    /// The credit left, where known. Negative is odd, and nothing is done on it.
+    /// The credit left, where known. A negative amount is odd, and blocks every action.
     pub remaining: Option<Money>,
     /// When it ends at the latest, where known (billing clock).
     pub end: Option<Timestamp>,
@@ -103,30 +103,30 @@ pub struct Benefit {
 }
 
 impl Benefit {
-    /// A benefit of which only the kind and the source are known.
+    /// A benefit with only its kind and source known.
     pub fn unknown(kind: BenefitKind, as_of: Timestamp, source: Source) -> Self {
         Self { kind, state: BenefitState::Unknown, granted: None, remaining: None, end: None, as_of, source }
     }
 
-    /// Whether it is used up at `now`, beyond doubt. Contradictions are doubt.
+    /// Whether it is used up at `now`, beyond doubt. A contradiction is doubt.
     pub fn is_exhausted(&self, now: Timestamp) -> bool {
         self.state == BenefitState::Exhausted
             && self.remaining.is_none_or(|left| left.amount == Decimal::ZERO)
             && (self.kind != BenefitKind::Period || self.end.is_none_or(|end| end <= now))
     }
 
-    /// Whether it is a period that is over by a word, without a date that says when.
+    /// Whether it is a period that the provider calls over, without an end date.
     pub fn is_over_by_word_alone(&self) -> bool {
         self.kind == BenefitKind::Period && self.state == BenefitState::Exhausted && self.end.is_none()
     }
 
-    /// Whether its end has passed at `now` and it is not over all the same: the provider says that it goes on, or not that it
-    /// does not.
+    /// Whether its end has passed at `now`, but the provider says that it goes on, or does not say that it
+    /// is over.
     pub fn is_past_its_end(&self, now: Timestamp) -> bool {
         self.state != BenefitState::Exhausted && self.end.is_some_and(|end| end <= now)
     }
 
-    /// Whether a number is one that no benefit can have.
+    /// Whether it has a number that no benefit can have.
     pub fn is_odd(&self) -> bool {
         self.remaining.is_some_and(|left| left.amount < Decimal::ZERO)
     }

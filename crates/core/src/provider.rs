@@ -12,7 +12,7 @@ use super::reason::Reason;
 pub enum Method {
     /// The provider has an interface for it. Repeating the call changes nothing: it declares a desired state.
     Api,
-    /// An automation of the organisation's own, which answers one idempotency key with one upgrade for ever.
+    /// The organisation's own automation. It never upgrades twice for one idempotency key.
     Broker,
     /// Only a person can, in the provider's portal: [`Handoff`](super::observation::Handoff).
     #[strum(serialize = "PortalHandoff")]
@@ -31,7 +31,7 @@ impl Method {
 pub struct Capabilities {
     /// How the account is upgraded.
     pub method: Method,
-    /// Where the upgrade is asked for, as the record keeps it.
+    /// Where the upgrade is requested, as the record stores it.
     pub endpoint: String,
 }
 
@@ -45,10 +45,10 @@ pub struct ProviderObject {
     pub created: Timestamp,
 }
 
-/// How far an upgrade has come that the provider took and does not finish at once. It proves nothing about the account.
+/// The progress of an upgrade that the provider accepted and does not finish at once. It proves nothing about the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// It goes on. Ask again after this pause, where the provider gave one.
+    /// It is in progress. Ask again after this pause, if the provider gave one.
     Running(Option<Duration>),
     /// The provider says that it is done.
     Succeeded,
@@ -57,7 +57,7 @@ pub enum Operation {
         /// What it said.
         detail: String,
     },
-    /// It could not be asked about. That says nothing about the upgrade.
+    /// Its progress could not be read. That says nothing about the upgrade.
     Unknown {
         /// Why not.
         detail: String,
@@ -75,7 +75,7 @@ pub enum Outcome {
     Rejected,
     /// It never left this process.
     NotSent,
-    /// Not known: no answer, or one that proves nothing.
+    /// Unknown: no answer, or one that proves nothing.
     Unknown,
 }
 
@@ -91,7 +91,7 @@ impl Outcome {
     }
 }
 
-/// Why a provider did not do what was asked.
+/// Why a provider did not do what was requested.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ProviderError {
     /// Slow down. Reaction: back off; not a failure.
@@ -132,7 +132,7 @@ pub enum ProviderError {
         /// Whose they are.
         found: String,
     },
-    /// Something that only a person can put right keeps the provider from doing it. Reaction: tell, retry slowly.
+    /// The provider refuses until a person fixes something. Reaction: report it, retry slowly.
     #[error("{code}: {detail}")]
     Precondition {
         /// The provider's own code.
@@ -140,7 +140,7 @@ pub enum ProviderError {
         /// What the provider said.
         detail: String,
     },
-    /// Somebody else is at it. Reaction: observe again.
+    /// Another request is in progress. Reaction: observe again.
     #[error("the provider reports a conflict: {detail}")]
     Conflict {
         /// What the provider said.
@@ -161,13 +161,13 @@ pub enum ProviderError {
     /// The manifest or the operator's configuration is wrong. Reaction: a condition, wait for a change.
     #[error("{detail}")]
     Config {
-        /// What is wrong and how to put it right.
+        /// What is wrong and how to fix it.
         detail: String,
     },
 }
 
 impl ProviderError {
-    /// What it proves as the answer to an upgrade.
+    /// The outcome that this answer to an upgrade proves.
     pub const fn outcome(&self) -> Outcome {
         match self {
             Self::Throttled { .. } | Self::Transient { .. } => Outcome::NotSent,

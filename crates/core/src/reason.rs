@@ -8,13 +8,13 @@ use strum::{EnumIter, EnumString, IntoStaticStr};
 pub enum ConditionType {
     /// All is as it should be, waiting included.
     Ready,
-    /// Something goes on that ends by itself.
+    /// Something is in progress and ends by itself.
     Reconciling,
     /// Somebody must act.
     Stalled,
     /// The account was read.
     Observed,
-    /// The Subscription has the account that several name.
+    /// Whether the Subscription has the account, if several name it.
     Claimed,
     /// The account is on the desired offer.
     Upgraded,
@@ -22,7 +22,7 @@ pub enum ConditionType {
     UpgradeAvailable,
 }
 
-/// Why a condition is as it is.
+/// Why a condition has its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, EnumString, IntoStaticStr)]
 #[expect(missing_docs, reason = "docs/reference/conditions.md describes each")]
 pub enum Reason {

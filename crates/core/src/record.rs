@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use super::message::minute;
 use super::provider::{Operation, Outcome};
 
-/// How long an intent may be sent after what allows it was read for the last time.
+/// How long an intent may be sent after its preconditions were last read.
 pub const SEND_WINDOW: Duration = Duration::from_secs(30);
 /// How long an upgrade call may take, from the first byte to the last.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(20);
 /// By how much the clocks of two replicas, or of a replica and the provider, may differ.
 const CLOCK_SKEW: Duration = Duration::from_mins(1);
-/// How long a call that was answered with success may take to show. Azure brings a disabled account back within 24
+/// How long the account may take to show a call that was answered with success. Azure brings a disabled account back within 24
 /// hours: <https://learn.microsoft.com/azure/cost-management-billing/manage/subscription-disabled>
 const ACCEPTED_BOUND: Duration = Duration::from_hours(48);
-/// How long an upgrade may take of which the provider says that it goes on, or of which it cannot be asked at the moment.
-/// There may be a person at work behind it.
+/// How long an upgrade may take while the provider says that it is in progress, or its progress cannot be read.
+/// A person may be working on it.
 const OPERATION_BOUND: Duration = Duration::from_hours(7 * 24);
 /// How many attempts may end without a known outcome before a person must decide.
 const MOST_UNKNOWN: usize = 3;
@@ -37,7 +37,7 @@ pub enum RecordState {
     Unknown,
     /// The last attempt was refused, definitely, or could not be sent.
     Rejected,
-    /// Nobody knows what happened; a person decides.
+    /// The outcome is unknown, and a person decides.
     Unresolved,
     /// The account is on the offer.
     Confirmed,
@@ -80,7 +80,7 @@ impl Outcome {
     }
 }
 
-/// A BillingProvider at a moment: one that was changed, or made again, is another.
+/// One version of a BillingProvider. A changed or recreated one is another version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderVersion {
     pub uid: String,
@@ -120,12 +120,12 @@ pub struct Attempt {
     pub operation: Option<String>,
     /// Who made it; `None` where that was not written.
     pub requester: Option<Requester>,
-    /// Whether it was refused for what its requester may do, and not for what the account is.
+    /// Whether it was refused because of the requester's rights, and not because of the account.
     pub lacked_rights: bool,
 }
 
 impl Attempt {
-    /// Whether its end says something of its requester alone: it was refused for want of rights, or never left.
+    /// Whether its end concerns its requester alone: it was refused for missing rights, or was never sent.
     const fn concerns_its_requester(&self) -> bool {
         match self.outcome {
             Outcome::NotSent => true,
@@ -146,7 +146,7 @@ impl Attempt {
         self.requester.as_ref().is_some_and(|made| made.uid == uid)
     }
 
-    /// What the Subscription with `uid` may read of it. The provider's words may name who asked, so they are for them alone.
+    /// The provider's message, as far as the Subscription with `uid` may read it. It may name the requester, so only they see it.
     pub fn told_to(&self, uid: &str) -> String {
         if self.is_of(uid) {
             return self.message.clone();
@@ -169,12 +169,12 @@ pub struct Record {
     pub state: RecordState,
     /// Every attempt, the first one included, in order.
     pub attempts: Vec<Attempt>,
-    /// Why it stands where it stands, for people.
+    /// Why the record is in its state, for people.
     pub outcome: Option<String>,
 }
 
 impl Record {
-    /// Whether its call may have been made and its outcome has not been seen.
+    /// Whether its call may have been made and its outcome is still unknown.
     pub const fn is_open(&self) -> bool {
         matches!(self.state, RecordState::Intended | RecordState::Accepted | RecordState::Unknown)
     }
@@ -189,7 +189,7 @@ impl Record {
         self.attempts.iter().max_by_key(|attempt| attempt.number)
     }
 
-    /// When nothing that was sent can still be on its way, and `by` may ask again (wall clock).
+    /// When nothing that was sent can still be on its way, and `by` may request again (wall clock).
     pub fn settled_at(&self, by: Option<&Requester>) -> Timestamp {
         let Some(last) = self.attempts.iter().map(|attempt| attempt.not_after).max() else { return Timestamp::MAX };
         let settled = saturating_add(last, CALL_DEADLINE + CLOCK_SKEW);
@@ -237,7 +237,7 @@ impl Record {
         }
     }
 
-    /// Whether the namespace of `by` has made so many attempts in vain that it makes no more.
+    /// Whether the namespace of `by` has failed too often to make another attempt.
     fn has_tried_enough(&self, by: Option<&Requester>) -> bool {
         let in_vain = self.attempts.iter().filter(|attempt| attempt.binds(by) && attempt.concerns_its_requester());
         in_vain.count() >= MOST_ATTEMPTS
@@ -267,18 +267,18 @@ impl Record {
         let is_changed = last.concerns_its_requester() && then.is_some() && now.is_some() && then != now;
         let minutes = (Duration::from_mins(1) * doubled).min(Duration::from_hours(6));
         let pause = match last.outcome {
-            // Somebody has put something right, or pretends to: at once, and then with the pauses of what was not sent.
+            // The cause may be fixed: try at once, and then with the pauses of attempts that were not sent.
             _ if is_changed && in_a_row == 1 => Duration::ZERO,
             _ if is_changed => minutes / 2,
-            // It cost nobody anything: minutes, up to 6 hours.
+            // It cost nothing: minutes, up to 6 hours.
             Outcome::NotSent => minutes,
-            // Somebody has to put something right: hours, up to a day.
+            // Somebody has to fix something: hours, up to a day.
             _ => (Duration::from_hours(1) * doubled).min(Duration::from_hours(24)),
         };
         saturating_add(last.sent.unwrap_or(last.not_after), pause)
     }
 
-    /// Whether the approval with `uid` is used up: the upgrade that it was for has happened, or may have. A refusal uses
+    /// Whether the approval with `uid` is used up: its upgrade has happened, or may have. A refusal uses
     /// up nothing, as the next attempt is still to come.
     pub fn has_used_up(&self, uid: &str) -> bool {
         (self.is_unresolved() || self.state == RecordState::Confirmed)
@@ -293,11 +293,11 @@ pub enum NoMore {
     AnsweredWithSuccess,
     /// The broker took the request, and said later that it has not upgraded the account.
     OperationFailed(String),
-    /// The broker took the request, and has not come to an end with it for too long.
+    /// The broker accepted the request, and has taken too long to finish.
     OperationUnfinished,
-    /// The broker took a request, and did not take the next one.
+    /// The broker accepted a request, and refused the next one.
     RefusedSince(String),
-    /// The upgrade was asked for elsewhere, where it may still happen.
+    /// The upgrade was requested at another endpoint, where it may still happen.
     OtherEndpoint,
     /// The attempts have ended without a known outcome too often.
     TooManyAttempts,

@@ -32,7 +32,7 @@ pub enum Origin {
     Other(String),
 }
 
-/// All that something is known from.
+/// The set of all interfaces that a value was read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source(BTreeSet<Origin>);
 
@@ -43,7 +43,7 @@ impl<const N: usize> From<[Origin; N]> for Source {
 }
 
 impl Source {
-    /// What stands between two names.
+    /// The separator between two names.
     const BETWEEN: &'static str = ", ";
 
     /// The names in status.

@@ -1,4 +1,4 @@
-//! What doing something about a decision makes of it.
+//! The decision after its effect was attempted.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use crate::verdict::Verdict;
 
 use super::Decision;
 
-/// What came of the effect of a decision.
+/// The result of a decision's effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Acted {
     /// It was done, or there was none.
     AsDecided,
-    /// Nothing could be written, as the record that is there cannot be read.
+    /// Nothing could be written, because the existing record cannot be read.
     UnreadableRecord,
-    /// The upgrade was requested. The provider may ask to wait before it is asked how far it has come.
+    /// The upgrade was requested. The provider may name a pause before its progress is read.
     Requested(Option<Duration>),
-    /// Nothing was requested, as the ledger could not be written.
+    /// Nothing was requested, because the ledger could not be written.
     LedgerRefused {
         /// What the API server said.
         detail: String,
@@ -24,7 +24,7 @@ pub enum Acted {
 }
 
 impl Decision {
-    /// This decision, after what came of its effect.
+    /// This decision, changed by the result of its effect.
     #[must_use]
     pub fn after(self, acted: Acted) -> Self {
         match acted {

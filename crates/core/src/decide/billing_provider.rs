@@ -16,14 +16,14 @@ const WORKING: SignedDuration = SignedDuration::from_mins(5);
 /// The pause between two checks of credentials that do not (wall clock).
 const FAILING: Duration = Duration::from_mins(1);
 
-/// For how long, by its status, credentials have not worked for one reason and with one spec.
+/// How long credentials have failed for one reason and with one spec, according to status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failing {
     /// It is news.
     Newly,
     /// Since this time (wall clock), and the wait goes on.
     Since(Timestamp),
-    /// For so long that nobody waits any more.
+    /// For so long that the wait is over.
     Stalled,
 }
 

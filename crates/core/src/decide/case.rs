@@ -27,7 +27,7 @@ pub(super) struct Case<'a> {
     pub retry: Option<&'a Approval>,
 }
 
-/// An account, and what follows from how it looks.
+/// The observed account, and what follows from it.
 pub(super) struct Seen {
     /// The observation, completed with what the user declared and with what status remembers.
     pub account: Observation,
@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
         let unchecked = match desired.approval {
             ApprovalMode::Automatic => match self.approved_by_manifest() {
                 Ok(()) => return Ok(None),
-                // Where nobody can tell who wrote the manifest, a person can still approve.
+                // Even if it is unknown who wrote the manifest, a person can still approve.
                 Err(untrusted) => Some(Verdict::ApprovalPolicyMissing(untrusted)),
             },
             ApprovalMode::Manual => None,
@@ -125,13 +125,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether the manifest itself approves, written by somebody who may.
+    /// Whether the manifest itself approves, and its author was allowed to.
     fn approved_by_manifest(&self) -> Result<(), Untrusted> {
         let provider = self.inputs.provider_object.as_ref().map_or(jiff::Timestamp::MIN, |provider| provider.created);
         self.inputs.policy_check.allows_automatic(self.inputs.subject.created, provider)
     }
 
-    /// The one that somebody `said` of the same transition by a hash of the former format.
+    /// The approval among `said` that names the same transition by a hash of the earlier format.
     fn former<'s>(
         &self,
         transition: &Transition,

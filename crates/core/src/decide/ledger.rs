@@ -13,7 +13,7 @@ use super::case::{Case, Ruling, Seen};
 use super::rows::rule;
 use super::{Effect, Note, UpgradeOrder};
 
-/// For how long an observation may be behind.
+/// How old the data in an observation may be.
 const STALE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Row 9.
@@ -35,7 +35,7 @@ pub(super) fn open(case: &Case<'_>) -> Option<Ruling> {
         Err(why) => why,
         Ok(()) => match rule(&case.without_record(None)) {
             Some((_, (verdict, Some(Effect::Upgrade(order))))) => return Some((verdict, Some(again(record, order)))),
-            // What passes by itself is waited for; what somebody must change is said.
+            // Wait for a temporary obstacle; report one that somebody must remove.
             Some((_, (held @ (Verdict::UpgradeHeld(_) | Verdict::ApprovalPolicyMissing(Untrusted::Flaws(_))), _))) => {
                 return Some((held, None));
             }
@@ -51,18 +51,18 @@ pub(super) fn open(case: &Case<'_>) -> Option<Ruling> {
     Some(give_up(case, seen, record, why))
 }
 
-/// From when on nothing that was sent for the open `record` can still be on its way (wall clock).
+/// The time after which nothing sent for the open `record` can still be on its way (wall clock).
 fn settled_at(case: &Case<'_>, record: &Record) -> Timestamp {
     let operation = case.inputs.operation.as_ref();
     let settled = record.settled_at(Some(&case.inputs.requester()));
     if record.state != RecordState::Accepted {
         return settled;
     }
-    // It was taken, and one observation without it may be a stale one.
+    // It was accepted, and a single observation that does not show it may be stale.
     let since = case.inputs.previous.verifying_since.unwrap_or(case.inputs.now.wall);
     match case.inputs.previous.accepted_since {
         Some(_) => Record::shown_by(since, operation),
-        // It has never shown: an observation that fails now and then must not begin the wait anew.
+        // It has never shown. An occasional failed observation must not restart the wait.
         None => Record::shown_by(settled, operation).max(since.saturating_add(STALE).unwrap_or(since)),
     }
 }
@@ -141,7 +141,7 @@ pub(super) fn again(record: &Record, order: UpgradeOrder) -> Effect {
     Effect::Again { number: record.last().map_or(0, |attempt| attempt.number).saturating_add(1), order }
 }
 
-/// Why an accepted upgrade is no longer waited for.
+/// Why the wait for an accepted upgrade is over.
 pub(super) fn not_shown(operation: Option<&Operation>) -> NoMore {
     match operation {
         Some(Operation::Running(_) | Operation::Unknown { .. }) => NoMore::OperationUnfinished,

@@ -1,5 +1,5 @@
 //! The decision: one pure function from all that is known to a verdict, at most one effect and the next observation. The rules are
-//! the rows of a table ([`ROWS`]), described in `docs/reference/decisions.md`; the first row that rules decides.
+//! the rows of a table ([`ROWS`]), described in `docs/reference/decisions.md`. The first row that applies decides.
 
 mod account;
 mod after;
@@ -32,7 +32,7 @@ use self::case::{Case, Seen};
 pub use self::after::Acted;
 pub use self::rows::{ROWS, Row};
 
-/// How long a BillingProvider or its credentials may be missing before nobody is expected to bring them: one commit may
+/// How long a BillingProvider or its credentials may be missing before the Subscription is stalled: one commit may
 /// bring a Subscription and its BillingProvider in either order.
 const PROVIDER_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(5);
 
@@ -72,31 +72,31 @@ impl Decision {
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Create the record, then ask the provider.
+    /// Create the record, then request the upgrade.
     Upgrade(UpgradeOrder),
-    /// Write attempt `number` into the record, then ask the provider, with the same key.
+    /// Write attempt `number` into the record, then request the upgrade, with the same key.
     Again {
         /// The attempt's number.
         number: u32,
-        /// What is asked for.
+        /// The upgrade to request.
         order: UpgradeOrder,
     },
     /// Write into the record what the account shows, or that a person must decide.
     Note(Note),
 }
 
-/// What an upgrade is asked for on.
+/// The grounds and the terms of an upgrade request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeOrder {
     /// From which offer to which.
     pub transition: Transition,
     /// Why.
     pub evidence: Evidence,
-    /// Who said yes, where somebody had to.
+    /// The approval, if one was needed.
     pub approval: Option<Approval>,
-    /// Where it is asked for.
+    /// The endpoint of the request.
     pub endpoint: String,
-    /// For whom.
+    /// The requester.
     pub requester: Requester,
 }
 
@@ -107,7 +107,7 @@ pub enum Note {
     Accepted,
     /// The account is on the offer.
     Confirmed,
-    /// Nobody knows; a person decides.
+    /// The outcome is unknown, and a person decides.
     Unresolved(NoMore),
 }
 
@@ -116,7 +116,7 @@ pub fn wants_observation(desired: &Desired, record: Option<&Record>) -> bool {
     desired.suspend.is_none() || record.is_some_and(|record| record.is_open() || record.is_unresolved())
 }
 
-/// Where to ask how far an upgrade has come, if the account does not show it and the provider said where.
+/// The address at which to read an upgrade's progress, if the account does not show it and the provider named one.
 pub fn wants_progress<'a>(record: Option<&'a Record>, observation: &Observation) -> Option<&'a str> {
     let shows = observation.offer.class == OfferClass::PayAsYouGo || observation.acceptance == Acceptance::Accepted;
     let record = record.filter(|record| record.is_open() && !shows)?;
@@ -128,7 +128,7 @@ pub fn decide(inputs: &Inputs) -> Decision {
     let seen = Seen::of(inputs);
     let case = Case { inputs, seen: seen.as_ref(), record: inputs.record.as_ref(), retry: None };
     let (row, (verdict, effect)) = rows::rule(&case).unwrap_or_else(|| {
-        // Every case is ruled on by a row, row 5 or 21 at the latest. Nothing would be done on one that is not.
+        // Some row applies to every case, row 5 or 21 at the latest. If none did, nothing would be done.
         let nothing_known = sight::for_want_of_sight(&inputs.previous, inputs.now.wall, sight::not_observed());
         (rows::LAST_BEFORE_SIGHT, (nothing_known, None))
     });
@@ -150,7 +150,7 @@ pub fn decide(inputs: &Inputs) -> Decision {
     Decision { verdict, seen, effect, transition, forecast, outage, standing, next }
 }
 
-/// Row 5, for a reconcile that could not even read what to decide on.
+/// Row 5, for a reconcile that could not read its inputs.
 pub fn unobserved(previous: &Previous, wall: Timestamp, error: ProviderError) -> Decision {
     let verdict = sight::for_want_of_sight(previous, wall, error);
     let (standing, next) = (Standing::Unchanged, Requeue::Backoff(None));
@@ -177,7 +177,7 @@ fn standing(case: &Case<'_>, verdict: &Verdict) -> Standing {
         .unwrap_or(Standing::Unsaid)
 }
 
-/// What was expected for a time that has passed is no longer expected.
+/// Drops an expected time that has passed.
 fn with_expectation(verdict: Verdict, forecast: Option<&Forecast>, now: Timestamp) -> Verdict {
     match verdict {
         Verdict::WaitingForExhaustion { not_yet, closes, .. } => Verdict::WaitingForExhaustion {

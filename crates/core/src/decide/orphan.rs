@@ -1,5 +1,5 @@
 //! What is decided on the record of an upgrade whose Subscription is gone or does not see the account. It is closed by
-//! observation; nothing is ever asked for on its behalf.
+//! observation; nothing is ever requested on its behalf.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::ledger::{may_still_be_accepted, not_shown};
 
 /// The pause after something was written into the record.
 const AFTER_A_NOTE: Duration = Duration::from_secs(5);
-/// The pause while the account is to show what became of the upgrade (billing clock).
+/// The pause between observations that wait for the upgrade's outcome (billing clock).
 const WHILE_IT_MAY_SHOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a Subscription looks after the record of its account, with this reason of `Ready` and whether it has `observed`
@@ -77,7 +77,7 @@ pub const fn may_have_missed(ready: Reason) -> bool {
     }
 }
 
-/// When to look at the account again, once nothing or the `note` was written into the record.
+/// When to observe the account again, after the `note`, if any, was written into the record.
 pub fn next(record: &Record, note: Option<&Note>, operation: Option<&Operation>, now: Now) -> Requeue {
     if note.is_some() {
         return Requeue::After(AFTER_A_NOTE);

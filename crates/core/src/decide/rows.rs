@@ -9,20 +9,20 @@ use super::{account, ledger, sight, upgrade};
 pub struct Row {
     /// Its number in the documentation. It never changes its meaning.
     pub number: u8,
-    /// What holds where the decision goes on to the next row.
+    /// The statement that holds if the decision goes on to the next row.
     pub name: &'static str,
     /// The verdict and the effect, if the decision ends here.
     rule: fn(&Case<'_>) -> Option<Ruling>,
 }
 
-/// The last of the rows that decide whether the account can be seen. A verdict of theirs keeps nothing of an observation.
+/// The last of the rows that decide whether the account can be seen. Their verdicts discard the observation.
 pub(super) const LAST_BEFORE_SIGHT: u8 = 5;
 
 const fn row(number: u8, name: &'static str, rule: fn(&Case<'_>) -> Option<Ruling>) -> Row {
     Row { number, name, rule }
 }
 
-/// The rows. The first one that rules decides.
+/// The rows. The first one that applies decides.
 pub const ROWS: [Row; 21] = [
     row(1, "Neither suspended nor being deleted", sight::suspended),
     row(2, "BillingProvider is ready", sight::provider_not_ready),
@@ -47,7 +47,7 @@ pub const ROWS: [Row; 21] = [
     row(21, "All clear", upgrade::all_clear),
 ];
 
-/// The number of the first row that rules on `case`, and what it rules.
+/// The number of the first row that applies to `case`, and its ruling.
 pub(super) fn rule(case: &Case<'_>) -> Option<(u8, Ruling)> {
     ROWS.iter().find_map(|row| Some((row.number, (row.rule)(case)?)))
 }

@@ -10,7 +10,7 @@ use crate::visibility::lost_visibility;
 use super::case::{Case, Ruling};
 use super::{PROVIDER_GRACE_PERIOD, wants_observation};
 
-/// For how long a status may be believed while no observation succeeds.
+/// How long a status stays trustworthy while no observation succeeds.
 const STATUS_BELIEVED: SignedDuration = SignedDuration::from_hours(1);
 
 /// Row 1.
@@ -70,7 +70,7 @@ pub(super) fn unobserved(case: &Case<'_>) -> Option<Ruling> {
     Some((for_want_of_sight(&case.inputs.previous, case.inputs.now.wall, error), None))
 }
 
-/// Why nothing is known where no observation was made.
+/// The error that stands for an observation that was not made.
 pub(super) fn not_observed() -> ProviderError {
     ProviderError::Transient { detail: "the account was not observed in this reconcile".to_owned() }
 }

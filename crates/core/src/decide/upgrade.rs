@@ -93,7 +93,7 @@ pub(super) fn held(case: &Case<'_>) -> Option<Ruling> {
     Some((Verdict::UpgradeHeld(held), None))
 }
 
-/// Row 21. It takes nothing for granted that the rows before it have made sure of.
+/// Row 21. It checks again what the rows before it have checked.
 pub(super) fn all_clear(case: &Case<'_>) -> Option<Ruling> {
     let seen = case.seen?;
     let (TriggerState::Yes(evidence), Some(transition)) = (&seen.trigger, &seen.transition) else { return None };
