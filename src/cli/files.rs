@@ -1,4 +1,4 @@
-//! Files that are in a directory, but of whose choice: not all of them have to be what their names say.
+//! Files in a directory that others may have filled: a file need not be what its name says.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! The log, on standard error. What is in it is not all written by friends: every text that stands in a line is an excerpt.
+//! The log, on standard error. Not all of its text is trustworthy, so every text in a line is an excerpt.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -20,7 +20,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// What other crates log of failures, the operator says itself, and better.
+/// Failures that other crates log: the operator reports them itself, and better.
 pub const QUIET: &str = "info,kube_client::client::builder=off,kube_runtime::watcher=off,azure_core=warn,azure_identity=warn,\
                          typespec_client_core=warn";
 /// The log target for the reason why the process ends.

@@ -72,7 +72,7 @@ impl Command {
     /// What is logged, unless RUST_LOG says otherwise.
     pub fn log_level(&self) -> &'static str {
         match self {
-            // They tell by themselves what happens.
+            // They report their own progress.
             Self::Plan(_) | Self::Get(_) | Self::Explain(_) | Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => {
                 "off"
             }
@@ -104,7 +104,7 @@ pub fn execute(command: impl Future<Output = Result<ExitCode, Error>>) -> ExitCo
 }
 
 impl Command {
-    /// Does it, by these clocks.
+    /// Runs it with these clocks.
     pub async fn run(self, clock: Clock) -> Result<ExitCode, Error> {
         match self {
             Self::Operator(args) => operator::run(*args, clock).await.map(|()| ExitCode::SUCCESS),

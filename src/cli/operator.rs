@@ -99,7 +99,7 @@ pub async fn run(args: Args, clock: Clock) -> Result<(), Error> {
 }
 
 impl CloudArgs {
-    /// The same for the providers.
+    /// The settings of the providers.
     pub fn settings(self, clock: Clock) -> Result<(azure::Settings, aws::Settings), Error> {
         let read =
             |path: PathBuf| fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()));

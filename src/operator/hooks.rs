@@ -1,4 +1,4 @@
-//! Webhooks: what the clouds notice and send by themselves, such as that a budget is spent. A delivery is a hint. It brings the
+//! Webhooks for messages that the clouds send by themselves, such as that a budget is spent. A delivery is a hint. It brings the
 //! next observation of an account forward, once a minute at most, and the observation alone says what is true.
 
 use std::collections::BTreeSet;
@@ -28,12 +28,12 @@ use payg_providers::{aws, azure};
 
 use super::{Operator, watches};
 
-/// Where deliveries are taken, and from whom.
+/// Where deliveries are accepted, and the token that senders need.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// The address to listen on.
     pub listen: SocketAddr,
-    /// The file with the token that whoever sends must know.
+    /// The file with the token that senders must know.
     pub token_file: PathBuf,
 }
 
@@ -53,19 +53,19 @@ const SHORTEST_TOKEN: usize = 16;
 const LARGEST: usize = 256 << 10;
 /// How long a delivery may take to arrive and to be answered. SNS is asked within it.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// When to send again what came to a replica that does not work, in seconds.
+/// When senders should retry a delivery to a replica that does not lead, in seconds.
 const SEND_AGAIN: &str = "5";
 
 pub(super) struct Hooks {
     operator: Arc<Operator>,
     aws: aws::Connections,
     token_file: PathBuf,
-    /// Whether this replica works.
+    /// Whether this replica leads.
     leads: Arc<AtomicBool>,
 }
 
 impl Hooks {
-    /// Takes deliveries from whoever knows the token in `token_file`, once `leads` is true.
+    /// Accepts deliveries with the token in `token_file`, once `leads` is true.
     pub(super) async fn new(
         operator: Arc<Operator>,
         aws: aws::Connections,
@@ -114,7 +114,7 @@ pub(super) fn router(hooks: Hooks) -> Router {
         .with_state(hooks)
 }
 
-/// Lets those through who know the token.
+/// Lets requests with the token through.
 async fn policy_check(State(hooks): State<Arc<Hooks>>, request: Request, next: Next) -> Response {
     let answer = async {
         match token(&hooks.token_file).await {
@@ -165,7 +165,7 @@ async fn from_azure(State(hooks): State<Arc<Hooks>>, body: Bytes) -> Response {
 
 const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-origin");
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
-/// How many deliveries a minute it may send.
+/// The deliveries per minute that it may send.
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
 
 /// What Event Grid asks before it sends CloudEvents.

@@ -1,5 +1,5 @@
-//! The fleet in memory: for each Subscription just what it takes to find whom a change concerns. Decisions are never made
-//! on it; every reconcile reads live.
+//! The fleet in memory: for each Subscription just enough to find the objects that a change concerns. Decisions are never made
+//! from it; every reconcile reads live.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -15,13 +15,13 @@ use payg_runtime::ObjectKey;
 /// What is known of one Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its uid and generation: a change of these, and of nothing else, calls for a reconcile.
+    /// Its uid and generation. Only a change of these calls for a reconcile.
     pub version: (String, i64),
     pub account: AccountId,
     pub provider: ObjectKey,
     /// The value of its annotation that asks for an observation.
     pub reconcile_request: Option<Text<128>>,
-    /// Whether its manifest makes it claim nothing.
+    /// Whether its manifest gives up its claim to the account.
     pub yields: bool,
 }
 
@@ -30,22 +30,22 @@ pub struct Entry {
 pub struct Request {
     /// The last moment at which it may have been sent (wall clock).
     pub not_after: Timestamp,
-    /// The namespace that asked for it.
+    /// The namespace that requested it.
     pub namespace: String,
-    /// Whether a provider may have taken it: not if it was refused, or never left.
+    /// Whether a provider may have accepted it: false if it was refused or never sent.
     pub may_be_taken: bool,
 }
 
-/// What taking in a Subscription changes.
+/// The effect of a new version of a Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Nothing that calls for a reconcile, such as an echo of our own status.
     None,
-    /// Somebody asks for an observation.
+    /// Somebody requests an observation.
     ReconcileRequested,
     /// It is new, or its spec has changed.
     Spec,
-    /// It has taken the place of another one, unseen, that was for this account.
+    /// It replaced, unseen, another one that was for this account.
     Replaced(AccountId),
 }
 
@@ -66,7 +66,7 @@ pub struct Index {
 }
 
 /// The least time between two observations of an account that somebody requests. It is more than the decision table demands between
-/// two observations that count, so who asks again and again delays no upgrade; and it spares the provider.
+/// two observations that count, so repeated requests delay no upgrade; and it spares the provider.
 const BROUGHT_FORWARD_APART: Duration = Duration::from_mins(1);
 
 impl Index {
@@ -96,7 +96,7 @@ impl Index {
     }
 
     /// How long an observation of the account of the Subscription at `key` must wait that somebody asks for at `now` (wall clock).
-    /// Who asks while one is waited for gets that one.
+    /// A request during that wait is served by the same observation.
     pub fn bring_forward(&mut self, key: &ObjectKey, now: Timestamp) -> Duration {
         self.brought_forward.retain(|_, at| *at + BROUGHT_FORWARD_APART > now);
         let last = self.brought_forward.get(key).copied();

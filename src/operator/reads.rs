@@ -1,5 +1,5 @@
-//! How reconciles read what others wrote, so that no more of it is in memory at once than a few objects, however many there are
-//! and however large somebody made them.
+//! How reconciles read lists: only a few objects are in memory at once, however many there are
+//! and however large they are.
 
 use std::fmt::Debug;
 
@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 
 use crate::operator::parse::RECONCILE_REQUEST;
 
-/// How many objects come in one answer. The API server stores none that is larger than 1.5 MiB.
+/// The number of objects in one answer. The API server stores none larger than 1.5 MiB.
 const PAGE: u32 = 10;
-/// How many objects are read for one reconcile.
+/// The most objects that one reconcile reads.
 const MOST: usize = 1000;
 
 /// What `keep` keeps of the objects that `api` lists for `params`. It is an error if there are more than a reconcile can go through.
@@ -38,7 +38,7 @@ where
     }
 }
 
-/// Drops what of an object's metadata no reconcile looks at, which may be nearly all of the object.
+/// Drops the metadata that no reconcile uses, which may be nearly all of the object.
 pub fn slim(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     metadata.labels = None;

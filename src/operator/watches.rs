@@ -1,4 +1,4 @@
-//! What the watches tell, and whom it concerns.
+//! The watches, and which objects each change concerns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,12 +61,12 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             if let Change::Replaced(former) = &change {
                 after(operator, former);
             }
-            // A status that is gone, as after a restore, says nothing to anybody until the next observation.
+            // After a restore the status can be gone, and shows nothing until the next observation.
             let is_told = subscription.status.as_ref().is_some_and(|status| !status.conditions.is_empty());
             if change == Change::ReconcileRequested {
                 bring_forward(operator, key);
             } else if change != Change::None || !is_told {
-                // After a restart what status planned still holds, so that not everything is observed at once.
+                // After a restart, keep the times that status planned, so that not everything is observed at once.
                 let work = Work::Subscription(key);
                 match planned(&subscription) {
                     Some(time) => {
@@ -89,7 +89,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
     }
 }
 
-/// Somebody asks for an observation of the account of the Subscription at `key`.
+/// Handles a request to observe the account of the Subscription at `key`.
 pub(super) fn bring_forward(operator: &Operator, key: ObjectKey) {
     let pause = operator.index().bring_forward(&key, operator.wall());
     let work = Work::Subscription(key);
@@ -128,7 +128,7 @@ fn place(key: &ObjectKey, provider: Option<&ObjectKey>) -> Place {
     Place { group: key.namespace.clone().unwrap_or_default(), lane }
 }
 
-/// What is to be observed once a Subscription no longer has `account`: its record, and who waits for the account.
+/// Brings forward what depends on `account` once a Subscription no longer has it: its record, and the Subscriptions that wait.
 fn after(operator: &Operator, account: &AccountId) {
     operator.queue.add(Work::Record(account.upgrade_key().record_name()));
     let others = operator.index().of_account(account);
@@ -137,10 +137,10 @@ fn after(operator: &Operator, account: &AccountId) {
     }
 }
 
-/// No plan is longer than this: one that is was made by a clock that was wrong.
+/// The longest plausible plan: a longer one was made with a wrong clock.
 const LONGEST_PLAN: Duration = Duration::from_hours(24);
 
-/// When status plans the next observation (billing clock), if it is about the spec as it is, and nobody has asked for one since.
+/// When status plans the next observation (billing clock), if it is about the current spec, and nobody has requested one since.
 fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
     let status = subscription.status.as_ref()?;
     let is_current = status.observed_generation == subscription.metadata.generation;
@@ -175,7 +175,7 @@ fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {
         }
         operator.queue.add(Work::Provider(key));
     } else {
-        // Known before a restart: no hurry.
+        // It was known before the restart: no hurry.
         operator.queue.add_after(Work::Provider(key), pause);
     }
 }
@@ -195,7 +195,7 @@ fn on_approval(operator: &Operator, event: Event<api::UpgradeApproval>) {
         }
         Event::Synced => return,
     };
-    // One that could never be read names no Subscription: it may be about any of its namespace.
+    // One that could never be read names no Subscription, so it may be about any in its namespace.
     let concerned = subscription.map_or_else(|| operator.index().of_namespace(&key), |one| vec![one]);
     for subscription in concerned {
         operator.queue.add(Work::Subscription(subscription));
@@ -210,11 +210,11 @@ fn on_record(operator: &Operator, event: Event<api::UpgradeRecord>) {
             operator
                 .index()
                 .put_requests(&understood.name, understood.attempts.iter().map(|made| request(made, namespace)));
-            // Whoever asked for the upgrade has the reconciles of it in its turn.
+            // Reconciles of the record count for the namespace that requested the upgrade.
             let group = (&*record.spec.requester.namespace).into();
             operator.queue.assign(&Work::Record(understood.name.clone()), &Place { group, lane: None });
             if understood.is_open() || understood.is_unresolved() {
-                // Its Subscription looks after it; should there be none, it must not be forgotten.
+                // Its Subscription reconciles it; if there is none, it must not be forgotten.
                 let account = AccountId::parse(&record.spec.account.cloud, &record.spec.account.id);
                 let has_claimant = account.is_some_and(|account| !operator.index().of_account(&account).is_empty());
                 let pause = if has_claimant { OBSERVED_AFTER } else { Duration::ZERO };
@@ -236,7 +236,7 @@ fn request(made: &Attempt, namespace: &str) -> (u32, Request) {
     (made.number, Request { not_after: made.not_after, namespace, may_be_taken })
 }
 
-/// When a record is observed that has a Subscription to look after it.
+/// When a record with a Subscription is checked itself.
 const OBSERVED_AFTER: Duration = Duration::from_mins(5);
 
 #[cfg(test)]

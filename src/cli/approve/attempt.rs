@@ -1,4 +1,4 @@
-//! Which attempt a Retry follows.
+//! The attempt that a Retry must name.
 
 use kube::{Api, Client};
 

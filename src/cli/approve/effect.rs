@@ -1,4 +1,4 @@
-//! Whether what is to be said would change anything. What would not is refused: it might count on another day, when nobody
+//! Refuses a decision that would change nothing now: it might count on another day, when nobody
 //! thinks of it any more.
 
 use payg_api::{ApprovalMode, Decision, Subscription, UpgradeApproval, When};

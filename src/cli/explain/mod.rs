@@ -24,7 +24,7 @@ pub struct Args {
     cluster: ClusterArgs,
 }
 
-/// All that there is to know; what cannot be read says why.
+/// All that is known; what cannot be read says why.
 struct Known {
     subscription: Subscription,
     provider: Result<Option<BillingProvider>, String>,
@@ -56,7 +56,7 @@ async fn provider(
     Api::namespaced(client.clone(), namespace).get_opt(&subscription.spec.provider_name).await
 }
 
-/// The ledger's entry, which is of the whole cluster and not for everybody to read.
+/// The ledger's entry, which is cluster-scoped and not readable for everybody.
 async fn record(client: &Client, subscription: &Subscription) -> kube::Result<Option<UpgradeRecord>> {
     let Ok(account) = parse::account(&subscription.spec.account) else { return Ok(None) };
     Api::all(client.clone()).get_opt(&account.upgrade_key().record_name()).await

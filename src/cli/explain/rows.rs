@@ -15,8 +15,8 @@ pub const EVIDENCE: [fn(&Known) -> Vec<String>; ROWS.len()] = [
     transition, denied, nothing, benefits, approved, method, refused, nothing, nothing,
 ];
 
-/// Whether row `number` holds, which the decision has gone past. It goes past some that do not hold, to look after what may
-/// have been requested, or to tell what another attempt waits for. `None` if this user may not read what would tell.
+/// Whether row `number` holds, which the decision has passed. It passes some that do not hold, to follow what may
+/// have been requested, or to say what another attempt waits for. `None` if this user may not read what would show it.
 pub fn holds(number: u8, known: &Known) -> Option<bool> {
     match number {
         1 => Some(suspended(known).is_empty()),
@@ -123,7 +123,7 @@ fn of_record(record: &UpgradeRecord) -> String {
     format!("UpgradeRecord {name}, {attempts}: {state}{outcome}")
 }
 
-/// What the provider or the operator said at last, where a person must decide.
+/// The last message of the provider or the operator, if a person must decide.
 fn unresolved(known: &Known) -> Vec<String> {
     let Ok(Some(record)) = &known.record else { return Vec::new() };
     let last = parse::record(record).is_unresolved().then(|| of_record(record));
@@ -143,7 +143,7 @@ fn transition(known: &Known) -> Vec<String> {
     said.into_iter().collect()
 }
 
-/// What people have said, so far as it is `wanted`.
+/// The approvals whose decision is `wanted`.
 fn said(known: &Known, wanted: fn(Decision) -> bool) -> Vec<String> {
     match &known.said {
         Err(why) => vec![format!("the approvals: {why}")],

@@ -57,7 +57,7 @@ pub async fn run(args: Args, clock: Clock) -> ExitCode {
 
 async fn get(args: &Args, clock: Clock) -> Result<(), Error> {
     let (client, namespace) = args.cluster.connect()?;
-    // As they are, with what this version does not know.
+    // As stored, with fields that this version does not know.
     let resource = ApiResource::erase::<Subscription>(&());
     let api: Api<DynamicObject> = if args.all_namespaces {
         Api::all_with(client, &resource)
@@ -82,7 +82,7 @@ fn is_meant(args: &Args, object: &DynamicObject) -> bool {
     args.names.is_empty() || args.names.contains(&object.name_any())
 }
 
-/// Prints what changes, until the reader goes away.
+/// Prints changes until standard output is closed.
 async fn watch(api: Api<DynamicObject>, list: &ObjectList<DynamicObject>, printer: &Printer<'_>) -> Result<(), Error> {
     let version = |object: &DynamicObject| (object.uid(), object.resource_version());
     let mut told: Vec<_> = list.items.iter().map(version).collect();

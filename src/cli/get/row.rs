@@ -1,4 +1,4 @@
-//! A Subscription as a row: what its status says, and no more.
+//! A Subscription as a row of the table, from its status alone.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -28,7 +28,7 @@ pub const HEADINGS: [&str; 12] = [
     "HASH",
     "MESSAGE",
 ];
-/// How wide they are at least where rows come one after the other.
+/// Their least widths while rows are printed one by one.
 pub const WIDTHS: [usize; HEADINGS.len()] = [9, 20, 11, 28, 9, 11, 21, 11, 42, 30, 32, 0];
 /// How many of them are shown without `-o wide`.
 pub const NARROW: usize = 8;
@@ -75,7 +75,7 @@ fn offer(status: &SubscriptionStatus) -> Cell {
     Cell::new(show::printable(class), if class == "PayAsYouGo" { Style::Good } else { Style::Plain })
 }
 
-/// How it stands: the reason of Ready, unless that is about the manifest as it was before.
+/// The reason of Ready, with a remark if it is about an earlier manifest.
 fn verdict(subscription: &Subscription) -> (String, Style) {
     let Some(ready) = show::condition(subscription, ConditionType::Ready) else {
         return ("not seen yet".to_owned(), Style::Dim);
@@ -107,7 +107,7 @@ fn credit(status: &SubscriptionStatus) -> Option<String> {
     let credit = benefit(status, "Credit")?;
     let money = |amount| show::money(amount, credit.currency.as_deref());
     match (credit.remaining, credit.granted) {
-        // By both: a state and an amount that contradict each other are shown by the amount, which is doubted, too.
+        // Spent only if state and amount agree. If they contradict each other, the amount is shown.
         (None, _) if &*credit.state == "Exhausted" => Some(format!("{} spent", bar(Decimal::ZERO))),
         (Some(left), _) if &*credit.state == "Exhausted" && left.decimal().is_zero() => {
             Some(format!("{} spent", bar(Decimal::ZERO)))

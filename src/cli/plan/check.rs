@@ -69,7 +69,7 @@ impl Kinds {
         let problems: Vec<_> = errors.map(|error| structural(&error)).collect();
         object.as_object_mut().map(|fields| fields.remove("status"));
         if !problems.is_empty() {
-            // The API server comes to the rules only where the structure is right.
+            // The API server evaluates the rules only if the structure is right.
             return problems;
         }
         let mut problems = Vec::new();
@@ -78,7 +78,7 @@ impl Kinds {
     }
 }
 
-/// What is wrong with the structure, at the field that it is wrong with.
+/// The problems of the structure, each with its field.
 fn structural(error: &ValidationError<'_>) -> String {
     let path = error.instance_path().to_string();
     match error.kind() {
@@ -112,7 +112,7 @@ fn close(schema: &mut Value) {
     if let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         fields.values_mut().for_each(close);
         let open = schema["x-kubernetes-preserve-unknown-fields"] == true;
-        // What is in the metadata is the API server's affair.
+        // The metadata is left to the API server.
         if !open && schema.get("additionalProperties").is_none() {
             schema["additionalProperties"] = json!(false);
         }
@@ -140,7 +140,7 @@ fn without_nulls(value: &Value) -> Value {
 fn rules(schema: &Value, value: &Value, path: &str, problems: &mut Vec<String>) {
     for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
         let text = rule["rule"].as_str().unwrap_or_default();
-        // What may change is no matter where something is new.
+        // Rules about changes do not apply to something new.
         if !text.contains("oldSelf") && !holds(text, schema, value) {
             problems.push(at(path, rule["message"].as_str().unwrap_or(text)));
         }

@@ -1,4 +1,4 @@
-//! What each step of an upgrade makes of its UpgradeRecord. Pure: the ledger writes it. It is public because the model in
+//! How each step of an upgrade changes its UpgradeRecord. Pure: the ledger writes it. It is public because the model in
 //! `tests/model` runs it as it is.
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use payg_providers::Accepted;
 
 use crate::operator::parse;
 
-/// The intent called `id` to carry out `order`, and no longer than the approval. What allows it was `read` after that moment
+/// The intent called `id` to carry out `order`. It lasts no longer than the approval. Its preconditions were `read` after that moment
 /// (wall clock): its window begins there, so that a process that was suspended since does not send upon what somebody has
 /// changed meanwhile.
 pub fn intent(order: &UpgradeOrder, id: String, read: Timestamp) -> api::Intent {
@@ -108,18 +108,18 @@ pub fn names(record: &api::UpgradeRecord, id: &str) -> bool {
 
 #[derive(Clone, Debug)]
 pub struct End {
-    /// What the answer proves of it, by itself.
+    /// The outcome that the answer alone proves.
     pub proves: Outcome,
     pub sent: Timestamp,
     /// What the provider said.
     pub message: String,
     /// The address at which the provider reports the progress of the upgrade.
     pub operation: Option<String>,
-    /// Whose it was, unless the record cannot hold that.
+    /// Its requester, unless the record cannot hold that.
     pub of: Option<Of>,
 }
 
-/// Whose an attempt was, and what kept it from being made.
+/// The requester of an attempt, and what prevented it.
 #[derive(Clone, Debug)]
 pub struct Of {
     pub requester: Requester,
@@ -165,7 +165,7 @@ pub fn closed(
     }
     let says_less = match understood.state {
         RecordState::Accepted | RecordState::Confirmed => true,
-        // A person has been asked, and this is no answer.
+        // A person has to decide, and this answer decides nothing.
         RecordState::Unresolved => state == RecordState::Unknown,
         _ => false,
     };
@@ -194,7 +194,7 @@ pub fn noted(record: &api::UpgradeRecord, note: &Note, now: Timestamp) -> api::U
     status
 }
 
-/// The first attempt's intent is in the spec; its outcome belongs beside the others'.
+/// The first attempt's intent is in the spec; its outcome goes beside the others in status.
 fn with_first_attempt(status: &mut api::UpgradeRecordStatus) {
     if !status.attempts.iter().any(|attempt| attempt.number == 1) {
         status.attempts.insert(0, api::Attempt { number: 1, ..api::Attempt::default() });
@@ -211,7 +211,7 @@ fn outcome(record: &Record, number: i32, proves: Outcome) -> (Outcome, RecordSta
     match proves {
         Outcome::Rejected if in_doubt => (Outcome::Unknown, RecordState::Unknown),
         Outcome::NotSent if in_doubt => (Outcome::NotSent, RecordState::Unknown),
-        // The account may be upgraded all the same. A rejected record is not looked after.
+        // The account may be upgraded all the same, and nothing watches a rejected record.
         Outcome::Rejected | Outcome::NotSent if was_taken => (proves, RecordState::Unresolved),
         proves => (proves, proves.state()),
     }

@@ -1,8 +1,8 @@
 //! The ledger of upgrades: UpgradeRecords, one per account and target offer, written before a provider is asked.
 //!
 //! The create is the lock, across replicas and across Subscriptions of one account. Only the reconcile whose own random intent
-//! id is in the record may send; everybody else takes the attempt for one that may have been sent. Writes are conditional
-//! and refuse fields that the cluster's CRD does not know, so that nothing is lost in silence. An attempt's outcome is
+//! id is in the record may send; all others treat the attempt as possibly sent. Writes are conditional
+//! and refuse fields that the cluster's CRD does not know, so that nothing is lost silently. An attempt's outcome is
 //! kept even so.
 
 pub mod entry;
@@ -30,7 +30,7 @@ use crate::operator::status::patch;
 /// How often an ambiguous write is read back before it is left to a later reconcile.
 const READ_BACKS: u32 = 3;
 
-/// An attempt that is this reconcile's own to send.
+/// An attempt that only this reconcile may send.
 #[derive(Debug)]
 pub struct Claim {
     /// The record as it was written.
@@ -64,7 +64,7 @@ impl Ledger {
         self.records.get_opt(name).await
     }
 
-    /// Creates the entry of `account`. What allows it was read after `read` (wall clock). `None` when the attempt is not, or
+    /// Creates the entry of `account`. Its preconditions were read after `read` (wall clock). `None` when the attempt is not, or
     /// not surely, this reconcile's own.
     pub async fn open(
         &self,
@@ -79,7 +79,7 @@ impl Ledger {
         Ok(record.map(|record| claim(record, 1, &intent, order)))
     }
 
-    /// Adds attempt `number` to `before`, unless somebody has changed the record since. What allows it was read after
+    /// Adds attempt `number` to `before`, unless somebody has changed the record since. Its preconditions were read after
     /// `read` (wall clock). `None` when the attempt is not, or not surely, this reconcile's own.
     pub async fn open_again(
         &self,
@@ -101,7 +101,7 @@ impl Ledger {
         Ok(record.map(|record| claim(record, number, &intent, order)))
     }
 
-    /// Writes how the attempt of `claim` ended, and returns the record as it is then. A write that fails is not made up
+    /// Writes how the attempt of `claim` ended, and returns the record as it is then. A failed write is not made up
     /// for: the attempt then stays one that may have been sent.
     pub async fn close(
         &self,
@@ -117,7 +117,7 @@ impl Ledger {
                 Ok(written) => return (outcome, written),
                 Err(error) => {
                     warn!(record = record.name_any(), %error, "the outcome of an attempt was not written");
-                    // The outcome matters more than the newest fields: first than whose the attempt was, then than the
+                    // The outcome matters more than the newest fields: drop the requester first, then the
                     // operation, without which the account is just observed.
                     if is_invalid(&error) && end.of.take().is_some() {
                         warn!(record = record.name_any(), "it is written without whose the attempt was; {OLDER_CRDS}");
@@ -148,7 +148,7 @@ impl Ledger {
         self.write(record, &status).await.map(|_| ())
     }
 
-    /// What came of a write: the record, if it names our `intent`. A write that was refused because of another one is not ours
+    /// The result of a write: the record, if it names our `intent`. A write that was refused because of another one is not ours
     /// for certain, as it may have been repeated on its way; so it is read back, as one without a clear answer is.
     async fn settle(
         &self,
@@ -201,19 +201,19 @@ impl Ledger {
     }
 }
 
-/// What to do where a field is not known.
+/// What the API server does with unknown fields.
 const OLDER_CRDS: &str = "if the CRDs are older than this operator, apply the CRDs of this version";
 
 fn claim(record: api::UpgradeRecord, number: i32, intent: &api::Intent, order: &UpgradeOrder) -> Claim {
     Claim { record, number, not_after: intent.not_after_time.into(), requester: order.requester.clone() }
 }
 
-/// Whether the API server said no for a reason that has nothing to do with another write.
+/// Whether the API server refused for a reason other than a competing write.
 fn is_definite_refusal(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if (400..500).contains(&status.code) && !matches!(status.code, 408 | 409 | 429))
 }
 
-/// Whether the API server refused what was written, and not that it was written.
+/// Whether the API server refused the content, and not the act of writing.
 fn is_invalid(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 422))
 }
