@@ -10,7 +10,6 @@ pub mod forecast;
 pub mod inputs;
 pub mod message;
 pub mod money;
-pub mod notice;
 pub mod observation;
 pub mod offer;
 pub mod outage;

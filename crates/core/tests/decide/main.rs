@@ -7,7 +7,6 @@ mod contradictions;
 mod document;
 mod forecasts;
 mod messages;
-mod notices;
 mod operations;
 mod outages;
 mod properties;
