@@ -30,11 +30,13 @@ pub enum Requeue {
 }
 
 impl Requeue {
-    /// The same, at most an hour from `now`, if it is a time of the billing clock.
+    /// The same for an account that is restricted at `now`: soon after it works again, status must say so. After an upgrade that
+    /// is a matter of minutes to hours.
     #[must_use]
-    pub fn within_the_hour(self, now: Timestamp) -> Self {
+    pub fn while_restricted(self, verdict: &Verdict, now: Timestamp) -> Self {
+        let longest = if matches!(verdict, Verdict::OfferInPlace(_)) { HOUR } else { LONGEST };
         match self {
-            Self::At(time) => Self::At(time.min(now.saturating_add(HOUR).unwrap_or(time))),
+            Self::At(time) => Self::At(time.min(now.saturating_add(longest).unwrap_or(time))),
             Self::After(_) | Self::Backoff(_) | Self::OnChange => self,
         }
     }

@@ -424,7 +424,8 @@ async fn a_deny_is_found_among_many_words() {
     jane.kubectl(&["create", "-f", &list]).unwrap();
     world.subscribe("sandbox", &account, automatic("Immediately"));
     let told = world.until("sandbox", "UpgradeDenied").await;
-    assert_eq!(condition(&told, "Ready")["status"], "True");
+    let message = condition(&told, "Ready")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("jane denied the upgrade (UpgradeApproval zz-stop)"), "{message}");
     still_is(&world, "sandbox", "UpgradeDenied").await;
     assert_untouched(&world, &account).await;
 }

@@ -146,7 +146,7 @@ pub fn decide(inputs: &Inputs) -> Decision {
     let verdict = with_expectation(verdict, forecast.as_ref(), inputs.now.billing);
     let outage = Outage::of(&verdict, seen.as_ref(), &inputs.previous);
     let next = next(&verdict, inputs, seen.as_ref(), forecast.as_ref());
-    let next = if outage.is_some() { next.within_the_hour(inputs.now.billing) } else { next };
+    let next = if outage.is_some() { next.while_restricted(&verdict, inputs.now.billing) } else { next };
     Decision { verdict, seen, effect, transition, forecast, outage, standing, next }
 }
 

@@ -106,8 +106,10 @@ fn the_message_says_since_when_until_when_and_what_ends_it() {
 }
 
 #[test]
-fn a_restricted_account_is_observed_every_hour() {
-    assert_eq!(restricted(|on| on.desired.when = When::Never).next, Requeue::At(now() + SignedDuration::from_hours(1)));
+fn a_restricted_account_is_observed_every_six_hours_and_after_an_upgrade_every_hour() {
+    let after = |hours| Requeue::At(now() + SignedDuration::from_hours(hours));
+    assert_eq!(restricted(|on| on.desired.when = When::Never).next, after(6));
+    assert_eq!(restricted(|on| on.seen().offer = pay_as_you_go()).next, after(1));
 }
 
 proptest! {
