@@ -11,7 +11,7 @@ use payg_core::approval::{Approval, Decision};
 use payg_core::desired::{ApprovalMode, Claimant, DeclaredTrial, Desired, Lapse, Limits, Sight, Suspension, When};
 use payg_core::inputs::Previous;
 use payg_core::money::Money;
-use payg_core::observation::{Lifecycle, PastObservation};
+use payg_core::observation::{Lifecycle, PastObservation, whole_second};
 use payg_core::offer::{Benefit, BenefitKind, BenefitState, OfferClass};
 use payg_core::provider::{Outcome, ProviderError};
 use payg_core::reason::{ConditionType, Reason};
@@ -174,7 +174,7 @@ fn was_eligible(status: &api::SubscriptionStatus) -> bool {
 
 /// A time in whole seconds, as an observation has it. Earlier versions wrote fractions, too.
 fn whole(time: api::Time) -> Timestamp {
-    api::Time::whole_second(time.timestamp()).timestamp()
+    whole_second(time.timestamp())
 }
 
 /// Since when the account has been restricted, if it was so when it was last observed.

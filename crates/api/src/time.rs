@@ -22,7 +22,7 @@ pub struct Time(Timestamp);
 impl Time {
     /// The whole second in which `timestamp` is: what a status has.
     pub fn whole_second(timestamp: Timestamp) -> Self {
-        Timestamp::from_second(timestamp.as_second()).unwrap_or(timestamp).into()
+        payg_core::observation::whole_second(timestamp).into()
     }
 
     /// The same point in time for calculations.

@@ -111,6 +111,11 @@ pub struct PastObservation {
     pub source: Option<Source>,
 }
 
+/// The whole second in which `time` is.
+pub fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
 const NEARLY_A_SECOND: SignedDuration = SignedDuration::from_nanos(999_999_999);
 
 /// For how long the credit left is remembered while it cannot be read.
@@ -137,14 +142,13 @@ impl Observation {
     /// This observation, with its times in whole seconds, as status remembers them: the same answer read twice is not newer.
     #[must_use]
     pub fn in_whole_seconds(mut self) -> Self {
-        let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
-        self.observed = whole(self.observed);
-        self.provider_time = self.provider_time.map(whole);
-        self.deadline = self.deadline.map(whole);
+        self.observed = whole_second(self.observed);
+        self.provider_time = self.provider_time.map(whole_second);
+        self.deadline = self.deadline.map(whole_second);
         for benefit in &mut self.benefits {
-            benefit.as_of = whole(benefit.as_of);
+            benefit.as_of = whole_second(benefit.as_of);
             // Never over before it is.
-            benefit.end = benefit.end.map(|end| whole(end.saturating_add(NEARLY_A_SECOND).unwrap_or(end)));
+            benefit.end = benefit.end.map(|end| whole_second(end.saturating_add(NEARLY_A_SECOND).unwrap_or(end)));
         }
         self
     }

@@ -54,6 +54,7 @@ impl Outage {
         message.push_str(match verdict {
             Verdict::Suspended(Suspension::Manifest) => " To let the operator upgrade it, set `suspend: false`.",
             Verdict::Observing => " To have it upgraded, set another `when`.",
+            Verdict::OfferInPlace(_) => " If it stays so, check its state and its bills in the provider's portal.",
             Verdict::UpgradeHeld(Held::DryRun) => " To have it upgraded, run the operator without --dry-run.",
             _ => "",
         });

@@ -46,6 +46,7 @@ fn a_verdict_that_waits_for_a_person_is_stalled() {
     let in_place = restricted(|on| on.seen().offer = pay_as_you_go());
     assert_eq!(state(&in_place), stalled("OfferInPlace"));
     assert_eq!(in_place.facts().upgraded, Some(true));
+    assert!(in_place.message().ends_with("in the provider's portal."), "{}", in_place.message());
 }
 
 #[test]
