@@ -13,8 +13,9 @@ demo: control-plane ## watch the operator upgrade simulated accounts on a real A
 	@echo 'Building payg-dev (the first time takes a few minutes) …'
 	@cargo run --locked --package payg-dev -- demo $(if $(KEEP),--keep)
 
-# The programs of tests that start a control plane, those that take longest first. Any other is thought to need none.
-WITH_CONTROL_PLANE := e2e chaos process gitops install admission kubectl fake_api control_plane leaves_nothing_behind
+# The programs of tests that start a control plane, or other programs that are built once; those that take longest first. Any
+# other is thought to need none.
+WITH_CONTROL_PLANE := e2e chaos process gitops install admission kubectl fake_api control_plane notices leaves_nothing_behind
 ALL_TESTS := $(notdir $(patsubst %/main.rs,%,$(wildcard tests/*/main.rs crates/*/tests/*/main.rs tests/kit/tests/*/main.rs)) \
 	$(basename $(wildcard tests/*.rs crates/*/tests/*.rs tests/kit/tests/*.rs)))
 QUICK := --lib --bins $(addprefix --test ,$(filter-out $(WITH_CONTROL_PLANE),$(ALL_TESTS)))
@@ -35,13 +36,13 @@ test: control-plane ## run all tests, those against a real API server too, JOBS 
 SIDE_BY_SIDE := programs-of-tests $(addprefix run-,$(WITH_CONTROL_PLANE) sdk-azure sdk-aws quick)
 .PHONY: side-by-side $(SIDE_BY_SIDE)
 side-by-side: $(SIDE_BY_SIDE)
-run-gitops run-install: programs-of-tests
+run-gitops run-install run-notices: programs-of-tests
 run-sdk-aws: run-sdk-azure # they install into the same directories
 
 # Without MAKEFLAGS cargo does not take the jobs here for its own.
 timed = @start=$$(date +%s); export MAKEFLAGS=; $(1); code=$$?; echo "$@: $$(($$(date +%s) - start)) s"; exit $$code
 programs-of-tests:
-	$(call timed,nice -n 19 tests/gitops/programs/build.sh >/dev/null && nice -n 19 tests/tools/build.sh >/dev/null)
+	$(call timed,nice -n 19 tests/gitops/programs/build.sh >/dev/null && nice -n 19 tests/tools/build.sh >/dev/null && nice -n 19 tests/notices/programs/build.sh >/dev/null)
 $(addprefix run-,$(WITH_CONTROL_PLANE)): run-%:
 	$(call timed,cargo test --locked --workspace --test $* 2>&1)
 run-sdk-azure run-sdk-aws: run-sdk-%:
