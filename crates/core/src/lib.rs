@@ -10,6 +10,7 @@ pub mod forecast;
 pub mod inputs;
 pub mod message;
 pub mod money;
+pub mod notice;
 pub mod observation;
 pub mod offer;
 pub mod outage;

@@ -7,6 +7,7 @@ mod contradictions;
 mod document;
 mod forecasts;
 mod messages;
+mod notices;
 mod operations;
 mod outages;
 mod properties;
