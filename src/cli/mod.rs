@@ -10,6 +10,7 @@ mod files;
 pub(crate) mod get;
 pub mod log;
 mod man;
+mod notify;
 mod operator;
 mod plan;
 pub mod show;
@@ -55,6 +56,8 @@ pub enum Command {
     /// Allow one more request for an upgrade whose outcome is unknown
     #[command(after_help = "Example:\n  payg retry sandbox -n team-a --reason 'the broker works again'")]
     Retry(Box<approve::RetryArgs>),
+    /// Try the receivers of notices
+    Notify(notify::Args),
     /// Print the CustomResourceDefinitions, or write them to a directory
     #[command(after_help = "Example:\n  payg crds | kubectl apply --server-side -f -")]
     Crds(crds::Args),
@@ -73,9 +76,13 @@ impl Command {
     pub fn log_level(&self) -> &'static str {
         match self {
             // They report their own progress.
-            Self::Plan(_) | Self::Get(_) | Self::Explain(_) | Self::Approve(_) | Self::Deny(_) | Self::Retry(_) => {
-                "off"
-            }
+            Self::Plan(_)
+            | Self::Get(_)
+            | Self::Explain(_)
+            | Self::Approve(_)
+            | Self::Deny(_)
+            | Self::Retry(_)
+            | Self::Notify(_) => "off",
             _ => log::QUIET,
         }
     }
@@ -114,6 +121,7 @@ impl Command {
             Self::Approve(args) => Ok(approve::approve(*args).await),
             Self::Deny(args) => Ok(approve::deny(*args).await),
             Self::Retry(args) => Ok(approve::retry(*args).await),
+            Self::Notify(args) => Ok(notify::run(args).await),
             Self::Crds(args) => Ok(cluster::told(crds::run(&args))),
             Self::Completions(args) => Ok(cluster::told(completions::run(&args, Cli::command()))),
             Self::Man(args) => Ok(cluster::told(man::run(&args, Cli::command()))),

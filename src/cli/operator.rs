@@ -35,6 +35,9 @@ pub struct Args {
     /// File with the token that senders of alerts and events must present
     #[arg(long, requires = "hooks_listen")]
     hooks_token_file: Option<PathBuf>,
+    /// File of receivers that are notified of what happens to accounts (docs/operate/notices.md); nobody is by default
+    #[arg(long, env = "NOTIFY_CONFIG", value_name = "FILE")]
+    notify_config: Option<PathBuf>,
     /// Number of accounts to read at once; one namespace uses at most a quarter of them, one BillingProvider an eighth
     #[arg(long, default_value_t = 32)]
     workers: usize,
@@ -89,6 +92,7 @@ pub async fn run(args: Args, clock: Clock) -> Result<(), Error> {
             .hooks_listen
             .zip(args.hooks_token_file)
             .map(|(listen, token_file)| HooksEndpoint { listen, token_file }),
+        notify_config: args.notify_config,
         workers: args.workers,
         settings: Settings { dry_run: args.dry_run, upgrades_per_hour: args.max_upgrades_per_hour, clock },
         ambient_identity_namespaces: args.ambient_identity_namespaces.into_iter().collect(),

@@ -5,11 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use payg_core::provider::Outcome;
 use payg_core::reason::Reason;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
+use payg_notify::Counts;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
+
+use crate::operator::notices::Notices;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByReason {
@@ -31,6 +35,40 @@ pub struct Metrics {
     deliveries: Family<ByOutcome, Counter>,
     unwatched: Gauge,
     unwatched_names: Arc<Mutex<BTreeSet<String>>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByReceiver {
+    receiver: String,
+}
+
+/// Adds what the receivers of notices have done to `registry`; it is read at every scrape.
+pub fn register_notices(registry: &mut Registry, notices: &Arc<Notices>) {
+    let notices = Arc::clone(notices);
+    payg_runtime::metrics::collect(registry, move |mut encoder| {
+        let counts = notices.counts();
+        let counters: [(&str, &str, fn(&Counts) -> u64); 3] = [
+            ("notices_sent", "Notices that a receiver has accepted", |counts| counts.sent),
+            ("notices_failed", "Attempts to send a notice that failed", |counts| counts.failed),
+            ("notices_dropped", "Notices that were given up: refused, moot, or for want of room", |counts| {
+                counts.dropped
+            }),
+        ];
+        for (name, help, value) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for (receiver, counts) in &counts {
+                let receiver = receiver.to_string();
+                ConstCounter::new(value(counts)).encode(family.encode_family(&ByReceiver { receiver })?)?;
+            }
+        }
+        let mut family =
+            encoder.encode_descriptor("notices_queued", "Notices that wait for a receiver", None, MetricType::Gauge)?;
+        for (receiver, counts) in &counts {
+            let queued = i64::try_from(counts.queued).unwrap_or(i64::MAX);
+            ConstGauge::new(queued).encode(family.encode_family(&ByReceiver { receiver: receiver.to_string() })?)?;
+        }
+        Ok(())
+    });
 }
 
 impl Metrics {

@@ -6,6 +6,7 @@ mod hooks;
 mod index;
 pub mod ledger;
 mod metrics;
+mod notices;
 pub mod parse;
 mod plan;
 mod policy;
@@ -33,7 +34,9 @@ use payg_runtime::queue::{Queue, Requeue};
 
 use self::reconcile::{billing_provider, subscription, upgrade_record};
 
+pub use self::clouds::Clouds;
 pub use self::hooks::Endpoint as HooksEndpoint;
+pub use self::notices::{Notices, read as read_receivers};
 pub use self::plan::plan;
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::run::{Config, Error, Reconcile, Replica, run};
@@ -81,6 +84,8 @@ struct Operator {
     queue: Arc<Queue<Work>>,
     events: Events,
     metrics: metrics::Metrics,
+    /// Present if the administrator has named receivers.
+    notices: Option<Arc<notices::Notices>>,
     settings: Settings,
     /// Held while the right to send an attempt is taken.
     claiming: tokio::sync::Mutex<()>,

@@ -18,7 +18,7 @@ use payg_runtime::rate_limit::RateLimit;
 use payg_runtime::watch::Event;
 
 use crate::operator::Settings;
-use crate::operator::clouds::OBSERVE_RATE;
+use crate::operator::clouds::{Clouds, OBSERVE_RATE};
 use crate::operator::reconcile::subscription;
 use crate::operator::run::Replica;
 use crate::operator::watches;
@@ -33,7 +33,8 @@ pub async fn plan(
 ) -> kube::Result<()> {
     let settings = Settings { dry_run: true, upgrades_per_hour: u32::MAX, clock };
     let mut registry = Registry::default();
-    let Replica { operator, .. } = Replica::new(client, clouds, HashSet::new(), settings, "plan", 1, &mut registry);
+    let clouds = Clouds { azure: clouds.0, aws: clouds.1, ambient_identity_namespaces: HashSet::new() };
+    let Replica { operator, .. } = Replica::new(client, clouds, None, settings, "plan", 1, &mut registry);
     // No queue does it here.
     let rate_limit = RateLimit::new(OBSERVE_RATE);
     for subscription in subscriptions {

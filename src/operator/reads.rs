@@ -8,6 +8,7 @@ use kube::api::ListParams;
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
+use crate::operator::notices::CONTACTS;
 use crate::operator::parse::RECONCILE_REQUEST;
 
 /// The number of objects in one answer. The API server stores none larger than 1.5 MiB.
@@ -38,14 +39,17 @@ where
     }
 }
 
-/// Drops the metadata that no reconcile uses, which may be nearly all of the object.
-pub fn slim(metadata: &mut ObjectMeta) {
+/// Drops the metadata that no reconcile uses, which may be nearly all of the object. Of the labels it keeps those that
+/// `uses_label` chooses.
+pub fn slim(metadata: &mut ObjectMeta, uses_label: impl Fn(&str) -> bool) {
     metadata.managed_fields = None;
-    metadata.labels = None;
+    if let Some(labels) = &mut metadata.labels {
+        labels.retain(|name, _| uses_label(name));
+    }
     metadata.owner_references = None;
     metadata.finalizers = None;
     if let Some(annotations) = &mut metadata.annotations {
-        annotations.retain(|name, _| name == RECONCILE_REQUEST);
+        annotations.retain(|name, _| name == RECONCILE_REQUEST || name == CONTACTS);
     }
 }
 
@@ -101,14 +105,14 @@ mod tests {
     fn metadata_is_cut_down_to_what_is_looked_at() {
         let all = json!({"name": "sandbox", "namespace": "team-a", "uid": "uid", "generation": 7, "resourceVersion": "9",
             "creationTimestamp": "2026-03-01T12:00:00Z", "deletionTimestamp": "2026-03-01T12:00:00Z",
-            "labels": {"a": "b"}, "annotations": {"a": "b", RECONCILE_REQUEST: "now"}, "finalizers": ["example.com/a"],
+            "labels": {"a": "b", "team": "c"}, "annotations": {"a": "b", RECONCILE_REQUEST: "now", CONTACTS: "d"}, "finalizers": ["example.com/a"],
             "ownerReferences": [{"apiVersion": "v1", "kind": "Pod", "name": "a", "uid": "b"}],
             "managedFields": [{"manager": "a"}]});
         let mut metadata: ObjectMeta = serde_json::from_value(all).unwrap();
-        slim(&mut metadata);
+        slim(&mut metadata, |label| label == "team");
         let left = json!({"name": "sandbox", "namespace": "team-a", "uid": "uid", "generation": 7, "resourceVersion": "9",
             "creationTimestamp": "2026-03-01T12:00:00Z", "deletionTimestamp": "2026-03-01T12:00:00Z",
-            "annotations": {RECONCILE_REQUEST: "now"}});
+            "labels": {"team": "c"}, "annotations": {RECONCILE_REQUEST: "now", CONTACTS: "d"}});
         assert_eq!(serde_json::to_value(metadata).unwrap(), left);
     }
 }

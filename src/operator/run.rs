@@ -14,10 +14,12 @@ use kube::Client;
 use prometheus_client::registry::Registry;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use payg_core::provider::ProviderError;
+use payg_notify::Outcome;
 use payg_providers::{aws, azure};
 use payg_runtime::events::Events;
 use payg_runtime::lease::Candidate;
@@ -28,10 +30,11 @@ use payg_runtime::workers::{self, Limits, Pulse};
 use payg_runtime::{client, http, metrics as engine};
 
 use super::{Operator, Settings, hooks, watches};
-use crate::operator::clouds::{OBSERVE_RATE, Providers};
+use crate::operator::clouds::{Clouds, OBSERVE_RATE, Providers};
 use crate::operator::index::Index;
 use crate::operator::ledger::Ledger;
-use crate::operator::metrics::Metrics;
+use crate::operator::metrics::{self, Metrics};
+use crate::operator::notices::{self, Notices};
 
 /// How the process is to run.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Config {
     pub probes_listen: SocketAddr,
     /// Where clouds may send what they notice, if anywhere.
     pub hooks: Option<hooks::Endpoint>,
+    /// The administrator's file of receivers for notices, if there is one.
+    pub notify_config: Option<PathBuf>,
     /// How many reconciles run at once.
     pub workers: usize,
     pub settings: Settings,
@@ -67,6 +72,9 @@ pub enum Error {
     /// Webhooks would be open to everybody.
     #[error(transparent)]
     Hooks(#[from] hooks::TokenError),
+    /// Nobody would be notified.
+    #[error(transparent)]
+    Notices(#[from] notices::FileError),
     /// Signals cannot be heard.
     #[error(transparent)]
     Signal(#[from] SignalError),
@@ -109,12 +117,12 @@ const fn bounds(workers: usize) -> Bounds {
 }
 
 impl Replica {
-    /// The replica called `name` that works with `client` and the `clouds`, on at most `workers` objects at once. The namespaces
-    /// in `ambient` may use the identity of the machine that this process runs on.
+    /// The replica called `name` that works with `client` and the `clouds`, on at most `workers` objects at once, and tells
+    /// people by `notices`.
     pub fn new(
         client: &Client,
-        clouds: (azure::Connections, aws::Connections),
-        ambient: HashSet<String>,
+        clouds: Clouds,
+        notices: Option<Arc<Notices>>,
         settings: Settings,
         name: &str,
         workers: usize,
@@ -125,13 +133,17 @@ impl Replica {
         let watches = Watches::new(&metrics);
         engine::register_queue(registry, &queue);
         engine::register_watches(registry, &watches);
+        if let Some(notices) = &notices {
+            metrics::register_notices(registry, notices);
+        }
         let operator = Arc::new(Operator {
             ledger: Ledger::new(client.clone(), settings.clock),
-            providers: Providers::new(client.clone(), clouds.0, clouds.1, ambient, settings.clock),
+            providers: Providers::new(client.clone(), clouds, settings.clock),
             index: Mutex::new(Index::default()),
             queue,
             events: Events::new(client.clone(), "payg-operator.io/operator", name, &metrics),
             metrics: Metrics::register(registry),
+            notices,
             settings,
             claiming: tokio::sync::Mutex::default(),
             client: client.clone(),
@@ -142,6 +154,17 @@ impl Replica {
     /// Starts the watches. Every replica watches, so that the next leader knows the cluster.
     pub fn watch(&self, tasks: &mut Tasks<()>) {
         watches::start(&self.operator, &self.watches, tasks);
+    }
+
+    /// Starts to remember the outcomes of notices, and to read the administrator's `file` again.
+    fn notify(&self, tasks: &mut Tasks<()>, outcomes: UnboundedReceiver<Outcome>, file: PathBuf) {
+        let Some(notices) = self.operator.notices.clone() else { return };
+        let operator = Arc::clone(&self.operator);
+        tasks.spawn("receivers", {
+            let notices = Arc::clone(&notices);
+            async move { notices.reread(&file).await }
+        });
+        tasks.spawn("notices", async move { notices::record(&operator, &notices, outcomes).await });
     }
 
     /// Waits until every watch has seen its first full list.
@@ -172,13 +195,19 @@ pub async fn run(config: Config) -> Result<(), Error> {
     open_all_files_that_may_be();
     let user_agent = concat!("payg-operator/", env!("CARGO_PKG_VERSION"));
     let client = client::connect(config.kubeconfig.as_deref(), user_agent)?;
-    let clouds = (azure::Connections::new(config.azure)?, aws::Connections::new(config.aws)?);
-    let aws = clouds.1.clone();
+    let clouds = Clouds {
+        azure: azure::Connections::new(config.azure)?,
+        aws: aws::Connections::new(config.aws)?,
+        ambient_identity_namespaces: config.ambient_identity_namespaces,
+    };
+    let aws = clouds.aws.clone();
+    let receivers = config.notify_config.as_deref().map(notices::read).transpose()?;
+    let (notices, outcomes) = receivers.map(|receivers| Notices::start(receivers, config.settings.clock)).unzip();
     let mut registry = Registry::with_prefix("payg_operator");
     let replica = Arc::new(Replica::new(
         &client,
         clouds,
-        config.ambient_identity_namespaces,
+        notices.map(Arc::new),
         config.settings,
         &config.pod_name,
         config.workers,
@@ -187,6 +216,9 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let pulse = Pulse::default();
     let mut tasks: Tasks<()> = Tasks::new();
     replica.watch(&mut tasks);
+    if let Some((outcomes, file)) = outcomes.zip(config.notify_config) {
+        replica.notify(&mut tasks, outcomes, file);
+    }
     let probes = http::Probes { watches: replica.watches.clone(), pulse: pulse.clone() };
     serve(&mut tasks, "probes", config.probes_listen, http::probes(probes))?;
     serve(&mut tasks, "metrics", config.listen, http::metrics(Arc::new(registry)))?;

@@ -250,8 +250,9 @@ mod tests {
     use tokio::time::timeout;
 
     use super::super::Settings;
-    use super::super::run::Replica;
     use super::*;
+    use crate::operator::clouds::Clouds;
+    use crate::operator::run::Replica;
     use payg_clock::Clock;
     use payg_core::record::RecordState;
     use payg_fixtures::given::record;
@@ -280,9 +281,9 @@ mod tests {
         let settings = Settings { dry_run: false, upgrades_per_hour: 1, clock: Clock::real() };
         // So few workers that each namespace may hold one.
         let workers = 4;
-        let operator =
-            Replica::new(&client, (azure, aws), HashSet::new(), settings, "test", workers, &mut Registry::default())
-                .operator;
+        let clouds = Clouds { azure, aws, ambient_identity_namespaces: HashSet::new() };
+        let mut registry = Registry::default();
+        let operator = Replica::new(&client, clouds, None, settings, "test", workers, &mut registry).operator;
         let provider = json!({"azure": {"cloud": "Public", "tenantId": "72f988bf-0000-4a00-9000-0000000000aa",
             "upgradeMethod": "Broker", "credentials": {"secret": {"name": "a", "clientId": "b"}}}});
         on_provider(&operator, object("BillingProvider", Some("mallory"), "azure", &provider));

@@ -8,9 +8,9 @@ use kube::{
     api::{Patch, PatchParams, ValidationDirective},
 };
 use payg_api::{
-    AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Evidence,
-    Forecast, Intent, Offer, OfferInForce, RecordApproval, Requester, Subscription, SubscriptionStatus, TimelineEntry,
-    Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
+    AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Delivered,
+    Evidence, Forecast, Intent, Notices, Offer, OfferInForce, RecordApproval, Requester, Subscription,
+    SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
 };
 use payg_core::reason::{ConditionType, Reason};
@@ -97,6 +97,18 @@ fn subscription_status() -> SubscriptionStatus {
             convert_time: Some(time("2026-11-23T12:00:02.5Z")),
             message: Some("x".repeat(2000).as_str().into()),
             action_url: Some("https://portal.azure.com/".into()),
+        }),
+        notices: Some(Notices {
+            armed_time: Some(time("2026-11-01T12:00:00Z")),
+            due: vec!["End/7d/1793534400".to_owned()],
+            delivered: vec![Delivered {
+                id: "End/7d/1793534400".to_owned(),
+                occasion: "EndAhead".into(),
+                severity: "warning".into(),
+                receiver: "chat".to_owned(),
+                time: time("2026-11-23T12:00:00Z"),
+                ended: Some(true),
+            }],
         }),
         last_observed_time: Some(time("2026-11-23T12:00:00Z")),
         next_check_time: Some(jiff::Timestamp::MAX.into()),

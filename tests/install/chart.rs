@@ -28,8 +28,9 @@ const HOOKS: [(&str, &str); 2] = [
     ("hooks.listen=[::]:9091", "--hooks-listen=[::]:9091"),
     ("hooks.secretName=hooks", "--hooks-token-file=/etc/payg-operator/hooks/token"),
 ];
-/// What no value sets: the pod has no kubeconfig, and its namespace and name come from Kubernetes.
-const ELSEWHERE: [&str; 3] = ["--kubeconfig", "--namespace", "--pod-name"];
+/// What no argument sets: the pod has no kubeconfig, its namespace and name come from Kubernetes, and the receivers of notices
+/// from a variable, which `/payg notify test` in the pod has, too.
+const ELSEWHERE: [&str; 4] = ["--kubeconfig", "--namespace", "--notify-config", "--pod-name"];
 
 fn container(values: &[&str]) -> Value {
     let rendered = objects(&template(&[&[IMAGE], values].concat()).unwrap());
@@ -76,6 +77,45 @@ fn without_values_the_operator_has_its_own_defaults() {
         (&chart["version"], &chart["appVersion"]),
         (&json!(env!("CARGO_PKG_VERSION")), &json!(env!("CARGO_PKG_VERSION")))
     );
+}
+
+/// The values of docs/operate/notices.md.
+const NOTIFY: &str = r#"{"secretName": "payg-notify", "config": {"thresholdDays": [7, 1], "mailDomains": ["example.com"],
+    "receivers": [{"name": "slack", "slack": {"urlFile": "/etc/payg-operator/notify-secrets/slack-url"}},
+        {"name": "alerts", "alertmanager": {"url": "http://alertmanager.monitoring:9093"}}],
+    "routes": [{"receivers": ["slack"], "occasions": ["EndAhead", "Restricted"], "labels": {"cost-center": "42"}},
+        {"receivers": ["alerts"]}]}}"#;
+
+#[test]
+fn the_receivers_of_notices_reach_the_program() {
+    let mut helm = tool("helm");
+    let chart = file("deploy/chart");
+    let notify = format!("notify={NOTIFY}");
+    helm.args(["template", "payg-operator", &chart, "--set", IMAGE, "--set-json", &notify]);
+    let rendered = objects(&run(&mut helm).unwrap());
+    let pod = &only(&rendered, "Deployment")["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let named = |list: &Value, name: &str| list.as_array().unwrap().iter().find(|one| one["name"] == name).cloned();
+    let path = named(&container["env"], "NOTIFY_CONFIG").unwrap()["value"].as_str().unwrap().to_owned();
+    let mounted = named(&container["volumeMounts"], "notify").unwrap();
+    let volume = named(&pod["volumes"], "notify").unwrap();
+    let content = only(&rendered, "ConfigMap");
+    assert_eq!(volume["configMap"]["name"], content["metadata"]["name"]);
+    assert_eq!(path, format!("{}/notify.yaml", mounted["mountPath"].as_str().unwrap()));
+    assert_eq!(
+        named(&container["volumeMounts"], "notify-secrets").unwrap()["mountPath"],
+        "/etc/payg-operator/notify-secrets"
+    );
+    assert_eq!(named(&pod["volumes"], "notify-secrets").unwrap()["secret"]["secretName"], "payg-notify");
+
+    let dir = tempfile::tempdir().unwrap();
+    let there = dir.path().join("notify.yaml");
+    std::fs::write(&there, content["data"]["notify.yaml"].as_str().unwrap()).unwrap();
+    let payg = env!("CARGO_BIN_EXE_payg");
+    let test = ["notify", "test", "--receiver", "nobody"];
+    let told = Command::new(payg).args(test).env("NOTIFY_CONFIG", &there).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("the file has no receiver `nobody`; it has slack, alerts"), "{told}");
 }
 
 #[test]
@@ -134,6 +174,8 @@ fn bad_values_are_refused() {
         ("image.digest=sha256:abc", "does not match pattern"),
         ("image.pullPolicy=Sometimes", "must be one of"),
         ("replicas=two", "got string, want integer"),
+        ("notify.config.thresholdDays={7}", "receivers"),
+        ("notify.config.recievers={}", "'recievers' not allowed"),
         ("crds.keep=false", "'keep' not allowed"),
         ("podLabels.app\\.kubernetes\\.io/name=other", "podLabels"),
         ("networkPolicy.ports={70000}", "maximum: got 70,000"),

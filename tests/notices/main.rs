@@ -5,7 +5,9 @@ mod alertmanager;
 mod cloud_events;
 mod flux;
 mod mail;
+mod operator;
 mod programs;
+mod receiver;
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,7 @@ mod billing_provider;
 pub mod conditions;
 mod lenient;
 mod money;
+mod notices;
 mod offer;
 mod schema;
 mod subscription;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 
 pub use self::billing_provider::*;
 pub use self::money::*;
+pub use self::notices::*;
 pub use self::offer::*;
 pub use self::subscription::*;
 pub use self::subscription_status::*;

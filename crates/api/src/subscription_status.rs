@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::money::{Amount, CURRENCY};
+use super::notices::Notices;
 use super::offer::Offer;
 use super::schema::map_list;
 use super::text::Text;
@@ -43,6 +44,9 @@ pub struct SubscriptionStatus {
     /// The progress of the upgrade.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub upgrade: Option<UpgradeProgress>,
+    /// The notices about the account, if the operator has receivers for them.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub notices: Option<Notices>,
     /// When the account was last observed successfully.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub last_observed_time: Option<Time>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use payg_core::notice::THRESHOLDS;
 use serde_json::Value;
 
 use crate::contact::MailAddress;
@@ -10,10 +11,10 @@ use crate::notice::Notice;
 use crate::receivers::Settings;
 use crate::route::Route;
 
-/// How many days before the end there is a notice, if the file does not say.
-const THRESHOLDS: [u16; 5] = [30, 14, 7, 3, 1];
-/// So many thresholds there may be.
+/// The most thresholds that there may be.
 const MOST_THRESHOLDS: usize = 10;
+/// The most receivers that there may be: the status of a Subscription remembers what each has accepted.
+const MOST_RECEIVERS: usize = 8;
 
 /// The name of a receiver in the file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +69,9 @@ impl Config {
         if thresholds.len() > MOST_THRESHOLDS {
             return Err(fields.error("thresholdDays", &format!("has more than {MOST_THRESHOLDS} numbers")));
         }
+        if receivers.len() > MOST_RECEIVERS {
+            return Err(fields.error("receivers", &format!("has more than {MOST_RECEIVERS}")));
+        }
         for (name, missing) in [("receivers", receivers.is_empty()), ("routes", routes.is_empty())] {
             fields.required(name, (!missing).then_some(()))?;
         }
@@ -95,6 +99,11 @@ impl Config {
     /// How many days before the end there is a notice, the most first.
     pub fn thresholds(&self) -> &[u16] {
         &self.thresholds
+    }
+
+    /// Whether any route depends on the label with this name.
+    pub fn routes_by_label(&self, name: &str) -> bool {
+        self.routes.iter().any(|route| route.depends_on_label(name))
     }
 
     /// All receivers, in the order of the file.

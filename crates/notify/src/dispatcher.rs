@@ -174,6 +174,11 @@ pub async fn send_once(config: &Config, receiver: &ReceiverName, notice: &Notice
     let Some(settings) = config.settings(receiver) else {
         return Err(SendError::Refused(format!("there is no receiver `{receiver}` in the file")));
     };
+    if !settings.concerns(notice) {
+        return Err(SendError::Refused(
+            "it has nobody to notify: it has no `to`, and the notice no contacts".to_owned(),
+        ));
+    }
     settings.clone().receiver(Clock::real()).send(notice).await
 }
 

@@ -3,67 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+pub use payg_core::notice::{Occasion, Severity};
 use url::Url;
 
 use crate::contact::Contact;
-
-/// How urgent a notice is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::Display, strum::EnumString, strum::IntoStaticStr,
-)]
-#[strum(serialize_all = "lowercase")]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Somebody should look at it today.
-    Warning,
-    /// Something has stopped, or soon will.
-    Critical,
-}
-
-/// Why there is a notice.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::Display,
-    strum::EnumIter,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-pub enum Occasion {
-    /// The trial's end, or the time at which the trigger is expected to be met, is a threshold away.
-    EndAhead,
-    /// The rate of use brings the end before the next threshold.
-    EndSooner,
-    /// An upgrade waits for an approval.
-    ApprovalNeeded,
-    /// Something else waits for a person, such as the upgrade in the portal.
-    PersonNeeded,
-    /// The account is switched off, closed or in its grace.
-    Restricted,
-    /// A deadline, such as the deletion of the account's data, is near.
-    DeadlineNear,
-    /// An upgrade was requested.
-    Requested,
-    /// The provider accepted the request.
-    Accepted,
-    /// The account's offer has changed.
-    Converted,
-    /// The provider refused the request.
-    Refused,
-    /// Whether an upgrade was made is unknown, and a person must find out.
-    Unresolved,
-    /// The credentials for the account do not work any more.
-    CredentialsFailing,
-    /// Somebody tests a receiver.
-    Test,
-}
 
 /// A message about one Subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]

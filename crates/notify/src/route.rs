@@ -40,6 +40,10 @@ impl Route {
         Ok(Self { receivers, namespaces, labels, severity, occasions })
     }
 
+    pub(crate) fn depends_on_label(&self, name: &str) -> bool {
+        self.labels.iter().any(|(key, _)| key == name)
+    }
+
     pub(crate) fn matches(&self, notice: &Notice) -> bool {
         let has = |(key, value): &(String, String)| notice.labels.get(key) == Some(value);
         (self.namespaces.is_empty() || self.namespaces.contains(&notice.namespace))

@@ -137,6 +137,7 @@ where
     }
 }
 
-fn collect(registry: &mut Registry, read: impl Fn(DescriptorEncoder<'_>) -> fmt::Result + Send + Sync + 'static) {
+/// Adds families to the registry that `read` reads at every scrape.
+pub fn collect(registry: &mut Registry, read: impl Fn(DescriptorEncoder<'_>) -> fmt::Result + Send + Sync + 'static) {
     registry.register_collector(Box::new(Reading(read)));
 }

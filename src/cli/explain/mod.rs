@@ -135,7 +135,29 @@ fn text(known: &Known, paint: Paint) -> String {
         text += "   ? unknown, as something cannot be read";
     }
     text += "\n";
+    text += &notices(subscription, paint);
     text
+}
+
+/// Who was notified of what, and what still waits for a receiver.
+fn notices(subscription: &Subscription, paint: Paint) -> String {
+    let Some(notices) = subscription.status.as_ref().and_then(|status| status.notices.as_ref()) else {
+        return String::new();
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for one in &notices.delivered {
+        let ended = if one.ended == Some(true) { ", and that it is over" } else { "" };
+        lines.push(format!("{:.0}  {} to {}{ended}  ({})", one.time, one.occasion, one.receiver, one.id));
+    }
+    let is_delivered = |id: &&String| notices.delivered.iter().any(|one| one.id.starts_with(id.as_str()));
+    lines.extend(
+        notices.due.iter().filter(|id| !is_delivered(id)).map(|id| format!("accepted by no receiver yet: {id}")),
+    );
+    if lines.is_empty() {
+        return String::new();
+    }
+    let lines = lines.iter().map(|line| format!("  {}\n", paint.paint(Style::Dim, &show::printable(line))));
+    "\nNotices:\n".to_owned() + &lines.collect::<String>()
 }
 
 #[cfg(test)]
@@ -229,6 +251,20 @@ mod tests {
         assert!(lines[at + 2].contains("by lots, as of 2026-03-01T00:00:00Z"), "{lines:#?}");
         let at = lines.iter().position(|line| line.starts_with(" 9 ✓")).unwrap();
         assert!(lines[at + 1].contains("you may not read it"), "{lines:#?}");
+    }
+
+    #[test]
+    fn who_was_notified_of_what_stands_at_the_end() {
+        let ready = json!({"type": "Ready", "status": "True", "reason": "Observing", "message": "The message.",
+            "observedGeneration": 2, "lastTransitionTime": "2026-03-01T12:00:00Z"});
+        let delivered = json!({"id": "End/7d/17", "occasion": "EndAhead", "severity": "warning", "receiver": "chat",
+            "time": "2026-03-01T12:00:00Z"});
+        let notices = json!({"due": ["End/7d/17", "ApprovalNeeded/ab/since18"], "delivered": [delivered]});
+        let status = json!({"observedGeneration": 2, "conditions": [ready], "notices": notices});
+        let text = text(&known(&status), Paint { coloured: false });
+        let told = text.split_once("\nNotices:\n").unwrap().1;
+        let expected = "  2026-03-01T12:00:00Z  EndAhead to chat  (End/7d/17)\n  accepted by no receiver yet: ApprovalNeeded/ab/since18\n";
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -71,26 +71,27 @@ struct Kept {
 /// A client that is younger than this is not made anew for tokens that are refused: its own are as new.
 const NEW: Duration = Duration::from_mins(1);
 
+/// The way to the clouds.
+#[derive(Clone, Debug)]
+pub struct Clouds {
+    pub azure: azure::Connections,
+    pub aws: aws::Connections,
+    /// The namespaces that may use the identity of the machine that this process runs on.
+    pub ambient_identity_namespaces: HashSet<String>,
+}
+
 /// The clouds of all BillingProviders.
 pub struct Providers {
     client: Client,
-    azure: azure::Connections,
-    aws: aws::Connections,
-    ambient: HashSet<String>,
+    clouds: Clouds,
     clock: Clock,
     kept: Mutex<HashMap<ObjectKey, Kept>>,
 }
 
 impl Providers {
-    /// None made yet. The namespaces in `ambient` may use the identity of the machine that this process runs on.
-    pub fn new(
-        client: Client,
-        azure: azure::Connections,
-        aws: aws::Connections,
-        ambient: HashSet<String>,
-        clock: Clock,
-    ) -> Self {
-        Self { client, azure, aws, ambient, clock, kept: Mutex::default() }
+    /// None made yet.
+    pub fn new(client: Client, clouds: Clouds, clock: Clock) -> Self {
+        Self { client, clouds, clock, kept: Mutex::default() }
     }
 
     /// Forgets the one at `key`.
@@ -143,7 +144,7 @@ impl Providers {
     /// Where the credentials of the BillingProvider at `key` are looked for.
     fn place<'a>(&'a self, key: &'a ObjectKey) -> Place<'a> {
         let namespace = key.namespace.as_deref().unwrap_or_default();
-        Place { client: &self.client, clock: self.clock, namespace, ambient: &self.ambient }
+        Place { client: &self.client, clock: self.clock, namespace, ambient: &self.clouds.ambient_identity_namespaces }
     }
 
     async fn azure(
@@ -159,7 +160,7 @@ impl Providers {
         let version = (object.uid(), object.metadata.generation, found.version);
         Ok(self.made_once(key, version, &found.identity, understood(object)?, || {
             let (cloud, tenant) = (azure_cloud(spec.cloud), guid(&spec.tenant_id, "tenantId")?);
-            let azure = Azure::new(&self.azure, cloud, tenant, found.credential, spec_method(spec))?;
+            let azure = Azure::new(&self.clouds.azure, cloud, tenant, found.credential, spec_method(spec))?;
             Ok(Arc::new(azure) as Arc<dyn BillingProvider>)
         }))
     }
@@ -175,7 +176,7 @@ impl Providers {
             Err(missing) => return missing.told(),
         };
         let version = (object.uid(), object.metadata.generation, found.version);
-        let make = || Ok(Arc::new(Aws::new(&self.aws, found.credential)) as Arc<dyn BillingProvider>);
+        let make = || Ok(Arc::new(Aws::new(&self.clouds.aws, found.credential)) as Arc<dyn BillingProvider>);
         Ok(self.made_once(key, version, &found.identity, understood(object)?, make))
     }
 
@@ -243,14 +244,15 @@ mod tests {
         let cluster = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
         let azure = azure::Connections::new(azure::Settings::default()).unwrap();
         let aws = aws::Connections::new(aws::Settings::default()).unwrap();
-        let providers = Providers::new(Client::try_from(cluster).unwrap(), azure, aws, HashSet::new(), Clock::real());
+        let clouds = Clouds { azure, aws, ambient_identity_namespaces: HashSet::new() };
+        let providers = Providers::new(Client::try_from(cluster).unwrap(), clouds, Clock::real());
         let key = ObjectKey::namespaced("team-a", "azure");
         assert!(!providers.renew(&key), "there is none");
         let version = (Some("uid".to_owned()), Some(1), None);
         let make = || {
             let machine = azure::Credential::ManagedIdentity { client_id: None };
             let azure = Azure::new(
-                &providers.azure,
+                &providers.clouds.azure,
                 azure::AzureCloud::Public,
                 Uuid::nil(),
                 machine,

@@ -24,6 +24,8 @@ pub struct Context<'a> {
     pub generation: i64,
     /// The ledger's entry as it is after this reconcile.
     pub record: Option<&'a Record>,
+    /// The notices that are due and were delivered, if there are receivers.
+    pub notices: Option<&'a api::Notices>,
     /// The value of the annotation that asks for an observation, as it was when the reconcile began.
     pub reconcile_request: Option<&'a api::Text<128>>,
     /// When the next observation is due, where one is (billing clock).
@@ -66,6 +68,9 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
     let context = Context { record: context.record.filter(|_| decision.seen.is_some()), ..context };
     status.upgrade = progress(&decision.verdict, &status, &context);
     status.next_check_time = context.next_check.map(Time::whole_second);
+    if let Some(notices) = context.notices {
+        status.notices = Some(notices.clone());
+    }
     if let Some(reconcile_request) = context.reconcile_request {
         status.last_handled_reconcile_at = Some(reconcile_request.clone());
     }
@@ -271,6 +276,7 @@ mod tests {
             uid: "",
             generation: GENERATION,
             record: None,
+            notices: None,
             reconcile_request: None,
             next_check: None,
             billing,

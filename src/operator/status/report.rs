@@ -21,6 +21,7 @@ use payg_runtime::ObjectKey;
 use payg_runtime::events::{Note, Severity};
 use payg_runtime::queue::Requeue;
 
+use crate::operator::notices;
 use crate::operator::parse;
 use crate::operator::status::patch;
 use crate::operator::status::render::{self, Context};
@@ -38,8 +39,12 @@ pub async fn subscription(
     let wall = operator.wall();
     let before = subscription.status.clone().unwrap_or_default();
     let reconcile_request = parse::reconcile_request(subscription);
+    let notices = operator.notices.as_deref();
+    let dues = notices.map(|notices| notices.due(subscription, decision, record, clock.billing()));
+    let remembered = dues.as_ref().map(|dues| notices::status(before.notices.as_ref(), dues));
     let context = Context {
         before: &before,
+        notices: remembered.as_ref(),
         uid: subscription.metadata.uid.as_deref().unwrap_or_default(),
         reconcile_request: reconcile_request.as_ref(),
         generation: subscription.metadata.generation.unwrap_or_default(),
@@ -53,6 +58,9 @@ pub async fn subscription(
     write(&api, &subscription.metadata, &before, &after).await?;
     tell(operator, subscription, &before, &after, decision).await;
     tell_of_claims(operator, subscription, &before, &after, decision).await;
+    if let Some((notices, dues)) = notices.zip(dues) {
+        notices.offer(subscription, &after, decision, &dues, clock);
+    }
     Ok(next(decision.next, clock))
 }
 

@@ -52,7 +52,7 @@ fn after(
     let (billing, uid) = (inputs.now.billing, inputs.subject.uid.as_str());
     render::status(
         decision,
-        Context { before, uid, generation, record, reconcile_request: None, next_check, billing, wall },
+        Context { before, uid, generation, record, notices: None, reconcile_request: None, next_check, billing, wall },
     )
 }
 

@@ -19,7 +19,7 @@ use super::world::{Plan, Signal, World};
 use super::{api, cloud};
 use payg_clock::Clock;
 use payg_core::approval::SETTLED;
-use payg_operator::operator::{Replica, Settings};
+use payg_operator::operator::{Clouds, Replica, Settings};
 use payg_providers::{aws, azure};
 use payg_runtime::shutdown::Tasks;
 use payg_runtime::workers::Pulse;
@@ -283,7 +283,8 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     let life = world.begin_life(replica);
     let settings = Settings { dry_run: false, upgrades_per_hour: 20, clock: CLOCK };
     let transport = cloud::transport(world, life);
-    let clouds = (clouds.0.clone().over(&transport), clouds.1.clone().over(&transport));
+    let (azure, aws) = (clouds.0.clone().over(&transport), clouds.1.clone().over(&transport));
+    let clouds = Clouds { azure, aws, ambient_identity_namespaces: HashSet::new() };
     let client = api::client(world, life);
     // The clocks of two machines always differ a little.
     let skew = if replica == 0 { SignedDuration::ZERO } else { SKEW.try_into().unwrap() };
@@ -291,7 +292,7 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     let around = move |reconcile| held.hold(life, Box::pin(payg_virtual_time::SKEW.scope(skew, reconcile)));
     tokio::spawn(async move {
         let mut registry = Registry::default();
-        let replica = Replica::new(&client, clouds, HashSet::new(), settings, "replica", WORKERS, &mut registry);
+        let replica = Replica::new(&client, clouds, None, settings, "replica", WORKERS, &mut registry);
         let mut tasks = Tasks::new();
         replica.watch(&mut tasks);
         replica.synced().await;
