@@ -156,14 +156,10 @@ impl Replica {
         watches::start(&self.operator, &self.watches, tasks);
     }
 
-    /// Starts to remember the outcomes of notices, and to read the administrator's `file` again.
-    fn notify(&self, tasks: &mut Tasks<()>, outcomes: UnboundedReceiver<Outcome>, file: PathBuf) {
+    /// Starts to write into the status what receivers of notices have accepted.
+    pub fn remember(&self, tasks: &mut Tasks<()>, outcomes: UnboundedReceiver<Outcome>) {
         let Some(notices) = self.operator.notices.clone() else { return };
         let operator = Arc::clone(&self.operator);
-        tasks.spawn("receivers", {
-            let notices = Arc::clone(&notices);
-            async move { notices.reread(&file).await }
-        });
         tasks.spawn("notices", async move { notices::record(&operator, &notices, outcomes).await });
     }
 
@@ -216,8 +212,11 @@ pub async fn run(config: Config) -> Result<(), Error> {
     let pulse = Pulse::default();
     let mut tasks: Tasks<()> = Tasks::new();
     replica.watch(&mut tasks);
-    if let Some((outcomes, file)) = outcomes.zip(config.notify_config) {
-        replica.notify(&mut tasks, outcomes, file);
+    if let Some(outcomes) = outcomes {
+        replica.remember(&mut tasks, outcomes);
+    }
+    if let Some((notices, file)) = replica.operator.notices.clone().zip(config.notify_config) {
+        tasks.spawn("receivers", async move { notices.reread(&file).await });
     }
     let probes = http::Probes { watches: replica.watches.clone(), pulse: pulse.clone() };
     serve(&mut tasks, "probes", config.probes_listen, http::probes(probes))?;

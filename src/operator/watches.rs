@@ -17,6 +17,7 @@ use payg_runtime::shutdown::Tasks;
 use payg_runtime::watch::{Event, Watches};
 
 use crate::operator::index::{Change, Entry, Request};
+use crate::operator::notices;
 use crate::operator::parse;
 use crate::operator::reconcile::billing_provider;
 use crate::operator::{Operator, Work};
@@ -68,7 +69,7 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
             } else if change != Change::None || !is_told {
                 // After a restart, keep the times that status planned, so that not everything is observed at once.
                 let work = Work::Subscription(key);
-                match planned(&subscription) {
+                match planned(operator, &subscription) {
                     Some(time) => {
                         let pause = operator.settings.clock.wall_until(time).min(LONGEST_PLAN);
                         operator.queue.add_after(work, pause);
@@ -79,6 +80,9 @@ pub(super) fn on_subscription(operator: &Operator, event: Event<api::Subscriptio
         }
         Event::Deleted(key) => {
             let gone = operator.index().remove(&key);
+            if let Some(notices) = &operator.notices {
+                notices.forget(&key, operator.wall());
+            }
             operator.queue.forget(&Work::Subscription(key));
             if let Some(gone) = gone {
                 after(operator, &gone.account);
@@ -140,8 +144,9 @@ fn after(operator: &Operator, account: &AccountId) {
 /// The longest plausible plan: a longer one was made with a wrong clock.
 const LONGEST_PLAN: Duration = Duration::from_hours(24);
 
-/// When status plans the next observation (billing clock), if it is about the current spec, and nobody has requested one since.
-fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
+/// When status plans the next observation (billing clock), if it is about the current spec, nobody has requested one since, and
+/// no notice waits for a receiver.
+fn planned(operator: &Operator, subscription: &api::Subscription) -> Option<Timestamp> {
     let status = subscription.status.as_ref()?;
     let is_current = status.observed_generation == subscription.metadata.generation;
     // The older Subscription may have gone while nobody watched.
@@ -149,7 +154,9 @@ fn planned(subscription: &api::Subscription) -> Option<Timestamp> {
         .is_some_and(|ready| ready.reason == Reason::AccountConflict);
     let reconcile_request = parse::reconcile_request(subscription);
     let is_requested = reconcile_request.is_some() && reconcile_request != status.last_handled_reconcile_at;
-    status.next_check_time.filter(|_| is_current && !waits_for_another && !is_requested).map(Timestamp::from)
+    let is_to_notify = operator.notices.is_some() && status.notices.as_ref().is_some_and(notices::is_waiting);
+    let as_planned = is_current && !waits_for_another && !is_requested && !is_to_notify;
+    status.next_check_time.filter(|_| as_planned).map(Timestamp::from)
 }
 
 fn on_provider(operator: &Operator, event: Event<api::BillingProvider>) {

@@ -8,7 +8,7 @@ use kube::{
     api::{Patch, PatchParams, ValidationDirective},
 };
 use payg_api::{
-    AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Delivered,
+    AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Delivery,
     Evidence, Forecast, Intent, Notices, Offer, OfferInForce, RecordApproval, Requester, Subscription,
     SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
@@ -101,12 +101,12 @@ fn subscription_status() -> SubscriptionStatus {
         notices: Some(Notices {
             armed_time: Some(time("2026-11-01T12:00:00Z")),
             due: vec!["End/7d/1793534400".to_owned()],
-            delivered: vec![Delivered {
+            deliveries: vec![Delivery {
                 id: "End/7d/1793534400".to_owned(),
                 occasion: "EndAhead".into(),
                 severity: "warning".into(),
                 receiver: "chat".to_owned(),
-                time: time("2026-11-23T12:00:00Z"),
+                accept_time: Some(time("2026-11-23T12:00:00Z")),
                 ended: Some(true),
             }],
         }),

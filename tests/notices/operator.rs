@@ -51,9 +51,9 @@ async fn stop(mut operator: Process) {
 }
 
 fn delivered(world: &World, name: &str) -> Vec<String> {
-    let status = world.subscription(name)["status"]["notices"]["delivered"].clone();
+    let status = world.subscription(name)["status"]["notices"]["deliveries"].clone();
     let list = status.as_array().cloned().unwrap_or_default();
-    list.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    list.iter().filter(|one| one["acceptTime"].is_string()).map(|one| one["id"].as_str().unwrap().to_owned()).collect()
 }
 
 fn assert_each_once(ids: &[String]) {

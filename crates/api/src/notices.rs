@@ -26,29 +26,30 @@ pub struct Notices {
     #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MOST_DUE), extend("x-kubernetes-list-type" = "atomic"), inner(length(max = LONGEST_ID)))]
     pub due: Vec<String>,
-    /// The last deliveries, the newest at the end. A notice is sent again until the receiver has accepted it.
+    /// Who is to get what, and who has it; the newest at the end. A notice is sent again until the receiver has accepted it.
     #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MOST_DELIVERIES), extend("x-kubernetes-list-type" = "atomic"))]
-    pub delivered: Vec<Delivered>,
+    pub deliveries: Vec<Delivery>,
 }
 
-/// A notice that a receiver has accepted.
+/// A notice for a receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Delivered {
+pub struct Delivery {
     /// The id of the notice.
     #[schemars(length(max = LONGEST_ID))]
     pub id: String,
-    /// Why there was a notice, such as EndAhead or ApprovalNeeded.
+    /// Why there is a notice, such as EndAhead or ApprovalNeeded.
     pub occasion: Text<32>,
-    /// How urgent it was: info, warning or critical.
+    /// How urgent it is: info, warning or critical.
     pub severity: Text<16>,
     /// The name of the receiver in the administrator's file.
     #[schemars(length(max = 63))]
     pub receiver: String,
-    /// When the receiver last accepted it.
-    pub time: Time,
-    /// Whether the receiver also knows that it is over, if it is a receiver that learns this.
+    /// When the receiver last accepted it; absent while it has not.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub accept_time: Option<Time>,
+    /// Present if the notice is over and the receiver is of a kind that learns this: whether it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<bool>,
 }

@@ -72,9 +72,13 @@ pub struct Counts {
     pub queued: usize,
 }
 
+/// Makes a receiver that stands for the one with this name.
+pub type MakeReceiver = Box<dyn Fn(&ReceiverName) -> Box<dyn Receiver> + Send + Sync>;
+
 /// The queues and the workers. They end with it; what is still queued is offered again by whoever goes on.
 pub struct Dispatcher {
     clock: Clock,
+    stand_in: Option<MakeReceiver>,
     outcomes: UnboundedSender<Outcome>,
     inner: Mutex<Inner>,
 }
@@ -101,8 +105,17 @@ impl fmt::Debug for Dispatcher {
 impl Dispatcher {
     /// Starts a worker for each receiver, on the current runtime of tokio. Somebody must take the outcomes.
     pub fn start(config: Config, clock: Clock) -> (Self, UnboundedReceiver<Outcome>) {
+        Self::start_with(config, clock, None)
+    }
+
+    /// The same with a stand-in for each receiver, so that tests decide what becomes of a notice.
+    pub fn start_with(
+        config: Config,
+        clock: Clock,
+        stand_in: Option<MakeReceiver>,
+    ) -> (Self, UnboundedReceiver<Outcome>) {
         let (outcomes, receiver) = mpsc::unbounded_channel();
-        let dispatcher = Self { clock, outcomes, inner: Mutex::default() };
+        let dispatcher = Self { clock, stand_in, outcomes, inner: Mutex::default() };
         dispatcher.reload(config);
         (dispatcher, receiver)
     }
@@ -157,7 +170,10 @@ impl Dispatcher {
     }
 
     fn lane(&self, workers: &mut JoinSet<()>, settings: Settings, waiting: Arc<Waiting>) -> Lane {
-        let receiver = settings.clone().receiver(self.clock);
+        let receiver = match &self.stand_in {
+            Some(stand_in) => stand_in(&waiting.name),
+            None => settings.clone().receiver(self.clock),
+        };
         let worker = workers.spawn(work(Arc::clone(&waiting), receiver, self.clock, self.outcomes.clone()));
         Lane { settings, waiting, worker }
     }

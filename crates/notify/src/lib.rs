@@ -45,6 +45,7 @@ mod route;
 
 pub use config::{Config, Delivery, ReceiverName};
 pub use contact::{Contact, ContactError, MOST_CONTACTS, MailAddress};
-pub use dispatcher::{Counts, Dispatcher, NotDelivered, Outcome, SendError, send_once};
+pub use dispatcher::{Counts, Dispatcher, MakeReceiver, NotDelivered, Outcome, SendError, send_once};
 pub use fields::ConfigError;
 pub use notice::{Notice, Occasion, Severity};
+pub use receivers::Receiver;

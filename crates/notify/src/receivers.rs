@@ -26,7 +26,7 @@ use teams::Teams;
 
 /// Whom notices are sent to.
 #[async_trait]
-pub(crate) trait Receiver: Send + Sync {
+pub trait Receiver: Send + Sync {
     /// Sends `notice`, once. `Ok` is the receiver's word that it has it.
     async fn send(&self, notice: &Notice) -> Result<(), SendError>;
 }

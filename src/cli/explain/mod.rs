@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use kube::{Api, Client};
 
 use crate::operator::parse;
-use payg_api::{BillingProvider, Subscription, UpgradeApproval, UpgradeRecord};
+use payg_api::{BillingProvider, Delivery, Subscription, UpgradeApproval, UpgradeRecord};
 use payg_core::decide::{ROWS, Row};
 use payg_core::reason::{ConditionType, Reason};
 
@@ -144,15 +144,12 @@ fn notices(subscription: &Subscription, paint: Paint) -> String {
     let Some(notices) = subscription.status.as_ref().and_then(|status| status.notices.as_ref()) else {
         return String::new();
     };
-    let mut lines: Vec<String> = Vec::new();
-    for one in &notices.delivered {
+    let line = |one: &Delivery| {
         let ended = if one.ended == Some(true) { ", and that it is over" } else { "" };
-        lines.push(format!("{:.0}  {} to {}{ended}  ({})", one.time, one.occasion, one.receiver, one.id));
-    }
-    let is_delivered = |id: &&String| notices.delivered.iter().any(|one| one.id.starts_with(id.as_str()));
-    lines.extend(
-        notices.due.iter().filter(|id| !is_delivered(id)).map(|id| format!("accepted by no receiver yet: {id}")),
-    );
+        let time = one.accept_time.map_or_else(|| "not accepted yet    ".to_owned(), |time| format!("{time:.0}"));
+        format!("{time}  {} to {}{ended}  ({})", one.occasion, one.receiver, one.id)
+    };
+    let lines: Vec<String> = notices.deliveries.iter().map(line).collect();
     if lines.is_empty() {
         return String::new();
     }
@@ -257,13 +254,16 @@ mod tests {
     fn who_was_notified_of_what_stands_at_the_end() {
         let ready = json!({"type": "Ready", "status": "True", "reason": "Observing", "message": "The message.",
             "observedGeneration": 2, "lastTransitionTime": "2026-03-01T12:00:00Z"});
-        let delivered = json!({"id": "End/7d/17", "occasion": "EndAhead", "severity": "warning", "receiver": "chat",
-            "time": "2026-03-01T12:00:00Z"});
-        let notices = json!({"due": ["End/7d/17", "ApprovalNeeded/ab/since18"], "delivered": [delivered]});
+        let delivery = |id: &str, occasion: &str, time: Option<&str>| json!({"id": id, "occasion": occasion, "severity": "warning", "receiver": "chat", "acceptTime": time});
+        let deliveries = [
+            delivery("End/7d/17", "EndAhead", Some("2026-03-01T12:00:00Z")),
+            delivery("ApprovalNeeded/ab/since18", "ApprovalNeeded", None),
+        ];
+        let notices = json!({"deliveries": deliveries});
         let status = json!({"observedGeneration": 2, "conditions": [ready], "notices": notices});
         let text = text(&known(&status), Paint { coloured: false });
         let told = text.split_once("\nNotices:\n").unwrap().1;
-        let expected = "  2026-03-01T12:00:00Z  EndAhead to chat  (End/7d/17)\n  accepted by no receiver yet: ApprovalNeeded/ab/since18\n";
+        let expected = "  2026-03-01T12:00:00Z  EndAhead to chat  (End/7d/17)\n  not accepted yet      ApprovalNeeded to chat  (ApprovalNeeded/ab/since18)\n";
         assert_eq!(told, expected);
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use payg_api as api;
-use payg_api::{Delivered, conditions};
+use payg_api::{Delivery, conditions};
 use payg_clock::Clock;
 use payg_core::decide::Decision;
 use payg_core::notice::{Due, Occasion, Severity, end_ahead};
@@ -43,20 +43,26 @@ pub fn notice(
     }
 }
 
-/// That a notice which a receiver has `accepted` is over.
-pub fn over(subscription: &api::Subscription, accepted: &Delivered, wall: Timestamp) -> Notice {
-    let occasion = accepted.occasion.parse().unwrap_or(Occasion::PersonNeeded);
+/// What routes go by.
+pub fn outline(subscription: &api::Subscription, occasion: Occasion, severity: Severity) -> Notice {
+    let contacts = contacts(subscription).0;
+    Notice { occasion, severity, contacts, ..about(subscription, Timestamp::UNIX_EPOCH) }
+}
+
+/// That the notice of `delivery`, which the receiver has accepted, is over.
+pub fn over(subscription: &api::Subscription, delivery: &Delivery, wall: Timestamp) -> Notice {
+    let occasion = delivery.occasion.parse().unwrap_or(Occasion::PersonNeeded);
+    let severity = delivery.severity.parse().unwrap_or(Severity::Info);
     let now =
         subscription.status.as_ref().and_then(|status| conditions::find(&status.conditions, ConditionType::Ready));
+    let about = outline(subscription, occasion, severity);
     Notice {
-        occasion,
-        severity: accepted.severity.parse().unwrap_or(Severity::Info),
-        starts: accepted.time.into(),
+        id: format!("{}/{}", about.uid, delivery.id),
+        starts: delivery.accept_time.map_or(wall, Timestamp::from),
         ends: Some(wall),
-        contacts: contacts(subscription).0,
         title: format!("No longer: {occasion} of {}", name(subscription)),
         text: now.map_or_else(String::new, |ready| ready.message.clone()),
-        ..about(subscription, wall)
+        ..about
     }
 }
 

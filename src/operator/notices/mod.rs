@@ -1,7 +1,7 @@
 //! Notices: what is due goes to the receivers of the administrator's file, and what they have accepted into the status.
 
 mod build;
-mod delivered;
+mod deliveries;
 
 use std::collections::HashMap;
 use std::fs;
@@ -17,7 +17,7 @@ use payg_clock::Clock;
 use payg_core::decide::Decision;
 use payg_core::notice::{self, Context, Due};
 use payg_core::record::Record;
-use payg_notify::{Config, ConfigError, Delivery, Dispatcher, Notice, Outcome, ReceiverName};
+use payg_notify::{Config, ConfigError, Delivery, Dispatcher, MakeReceiver, Notice, Outcome, ReceiverName};
 use payg_runtime::ObjectKey;
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -29,7 +29,7 @@ use crate::operator::parse;
 use crate::operator::status::report;
 
 pub use build::CONTACTS;
-pub use delivered::status;
+pub use deliveries::is_waiting;
 
 /// How often the administrator's file is read again. Kubernetes takes about a minute to bring a change of a ConfigMap to it.
 const REREAD: Duration = Duration::from_secs(10);
@@ -80,7 +80,16 @@ pub struct Dues {
 impl Notices {
     /// Starts to deliver by `config`. Somebody must [`record`] the outcomes.
     pub fn start(config: Config, clock: Clock) -> (Self, UnboundedReceiver<Outcome>) {
-        let (dispatcher, outcomes) = Dispatcher::start(config.clone(), clock);
+        Self::start_with(config, clock, None)
+    }
+
+    /// The same with a stand-in for each receiver, for tests.
+    pub fn start_with(
+        config: Config,
+        clock: Clock,
+        stand_in: Option<MakeReceiver>,
+    ) -> (Self, UnboundedReceiver<Outcome>) {
+        let (dispatcher, outcomes) = Dispatcher::start_with(config.clone(), clock, stand_in);
         (Self { dispatcher, config: Mutex::new(Arc::new(config)), on_the_way: Mutex::default() }, outcomes)
     }
 
@@ -123,6 +132,18 @@ impl Notices {
         Dues { armed, due: notice::due(decision, context), others_end: notice::ends_others(decision) }
     }
 
+    /// The notices in the status of `subscription` after a reconcile that found `dues`.
+    pub fn status(&self, subscription: &api::Subscription, dues: &Dues) -> api::Notices {
+        let config = self.config();
+        let routes = |due: &Due| {
+            let notice = build::outline(subscription, due.occasion, due.severity);
+            let receivers = config.routes(&notice).into_iter();
+            receivers.filter_map(|receiver| Some((receiver.as_str(), config.delivery(receiver)?))).collect()
+        };
+        let before = subscription.status.as_ref().and_then(|status| status.notices.as_ref());
+        deliveries::status(before, dues, routes, |receiver| delivery(&config, receiver))
+    }
+
     /// Offers what is due after `decision` on `subscription` to its receivers, and that other notices are over to those that
     /// learn this. `status` is that of `subscription` now.
     pub fn offer(
@@ -134,25 +155,28 @@ impl Notices {
         clock: Clock,
     ) {
         let Some(remembered) = &status.notices else { return };
-        let config = self.config();
+        let (config, wall) = (self.config(), clock.wall());
         for due in &dues.due {
-            let mut notice = build::notice(subscription, status, decision, due, clock);
-            for receiver in config.routes(&notice) {
-                let state = config.delivery(receiver) == Some(Delivery::State);
-                let id = if state { due.id.clone() } else { due.id_of_day() };
-                let accepted = delivered::find(remembered, &id, receiver.as_str());
-                if accepted.is_some_and(|accepted| !delivered::is_stale(accepted, state, due, clock.wall())) {
-                    continue;
-                }
+            let notice = build::notice(subscription, status, decision, due, clock);
+            for one in deliveries::to_make(remembered, due, |receiver| delivery(&config, receiver), wall) {
+                let Some(receiver) = ReceiverName::parse(&one.receiver) else { continue };
+                let mut notice = notice.clone();
                 // An alert is known by its labels, and they stay as they were.
-                notice.occasion =
-                    accepted.map_or(due.occasion, |accepted| accepted.occasion.parse().unwrap_or(due.occasion));
-                notice.starts = accepted.map_or_else(|| clock.wall(), |accepted| accepted.time.into());
-                notice.id = format!("{}/{id}", notice.uid);
-                self.send(&notice, receiver);
+                notice.occasion = one.occasion.parse().unwrap_or(due.occasion);
+                notice.starts = one.accept_time.map_or(wall, Timestamp::from);
+                notice.id = format!("{}/{}", notice.uid, one.id);
+                self.send(&notice, &receiver);
             }
         }
-        self.end_others(subscription, remembered, &config, clock.wall());
+        for one in deliveries::to_end(remembered) {
+            let Some(receiver) = ReceiverName::parse(&one.receiver) else { continue };
+            self.send(&build::over(subscription, one, wall), &receiver);
+        }
+        let uid = subscription.metadata.uid.as_deref().unwrap_or_default();
+        let prefix = format!("{uid}/");
+        let is_over =
+            |notice: &Notice| notice.id.strip_prefix(&prefix).is_none_or(|id| !deliveries::is_due(remembered, id));
+        self.withdraw(|notice| notice.uid == uid && is_over(notice), wall);
     }
 
     /// Offers `notice`, unless it is on its way.
@@ -170,34 +194,6 @@ impl Notices {
             drop(all);
             self.dispatcher.offer(notice, receiver);
         }
-    }
-
-    /// Offers the end of what receivers have accepted, or may accept soon, and is due no more.
-    fn end_others(
-        &self,
-        subscription: &api::Subscription,
-        remembered: &api::Notices,
-        config: &Config,
-        wall: Timestamp,
-    ) {
-        for accepted in delivered::over(remembered) {
-            let Some(receiver) = ReceiverName::parse(&accepted.receiver) else { continue };
-            let mut notice = build::over(subscription, accepted, wall);
-            let learns = match config.delivery(&receiver) {
-                Some(Delivery::State) => true,
-                Some(Delivery::Event) => !notice.occasion.is_news(),
-                Some(Delivery::Message) | None => false,
-            };
-            if learns {
-                notice.id = format!("{}/{}", notice.uid, accepted.id);
-                self.send(&notice, &receiver);
-            }
-        }
-        let uid = subscription.metadata.uid.as_deref().unwrap_or_default();
-        let prefix = format!("{uid}/");
-        let is_over =
-            |notice: &Notice| notice.id.strip_prefix(&prefix).is_none_or(|id| !delivered::is_current(remembered, id));
-        self.withdraw(|notice| notice.uid == uid && is_over(notice), wall);
     }
 
     /// The Subscription at `key` is gone: nothing about it is sent any more.
@@ -258,6 +254,11 @@ impl Notices {
     }
 }
 
+/// How the receiver with this name is notified, if there still is one.
+fn delivery(config: &Config, receiver: &str) -> Option<Delivery> {
+    config.delivery(&ReceiverName::parse(receiver)?)
+}
+
 /// Writes what receivers accept into the status of its Subscription, for ever.
 pub(super) async fn record(operator: &Operator, notices: &Notices, mut outcomes: UnboundedReceiver<Outcome>) {
     while let Some(outcome) = outcomes.recv().await {
@@ -279,7 +280,7 @@ async fn remember(operator: &Operator, outcome: &Outcome) {
             let there = there.filter(|there| there.metadata.uid.as_ref() == Some(&notice.uid));
             let Some(api::Subscription { metadata, status, .. }) = there else { return Ok(()) };
             let before = status.unwrap_or_default();
-            let after = delivered::accepted(&before, notice, receiver.as_str(), operator.wall());
+            let after = deliveries::accepted(&before, notice, receiver.as_str(), operator.wall());
             report::write(&api, &metadata, &before, &after).await
         };
         match written.await {

@@ -59,12 +59,7 @@ pub async fn reconcile(operator: &Operator, key: &ObjectKey) -> kube::Result<Req
     let subscription = match subscriptions.get_opt(&key.name).await? {
         // The watch will tell of the end, too. Until it does, this answer may be one from before the object was made.
         None if operator.index().contains(key) => return Ok(Requeue::After(GONE)),
-        None => {
-            if let Some(notices) = &operator.notices {
-                notices.forget(key, operator.wall());
-            }
-            return Ok(Requeue::OnChange);
-        }
+        None => return Ok(Requeue::OnChange),
         Some(DeserializeGuard(Ok(mut subscription))) => {
             let routes = |label: &str| operator.notices.as_ref().is_some_and(|notices| notices.routes_by_label(label));
             reads::slim(&mut subscription.metadata, routes);

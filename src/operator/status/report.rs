@@ -21,7 +21,6 @@ use payg_runtime::ObjectKey;
 use payg_runtime::events::{Note, Severity};
 use payg_runtime::queue::Requeue;
 
-use crate::operator::notices;
 use crate::operator::parse;
 use crate::operator::status::patch;
 use crate::operator::status::render::{self, Context};
@@ -41,7 +40,7 @@ pub async fn subscription(
     let reconcile_request = parse::reconcile_request(subscription);
     let notices = operator.notices.as_deref();
     let dues = notices.map(|notices| notices.due(subscription, decision, record, clock.billing()));
-    let remembered = dues.as_ref().map(|dues| notices::status(before.notices.as_ref(), dues));
+    let remembered = notices.zip(dues.as_ref()).map(|(notices, dues)| notices.status(subscription, dues));
     let context = Context {
         before: &before,
         notices: remembered.as_ref(),

@@ -16,6 +16,8 @@ pub(super) enum Side {
     CloudRead,
     /// The request for the upgrade.
     Upgrade,
+    /// A notice to a receiver.
+    Notice,
 }
 
 /// One effect of a run.

@@ -180,7 +180,7 @@ impl Fault {
 
     /// Everything that can go wrong anywhere.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let sides = [Side::ApiRead, Side::ApiWatch, Side::ApiWrite, Side::CloudRead, Side::Upgrade];
+        let sides = [Side::ApiRead, Side::ApiWatch, Side::ApiWrite, Side::CloudRead, Side::Upgrade, Side::Notice];
         sides.into_iter().flat_map(Self::of).copied().chain(Happening::all().map(Self::World))
     }
 
@@ -224,6 +224,7 @@ impl Fault {
             Side::CloudRead => {
                 &[Unsent, Lost, Cut, Status(401), Status(403), Status(429), Status(503), Garbled, Huge, Redirect, Stale]
             }
+            Side::Notice => &[CrashBefore, CrashAfter, Unsent, Lost, DoneSilent, DoneCut, Status(503)],
             Side::Upgrade => &[
                 CrashBefore,
                 CrashAfter,

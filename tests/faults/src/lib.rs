@@ -10,6 +10,7 @@ mod cloud;
 mod effect;
 mod fault;
 mod proofs;
+mod receiver;
 mod run;
 mod witness;
 mod workload;

@@ -16,7 +16,7 @@ use super::effect::Effect;
 use super::witness::SKEW;
 use super::workload::{Begin, NAME, OTHER_TEAM, SECRET, TEAM, Workload};
 use super::world::{Plan, Signal, World};
-use super::{api, cloud};
+use super::{api, cloud, receiver};
 use payg_clock::Clock;
 use payg_core::approval::SETTLED;
 use payg_operator::operator::{Clouds, Replica, Settings};
@@ -29,7 +29,7 @@ use prometheus_client::registry::Registry;
 /// Where the clouds are, by the operator's configuration.
 const URL: &str = "https://clouds.example";
 /// Both clocks go with tokio's.
-const CLOCK: Clock = Clock::with_wall(payg_virtual_time::wall);
+pub(super) const CLOCK: Clock = Clock::with_wall(payg_virtual_time::wall);
 /// The number of workers of a replica. The only namespace has four of them.
 const WORKERS: usize = 16;
 /// When workloads are made.
@@ -172,7 +172,10 @@ fn decide(world: &World) {
 pub(super) fn run(snapshot: &Snapshot, plan: &Plan) -> Outcome {
     in_virtual_time(snapshot.at, async {
         let (world, signals) = enter(snapshot, plan);
-        drive(&world, signals, if plan.len() > 1 { QUIET_AFTER_MANY } else { QUIET }).await
+        let mut outcome = drive(&world, signals, if plan.len() > 1 { QUIET_AFTER_MANY } else { QUIET }).await;
+        let arrived = std::mem::take(&mut world.state().witness.arrived);
+        outcome.violations.extend(receiver::judge(&world, &arrived, plan.len()));
+        outcome
     })
 }
 
@@ -290,11 +293,17 @@ pub(super) fn start_until(world: &Arc<World>, replica: usize, stop: Cancellation
     let skew = if replica == 0 { SignedDuration::ZERO } else { SKEW.try_into().unwrap() };
     let held = Arc::clone(world);
     let around = move |reconcile| held.hold(life, Box::pin(payg_virtual_time::SKEW.scope(skew, reconcile)));
+    let (world, notified) = (Arc::clone(world), world.workload.notified);
     tokio::spawn(async move {
         let mut registry = Registry::default();
-        let replica = Replica::new(&client, clouds, None, settings, "replica", WORKERS, &mut registry);
+        let (notices, outcomes) = notified.then(|| receiver::notices(&world, life)).unzip();
+        let notices = notices.map(Arc::new);
+        let replica = Replica::new(&client, clouds, notices, settings, "replica", WORKERS, &mut registry);
         let mut tasks = Tasks::new();
         replica.watch(&mut tasks);
+        if let Some(outcomes) = outcomes {
+            replica.remember(&mut tasks, outcomes);
+        }
         replica.synced().await;
         replica.reconcile(Pulse::default(), stop, around).await;
     })
@@ -321,6 +330,9 @@ fn is_settled(world: &World) -> bool {
     let [Some(one), Some(other)] = verdicts else { return false };
     // One of two has the account. The other one observes again until it knows that.
     if one == "AccountConflict" && other == "AccountConflict" {
+        return false;
+    }
+    if !receiver::is_done(world) {
         return false;
     }
     let record = world.workload.record(&world.api);

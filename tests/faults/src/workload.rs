@@ -53,6 +53,8 @@ pub(super) struct Workload {
     pub(super) denied: bool,
     /// How many requests for the upgrade are lost before the run begins.
     pub(super) lost_before: u32,
+    /// Whether there is a receiver of notices.
+    pub(super) notified: bool,
     pub(super) begin: Begin,
 }
 
@@ -66,11 +68,12 @@ const AUTOMATIC: Workload = Workload {
     benefits_left: false,
     denied: false,
     lost_before: 0,
+    notified: false,
     begin: Begin::At("WaitingForExhaustion"),
 };
 
 /// All of them.
-pub(super) const ALL: [Workload; 10] = [
+pub(super) const ALL: [Workload; 11] = [
     AUTOMATIC,
     Workload { name: "two-leaders", leaders: 2, ..AUTOMATIC },
     Workload { name: "two-claimants", two_claimants: true, ..AUTOMATIC },
@@ -79,6 +82,7 @@ pub(super) const ALL: [Workload; 10] = [
     Workload { name: "retry", lost_before: 3, begin: Begin::At("UpgradeUnresolved"), ..AUTOMATIC },
     Workload { name: "fresh", begin: Begin::Fresh, ..AUTOMATIC },
     Workload { name: "not-yet", begin: Begin::Fresh, benefits_left: true, ..AUTOMATIC },
+    Workload { name: "notified", notified: true, ..AUTOMATIC },
     Workload { name: "aws", cloud: Cloud::Aws, when: "BeforeExhaustion", ..AUTOMATIC },
     Workload { name: "aws-immediately", cloud: Cloud::Aws, when: "Immediately", begin: Begin::Fresh, ..AUTOMATIC },
 ];
