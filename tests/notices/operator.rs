@@ -109,7 +109,7 @@ async fn a_trial_is_announced_until_its_end_and_after_it() {
         .unwrap();
     let explained = String::from_utf8(explained.stdout).unwrap();
     let (_, notices) = explained.split_once("\nNotices:\n").unwrap_or_else(|| panic!("{explained}"));
-    assert!(notices.contains("EndAhead to events  (End/3d/"), "{notices}");
+    assert!(notices.contains("EndAhead to events, and that it is over  (End/3d/"), "{notices}");
     stop(operator).await;
 }
 
@@ -122,7 +122,7 @@ async fn a_receiver_that_is_down_delays_no_other_and_gets_what_still_holds() {
     let file = file(stack, "sick", &[("sick", &sick), ("well", &well)]);
     let operator = operator(stack, "patient", &file).await;
     let account = world.account(json!({"periodDays": 4, "graceDays": 300})).await;
-    world.subscribe("outage", &account, json!({"when": "Never"}));
+    world.subscribe("outage", &account, json!({"when": "Never", "approval": "Manual"}));
     for id in ["End/7d/", "End/3d/", "End/1d/", "Restricted/"] {
         until_seen(&well, "outage", id).await;
     }
@@ -190,17 +190,21 @@ async fn the_file_is_read_again_and_a_wrong_one_changes_nothing() {
     let path = file(stack, "reread", &[("old", &old)]);
     let operator = operator(stack, "rereader", &path).await;
     let log = || fs::read_to_string(operator.log_path()).unwrap();
+    let subscribe = async |name| {
+        let account = world.account(json!({"periodDays": 200})).await;
+        world.subscribe(name, &account, json!({"when": "Immediately", "approval": "Manual"}));
+    };
+    subscribe("first").await;
+    until_seen(&old, "first", "ApprovalNeeded/").await;
     fs::write(&path, "receivers: [{name: old, slack: {urlFile: secrets}}]").unwrap();
     eventually("a complaint", async || log().contains("stay as they were").then_some(())).await;
-    let account = world.account(json!({"periodDays": 200})).await;
-    world.subscribe("first", &account, json!({"when": "Immediately", "approval": "Manual"}));
-    until_seen(&old, "first", "ApprovalNeeded/").await;
+    subscribe("second").await;
+    until_seen(&old, "second", "ApprovalNeeded/").await;
     file(stack, "reread", &[("new", &new)]);
     eventually("the new file", async || log().contains("were read again").then_some(())).await;
-    let account = world.account(json!({"periodDays": 200})).await;
-    world.subscribe("second", &account, json!({"when": "Immediately", "approval": "Manual"}));
-    until_seen(&new, "second", "ApprovalNeeded/").await;
-    assert!(old.seen("second").is_empty(), "it is not in the file any more");
+    subscribe("third").await;
+    until_seen(&new, "third", "ApprovalNeeded/").await;
+    assert!(old.seen("third").is_empty(), "it is not in the file any more");
     stop(operator).await;
 }
 
@@ -211,7 +215,7 @@ fn an_operator_that_could_tell_nobody_does_not_start() {
     let receiver = "receivers: [{name: chat, slack: {url: https://hooks.example/SECRET}}]";
     fs::write(&wrong, format!("{receiver}\nroutes: [{{receivers: [chat]}}]\n")).unwrap();
     for (path, complaint) in
-        [(wrong, "receiver `chat`, field `slack.url`"), (dir.path().join("none"), "cannot be read")]
+        [(wrong, "receiver `chat`, field `slack.urlFile`"), (dir.path().join("none"), "cannot be read")]
     {
         let mut payg = Command::new(env!("CARGO_BIN_EXE_payg"));
         payg.args(["notify", "test", "--notify-config"]).arg(&path);

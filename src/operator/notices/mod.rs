@@ -234,21 +234,24 @@ impl Notices {
 
     /// Goes on with the content of `file` whenever it changes, for ever. A file that is wrong changes nothing.
     pub async fn reread(&self, file: &Path) {
-        let mut last = fs::read_to_string(file).ok();
+        let mut complaint = String::new();
         loop {
             sleep(REREAD).await;
-            let text = fs::read_to_string(file).ok();
-            if text == last {
-                continue;
-            }
-            last = text;
             match read(file) {
-                Ok(config) => {
+                Ok(config) if config != *self.config() => {
                     *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.clone());
                     self.dispatcher.reload(config);
+                    complaint.clear();
                     info!(file = %file.display(), "the receivers of notices were read again");
                 }
-                Err(error) => warn!(%error, "the receivers of notices stay as they were"),
+                Ok(_) => complaint.clear(),
+                Err(error) => {
+                    let text = error.to_string();
+                    if text != complaint {
+                        warn!(%error, "the receivers of notices stay as they were");
+                    }
+                    complaint = text;
+                }
             }
         }
     }
