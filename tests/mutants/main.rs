@@ -9,6 +9,7 @@ mod edges;
 mod engine;
 mod ledger;
 mod manifests;
+mod notices;
 mod numbers;
 mod provider;
 mod rules;
@@ -67,6 +68,7 @@ fn mutants() -> impl Iterator<Item = &'static Mutant> {
         engine::MUTANTS,
         sdk::MUTANTS,
         manifests::MUTANTS,
+        notices::MUTANTS,
         bodies::MUTANTS,
     ];
     parts.into_iter().flatten()

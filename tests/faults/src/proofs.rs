@@ -344,3 +344,22 @@ fn a_request_to_slow_down_is_obeyed() {
 fn a_request_to_aws_without_an_answer_may_have_been_taken() {
     upgraded("aws", &[(request, Fault::Lost)]);
 }
+
+/// The last notice of a workload: the next planned observation is a day away.
+fn last_notice(effect: &Effect) -> bool {
+    effect.side == Side::Notice && effect.what.starts_with("NOTICE Converted/")
+}
+
+#[test]
+fn a_notice_that_a_crash_interrupts_is_sent_after_the_restart() {
+    for fault in [Fault::CrashBefore, Fault::CrashAfter] {
+        let outcome = upgraded("notified", &[(last_notice, fault)]);
+        assert_eq!(times(&outcome, last_notice).len(), 2);
+    }
+}
+
+#[test]
+fn a_notice_is_sent_again_until_the_receiver_has_it() {
+    let outcome = upgraded("notified", &[(last_notice, Fault::Unsent), (last_notice, Fault::Lost)]);
+    assert_eq!(times(&outcome, last_notice).len(), 3);
+}
