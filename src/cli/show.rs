@@ -10,7 +10,6 @@ use payg_api::{
     Amount, ApprovalMode, Benefit, Decision, DesiredOffer, Offer, Subscription, SubscriptionStatus, Time, Transition,
     UpgradeApproval, When,
 };
-use payg_core::offer::BenefitKind;
 use payg_core::reason::ConditionType;
 use payg_core::source::Source;
 
@@ -178,22 +177,10 @@ fn terms(transition: &Transition, status: &SubscriptionStatus) -> String {
     if let Some(cost) = &transition.cost_note {
         text += &row("cost", cost);
     }
-    text += &row("use", &used(status));
     if transition.reversible != Some(true) {
         text += &row("undo", "impossible: an upgrade is IRREVERSIBLE");
     }
     text
-}
-
-/// How fast the credit is used up, which is what would be charged for without it.
-fn used(status: &SubscriptionStatus) -> String {
-    let burn = status.forecast.as_ref().and_then(|forecast| forecast.burn_per_day);
-    let credit = status.benefits.iter().find(|benefit| &*benefit.kind == BenefitKind::Credit.name());
-    let currency = credit.and_then(|credit| credit.currency.as_deref());
-    burn.map_or_else(
-        || "unknown; needs readings of the credit at different times".to_owned(),
-        |burn| format!("{} of credit per day at present", money(burn, currency)),
-    )
 }
 
 /// An offer by its class and the name that the provider has for it.

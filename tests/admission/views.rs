@@ -9,7 +9,7 @@ use kube::{
 };
 use payg_api::{
     AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Delivery,
-    Evidence, Forecast, Intent, Notices, Offer, OfferInForce, RecordApproval, Requester, Subscription,
+    Evidence, Forecast, Intent, Money, Notices, Offer, OfferInForce, RecordApproval, Requester, Subscription,
     SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
 };
@@ -79,6 +79,8 @@ fn subscription_status() -> SubscriptionStatus {
         forecast: Some(Forecast {
             exhaustion_time: Some(time("2026-12-01T00:00:00Z")),
             burn_per_day: Some(amount("7.31")),
+            cost_per_day: Some(Money { amount: amount("7.31"), currency: "USD".to_owned() }),
+            cost_per_month: Some(Money { amount: amount("219.3"), currency: "USD".to_owned() }),
             due_time: Some(time("2026-11-30T00:00:00Z")),
         }),
         transition: Some(Transition {

@@ -105,7 +105,7 @@ async fn a_plan_says_what_would_happen_and_nothing_does() {
         "due         by the forecast: 20",
         "costs nothing",
         // Days pass here between the two observations of a plan.
-        "use         0 USD of credit per day at present",
+        "about 0.00 USD a day and 0.00 USD in 30 days",
         "IRREVERSIBLE",
         &hash,
     ] {

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::money::{Amount, CURRENCY};
+use super::money::{Amount, CURRENCY, Money};
 use super::notices::Notices;
 use super::offer::Offer;
 use super::schema::map_list;
@@ -135,6 +135,12 @@ pub struct Forecast {
     /// The credit used per day at the current rate, in whole units of the credit's currency.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub burn_per_day: Option<Amount>,
+    /// What a day costs after the upgrade, without credit and at the current rate of use. Absent if the rate is not known.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub cost_per_day: Option<Money>,
+    /// The same for a month of 30 days.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub cost_per_month: Option<Money>,
     /// When the trigger in spec.upgrade.when is expected to be met.
     #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
     pub due_time: Option<Time>,
@@ -159,7 +165,7 @@ pub struct Transition {
     /// What happens to the remaining credit: Kept, Lost or Unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_after: Option<Text<32>>,
-    /// What the upgrade costs, in a sentence.
+    /// What the upgrade costs, and an estimate of what the account costs after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost_note: Option<Text<1024>>,
     /// When it will be too late to upgrade, if the provider reports it.

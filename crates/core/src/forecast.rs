@@ -1,11 +1,12 @@
 //! When the benefits are expected to be used up. An estimate: it schedules the next observation and never authorises anything.
 
 use jiff::{SignedDuration, Timestamp};
-use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, dec};
 
 use super::desired::When;
 use super::inputs::Previous;
+use super::money::Money;
 use super::observation::Observation;
 use super::offer::BenefitKind;
 
@@ -16,9 +17,21 @@ pub struct Forecast {
     pub exhaustion: Option<Timestamp>,
     /// How much credit a day is used up, in the credit's currency.
     pub burn_per_day: Option<Decimal>,
+    /// What a day costs after the upgrade, without credit and at the current rate of use.
+    pub cost_per_day: Option<Money>,
     /// When the trigger is expected to be met (billing clock).
     pub due: Option<Timestamp>,
 }
+
+impl Forecast {
+    /// The same for a month of 30 days.
+    pub fn cost_per_month(&self) -> Option<Money> {
+        let day = self.cost_per_day?;
+        Some(Money { amount: day.amount.checked_mul(DAYS_PER_MONTH)?, ..day })
+    }
+}
+
+const DAYS_PER_MONTH: Decimal = dec!(30);
 
 const SECONDS_PER_DAY: i64 = 86_400;
 /// The least between two readings of the credit that tell how fast it is used up. In less, the last digit of an amount would
@@ -33,7 +46,11 @@ pub fn forecast(previous: &Previous, seen: &Observation, when: Option<&When>) ->
         seen.period_end().into_iter().chain(spent).min()
     });
     let due = when.and_then(|when| due(when, seen, exhaustion, burn_per_day));
-    (exhaustion.is_some() || burn_per_day.is_some()).then_some(Forecast { exhaustion, burn_per_day, due })
+    let currency = seen.benefit(BenefitKind::Credit).and_then(|credit| credit.remaining).map(|left| left.currency);
+    // The credit is charged at the prices that hold after it.
+    let cost_per_day = burn_per_day.zip(currency).map(|(amount, currency)| Money { amount, currency });
+    let is_known = exhaustion.is_some() || burn_per_day.is_some();
+    is_known.then_some(Forecast { exhaustion, burn_per_day, cost_per_day, due })
 }
 
 /// When the benefits were exhausted, if they are: as status remembers it; otherwise the end that has passed, or now.
@@ -63,7 +80,9 @@ fn burn(previous: &Previous, seen: &Observation) -> Option<Decimal> {
     let former = previous.observation.as_ref()?.benefits.iter().find(|benefit| benefit.kind == BenefitKind::Credit)?;
     let before = former.remaining.filter(|before| before.currency == left.currency)?;
     let seconds = credit.as_of.duration_since(former.as_of).as_secs();
-    if seconds < LEAST_SECONDS {
+    // Without credit, nothing shows how fast it would be used up.
+    let is_spent = before.amount <= Decimal::ZERO && left.amount <= Decimal::ZERO;
+    if seconds < LEAST_SECONDS || is_spent {
         return previous.burn_per_day;
     }
     let used = before.amount.checked_sub(left.amount)?;

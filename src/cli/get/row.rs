@@ -14,7 +14,7 @@ use payg_api::{Benefit, Subscription, SubscriptionStatus};
 use payg_core::reason::ConditionType;
 
 /// The columns; the first one is left out within a namespace, those from [`NARROW`] on without `-o wide`.
-pub const HEADINGS: [&str; 12] = [
+pub const HEADINGS: [&str; 13] = [
     "NAMESPACE",
     "NAME",
     "OFFER",
@@ -25,11 +25,12 @@ pub const HEADINGS: [&str; 12] = [
     "",
     "ACCOUNT",
     "WANTED",
+    "COST AFTER",
     "HASH",
     "MESSAGE",
 ];
 /// Their least widths while rows are printed one by one.
-pub const WIDTHS: [usize; HEADINGS.len()] = [9, 20, 11, 28, 9, 11, 21, 11, 42, 30, 32, 0];
+pub const WIDTHS: [usize; HEADINGS.len()] = [9, 20, 11, 28, 9, 11, 21, 11, 42, 30, 15, 32, 0];
 /// How many of them are shown without `-o wide`.
 pub const NARROW: usize = 8;
 
@@ -41,7 +42,8 @@ pub fn row(object: &DynamicObject, now: Timestamp) -> Vec<Cell> {
     let name = Cell::new(show::printable(&object.name_any()), Style::Bold);
     let namespace = Cell::plain(object.namespace().unwrap_or_default());
     let Ok(subscription) = object.clone().try_parse::<Subscription>() else {
-        let unread = ["-", "-", "-", "-", "cannot be read by this version", "", "-", "-", "-", "-"].map(Cell::plain);
+        let unread =
+            ["-", "-", "-", "-", "cannot be read by this version", "", "-", "-", "-", "-", "-"].map(Cell::plain);
         return [namespace, name].into_iter().chain(unread).collect();
     };
     let status = subscription.status.clone().unwrap_or_default();
@@ -58,6 +60,7 @@ pub fn row(object: &DynamicObject, now: Timestamp) -> Vec<Cell> {
         mark(&subscription),
         text(show::account(&subscription)),
         text(show::wish(&subscription)),
+        text(cost(&status).unwrap_or_else(dash)),
         text(status.transition.as_ref().map_or_else(dash, |transition| transition.hash.clone())),
         text(
             show::condition(&subscription, ConditionType::Ready)
@@ -137,6 +140,12 @@ fn days_left(status: &SubscriptionStatus, now: Timestamp) -> Option<String> {
     let left = Timestamp::from(period.end_time?).duration_since(now);
     let days = left.as_secs().div_euclid(86_400) + i64::from(left.as_secs().rem_euclid(86_400) > 0);
     Some(days.max(0).to_string())
+}
+
+/// What a day costs after the upgrade, by the forecast.
+fn cost(status: &SubscriptionStatus) -> Option<String> {
+    let cost = status.forecast.as_ref()?.cost_per_day.as_ref()?;
+    Some(format!("{}/day", show::money(cost.amount, Some(&cost.currency))))
 }
 
 /// When the benefits were used up, or will be by the forecast.

@@ -180,12 +180,19 @@ fn facts(
         ("Used per day", rate.map(|(rate, left)| format!("{rate:.2} {}", left.currency))),
         ("End", end_ahead(decision).map(when)),
         ("Deletion possible after", seen.and_then(|seen| seen.deadline).map(when)),
+        ("After the upgrade", transition.map(|_| cost(decision))),
         ("Upgrade", transition.map(|upgrade| format!("{} to {}", upgrade.from.class, upgrade.to.class))),
         ("Upgrade's hash", transition.map(|upgrade| upgrade.hash.clone())),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
     .collect()
+}
+
+/// What a day costs after the upgrade.
+fn cost(decision: &Decision) -> String {
+    let cost = decision.forecast.and_then(|forecast| forecast.cost_per_day);
+    cost.map_or_else(|| "cost not known".to_owned(), |cost| format!("about {cost} a day without credit"))
 }
 
 /// The command that ends it, or that shows more.
@@ -275,8 +282,17 @@ mod tests {
         assert_eq!(manual.command.as_deref(), Some("payg approve sandbox -n team-a --reason TEXT"));
         assert!(manual.text.ends_with("Without one, what runs in the account stops at the end."), "{}", manual.text);
         let facts: Vec<_> = manual.facts.iter().map(|(name, _)| *name).collect();
-        let expected =
-            ["Account", "Offer", "Credit left", "Used per day", "End", "Upgrade", "Upgrade's hash", "Contacts"];
+        let expected = [
+            "Account",
+            "Offer",
+            "Credit left",
+            "Used per day",
+            "End",
+            "After the upgrade",
+            "Upgrade",
+            "Upgrade's hash",
+            "Contacts",
+        ];
         assert_eq!(facts, expected, "the contacts are wrong, and it says so");
         assert_eq!(manual.moot_after, Some(given::ago(-3 * 24)));
         let never = first(&json!({"when": "Never", "approval": "Manual"}), 5);

@@ -7,6 +7,8 @@ use payg_api as api;
 use payg_api::Time;
 use payg_api::conditions::{self, Statement, Status};
 use payg_core::decide::Decision;
+use payg_core::forecast::Forecast;
+use payg_core::money::Money;
 use payg_core::observation::Observation;
 use payg_core::offer::{Benefit, BenefitKind};
 use payg_core::reason::{ConditionType, Reason};
@@ -49,12 +51,14 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
             reversible: Some(false),
             // Published for credit alone: <https://learn.microsoft.com/azure/cost-management-billing/manage/upgrade-azure-subscription>.
             credit_after: seen.benefit(BenefitKind::Credit).map(|_| "Kept".into()),
-            cost_note: Some(COST_NOTE.into()),
+            cost_note: Some(format!("{COST_NOTE} {}", estimate(decision.forecast.as_ref())).as_str().into()),
             deadline_time: seen.deadline.map(Time::whole_second),
         });
         status.forecast = decision.forecast.map(|forecast| api::Forecast {
             exhaustion_time: forecast.exhaustion.map(Time::whole_second),
             burn_per_day: forecast.burn_per_day.map(Into::into),
+            cost_per_day: forecast.cost_per_day.map(money),
+            cost_per_month: forecast.cost_per_month().map(money),
             due_time: forecast.due.map(Time::whole_second),
         });
     } else if status.observed_generation != Some(context.generation) {
@@ -81,6 +85,24 @@ pub fn status(decision: &Decision, context: Context<'_>) -> api::SubscriptionSta
 /// What an upgrade costs: <https://azure.microsoft.com/pricing/purchase-options/pay-as-you-go>.
 const COST_NOTE: &str = "The upgrade itself costs nothing. What is used beyond the benefits that are left and beyond free \
                          amounts is charged at pay-as-you-go prices from then on. It cannot be undone.";
+
+/// What the account costs after the upgrade, as far as that can be said.
+fn estimate(forecast: Option<&Forecast>) -> String {
+    let costs = forecast.and_then(|forecast| Some((forecast.cost_per_day?, forecast.cost_per_month()?)));
+    costs.map_or_else(
+        || {
+            "How much that will be is not known, because the provider has not shown how fast the credit is used up."
+                .to_owned()
+        },
+        |(day, month)| {
+            format!("At the current rate of use, that is about {day} a day and {month} in 30 days without credit.")
+        },
+    )
+}
+
+fn money(money: Money) -> api::Money {
+    api::Money { amount: money.amount.into(), currency: money.currency.to_string() }
+}
 
 fn offer(class: &str, native: Option<&str>) -> api::Offer {
     api::Offer { class: class.into(), native: native.map(Into::into) }

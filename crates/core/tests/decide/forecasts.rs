@@ -8,7 +8,10 @@ use payg_core::inputs::Inputs;
 use payg_core::observation::Lifecycle;
 use payg_core::offer::{Benefit, BenefitKind, BenefitState};
 use payg_core::schedule::Requeue;
+use payg_fixtures::arbitrary::any_inputs;
 use payg_fixtures::given::*;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
 
 /// 100 are left, 10 an hour are used, and the period ends in 20 hours.
 fn waiting(when: When) -> Inputs {
@@ -141,4 +144,42 @@ fn times_that_are_decided_on_have_whole_seconds() {
     let seen = decide(&inputs).seen.unwrap();
     assert_eq!((seen.observed, seen.benefits[0].as_of), (now(), now()));
     assert_eq!(seen.benefits[0].end, Some(ago(-2) + SignedDuration::from_secs(1)), "not over before it is");
+}
+
+#[test]
+fn a_day_after_the_upgrade_costs_what_a_day_uses_now() {
+    let forecast = decide(&waiting(When::BenefitsExhausted)).forecast.unwrap();
+    assert_eq!(forecast.cost_per_day, Some(money("240")));
+    assert_eq!(forecast.cost_per_month(), Some(money("7200")));
+}
+
+#[test]
+fn the_rate_stays_when_the_credit_is_spent() {
+    let mut inputs = waiting(When::BenefitsExhausted);
+    inputs.previous.burn_per_day = Some(money("24").amount);
+    inputs.previous.observation.as_mut().unwrap().benefits[0].remaining = Some(money("0"));
+    inputs.seen().benefits[0].remaining = Some(money("0"));
+    assert_eq!(decide(&inputs).forecast.unwrap().cost_per_day, Some(money("24")), "nothing can show another");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// A cost is known exactly where a rate of use is, it is never negative, and it is no term of the upgrade.
+    #[test]
+    fn a_cost_is_never_invented(inputs in any_inputs()) {
+        let decision = decide(&inputs);
+        let Some(forecast) = decision.forecast else { return Ok(()) };
+        let rate = forecast.burn_per_day;
+        prop_assert_eq!(forecast.cost_per_day.map(|cost| cost.amount), rate);
+        prop_assert!(forecast.cost_per_day.is_none_or(|cost| cost.amount >= Decimal::ZERO));
+        let mut others = inputs;
+        others.previous.burn_per_day = None;
+        others.previous.observation = None;
+        let hash = |decision: &payg_core::decide::Decision| decision.transition.as_ref().map(|one| one.hash.clone());
+        let other = decide(&others);
+        if decision.transition.is_some() && other.transition.is_some() {
+            prop_assert_eq!(hash(&decision), hash(&other));
+        }
+    }
 }
