@@ -42,13 +42,16 @@ struct ByReceiver {
     receiver: String,
 }
 
+/// One of the numbers of a receiver.
+type Count = fn(&Counts) -> u64;
+
 /// Adds what the receivers of notices have done to `registry`; it is read at every scrape.
 pub fn register_notices(registry: &mut Registry, notices: &Arc<Notices>) {
     let notices = Arc::clone(notices);
     payg_runtime::metrics::collect(registry, move |mut encoder| {
         let counts = notices.counts();
-        let counters: [(&str, &str, fn(&Counts) -> u64); 3] = [
-            ("notices_sent", "Notices that a receiver has accepted", |counts| counts.sent),
+        let counters = [
+            ("notices_sent", "Notices that a receiver has accepted", (|counts| counts.sent) as Count),
             ("notices_failed", "Attempts to send a notice that failed", |counts| counts.failed),
             ("notices_dropped", "Notices that were given up: refused, moot, or for want of room", |counts| {
                 counts.dropped

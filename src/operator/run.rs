@@ -117,8 +117,8 @@ const fn bounds(workers: usize) -> Bounds {
 }
 
 impl Replica {
-    /// The replica called `name` that works with `client` and the `clouds`, on at most `workers` objects at once, and tells
-    /// people by `notices`.
+    /// The replica called `name` that works with `client` and the `clouds`, on at most `workers` objects at once, and sends
+    /// `notices` if there are receivers.
     pub fn new(
         client: &Client,
         clouds: Clouds,

@@ -1,4 +1,4 @@
-//! Mutants of notices: who is told, and that everybody is.
+//! Mutants of notices: each receiver gets what is due, and nothing ends before somebody knows.
 
 use super::Mutant;
 

@@ -1,9 +1,9 @@
-//! The operator as a process tells what happens to accounts: in time, once each, to every receiver by itself, and again after
-//! it was killed. A day takes five seconds.
+//! The operator as a process sends notices: in time, once each, to every receiver by itself, and again after it was killed.
+//! A day takes five seconds.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn file(stack: &Stack, name: &str, receivers: &[(&str, &Receiver)]) -> PathBuf {
 }
 
 /// An operator that begins at once: nobody holds the lease.
-async fn operator(stack: &Stack, name: &str, file: &PathBuf) -> Process {
+async fn operator(stack: &Stack, name: &str, file: &Path) -> Process {
     let _ = stack.kubectl(&["delete", "lease", "payg-operator", "-n", "payg-operator", "--ignore-not-found"]);
     stack.operator(name, &["--notify-config", file.to_str().unwrap()]).await.unwrap()
 }
@@ -175,7 +175,7 @@ async fn a_kill_loses_no_notice_and_repeats_one_at_most() {
         let ids = receiver.ids(name);
         let different: BTreeSet<_> = ids.iter().collect();
         assert_eq!(different.len(), 1, "the id stays: {ids:?}");
-        let repeats = if name == "written" { 0 } else { 1 };
+        let repeats = usize::from(name != "written");
         assert!(ids.len() <= 1 + repeats, "{name}: {ids:?}");
         stop(next).await;
     }

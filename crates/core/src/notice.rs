@@ -225,7 +225,7 @@ fn deadline(decision: &Decision, context: Context<'_>) -> Option<Due> {
     let is_near = left <= DEADLINE_NEAR && !left.is_negative();
     let day = days_between(context.now, deadline);
     let due = Due::new(Occasion::DeadlineNear, Severity::Critical, deadline.as_second());
-    is_near.then(|| Due { day: Some(day), until: Some(deadline), ..due })
+    is_near.then_some(Due { day: Some(day), until: Some(deadline), ..due })
 }
 
 fn days_between(from: Timestamp, to: Timestamp) -> i64 {

@@ -8,8 +8,8 @@ use payg_notify::{Delivery, Notice};
 
 use super::Dues;
 
-/// How old the last delivery of what holds may be at a receiver that forgets what nobody repeats. Alerts end 26 hours after
-/// it, and an account is read every day at least.
+/// How old a delivery may be before it is repeated, where the receiver shows a state: an alert ends 26 hours after its last
+/// delivery, and an account is read at least once a day.
 const STATE_LASTS: SignedDuration = SignedDuration::from_hours(12);
 /// How much is remembered of what is over.
 const MOST_OVER: usize = MOST_DELIVERIES / 2;

@@ -38,6 +38,7 @@ pub(super) enum Begin {
 
 /// A job for the operator.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the job, and most jobs have none")]
 pub(super) struct Workload {
     pub(super) name: &'static str,
     pub(super) cloud: Cloud,
