@@ -45,6 +45,16 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(written.map_err(|error| format!("{place} cannot be written: {error}"))?)
 }
 
+/// Writes a new file. Returns false if there is something by its name already, which stays as it is.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<bool, Error> {
+    let fail = |error| format!("{} cannot be written: {error}", path.display());
+    match OpenOptions::new().write(true).create_new(true).open(path) {
+        Ok(mut file) => Ok(file.write_all(bytes).map(|()| true).map_err(fail)?),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(fail(error).into()),
+    }
+}
+
 /// Opens what may have become something else since it was observed, without waiting for anybody.
 fn open(options: &mut OpenOptions, path: &Path, flags: OFlags) -> std::io::Result<fs::File> {
     options.custom_flags((flags | OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed()).open(path)

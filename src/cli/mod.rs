@@ -8,6 +8,7 @@ mod crds;
 mod explain;
 mod files;
 pub(crate) mod get;
+mod import;
 pub mod log;
 mod man;
 mod notify;
@@ -56,6 +57,11 @@ pub enum Command {
     /// Allow one more request for an upgrade whose outcome is unknown
     #[command(after_help = "Example:\n  payg retry sandbox -n team-a --reason 'the broker works again'")]
     Retry(Box<approve::RetryArgs>),
+    /// Write manifests for the accounts that a BillingProvider sees and no Subscription names
+    #[command(
+        after_help = "Examples:\n  payg import --provider azure -n team-a -o accounts/\n  payg import --provider azure -n team-a -f billing/ --when benefits-exhausted"
+    )]
+    Import(Box<import::Args>),
     /// Try the receivers of notices
     Notify(notify::Args),
     /// Print the CustomResourceDefinitions, or write them to a directory
@@ -82,7 +88,8 @@ impl Command {
             | Self::Approve(_)
             | Self::Deny(_)
             | Self::Retry(_)
-            | Self::Notify(_) => "off",
+            | Self::Notify(_)
+            | Self::Import(_) => "off",
             _ => log::QUIET,
         }
     }
@@ -121,6 +128,7 @@ impl Command {
             Self::Approve(args) => Ok(approve::approve(*args).await),
             Self::Deny(args) => Ok(approve::deny(*args).await),
             Self::Retry(args) => Ok(approve::retry(*args).await),
+            Self::Import(args) => Ok(import::run(*args, clock).await),
             Self::Notify(args) => Ok(notify::run(args).await),
             Self::Crds(args) => Ok(cluster::told(crds::run(&args))),
             Self::Completions(args) => Ok(cluster::told(completions::run(&args, Cli::command()))),

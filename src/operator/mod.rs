@@ -37,7 +37,7 @@ use self::reconcile::{billing_provider, subscription, upgrade_record};
 pub use self::clouds::Clouds;
 pub use self::hooks::Endpoint as HooksEndpoint;
 pub use self::notices::{Notices, read as read_receivers};
-pub use self::plan::plan;
+pub use self::plan::{plan, survey};
 pub use self::policy::SHIPPED as SHIPPED_POLICIES;
 pub use self::run::{Config, Error, Reconcile, Replica, run};
 pub use self::status::render::OBSERVED;

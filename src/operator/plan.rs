@@ -10,18 +10,33 @@ use tokio::time::sleep;
 use payg_api as api;
 use payg_api::conditions;
 use payg_clock::Clock;
+use payg_core::provider::ProviderError;
 use payg_core::reason::{ConditionType, Reason};
 use payg_core::trigger::MIN_OBSERVATION_GAP;
-use payg_providers::{aws, azure};
+use payg_providers::{Survey, aws, azure};
 use payg_runtime::ObjectKey;
 use payg_runtime::rate_limit::RateLimit;
 use payg_runtime::watch::Event;
 
-use crate::operator::Settings;
-use crate::operator::clouds::{Clouds, OBSERVE_RATE};
+use crate::operator::clouds::{Clouds, OBSERVE_RATE, Providers};
 use crate::operator::reconcile::subscription;
 use crate::operator::run::Replica;
 use crate::operator::watches;
+use crate::operator::{OBSERVE_DEADLINE, Settings};
+
+/// What the credentials of the BillingProvider at `key`, as `client` serves it, see.
+pub async fn survey(
+    client: &Client,
+    clouds: (azure::Connections, aws::Connections),
+    clock: Clock,
+    key: &ObjectKey,
+) -> kube::Result<Result<Survey, ProviderError>> {
+    let clouds = Clouds { azure: clouds.0, aws: clouds.1, ambient_identity_namespaces: HashSet::new() };
+    Ok(match Providers::new(client.clone(), clouds, clock).get(key).await? {
+        Ok(provider) => provider.client.survey(OBSERVE_DEADLINE).await,
+        Err(error) => Err(error),
+    })
+}
 
 /// Makes reconciles of `subscriptions` as `client` serves them, and leaves in their statuses what they come to. Two where one
 /// look proves nothing yet. Nothing is requested of the `clouds`: where the operator would, the verdict is `UpgradeHeld`.

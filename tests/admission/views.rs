@@ -9,8 +9,8 @@ use kube::{
 };
 use payg_api::{
     AccountStatus, Amount, Attempt, AttemptProvider, Benefit, BillingProvider, BillingProviderStatus, Delivery,
-    Evidence, Forecast, Intent, Money, Notices, Offer, OfferInForce, RecordApproval, Requester, Subscription,
-    SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
+    Evidence, Forecast, Intent, Money, Notices, Offer, OfferInForce, RecordApproval, Requester, SeenAccounts,
+    Subscription, SubscriptionStatus, TimelineEntry, Transition, UpgradeProgress, UpgradeRecord, UpgradeRecordStatus,
     conditions::{self, Statement, Status},
 };
 use payg_core::reason::{ConditionType, Reason};
@@ -188,8 +188,12 @@ async fn everything_that_the_types_hold_is_kept_by_the_schema() {
     assert_eq!(read.status, Some(subscription_status()));
     assert_eq!(serde_json::to_value(read.spec).unwrap(), subscription()["spec"]);
 
-    let status =
-        BillingProviderStatus { observed_generation: Some(1), conditions: ready(Reason::CredentialsAccepted, "") };
+    let accounts = SeenAccounts { seen: 3, declared: 2, undeclared: 1, undeclared_ids: vec![GUID.to_owned()] };
+    let status = BillingProviderStatus {
+        observed_generation: Some(1),
+        conditions: ready(Reason::CredentialsAccepted, ""),
+        accounts: Some(accounts),
+    };
     let providers = Api::<BillingProvider>::namespaced(cluster.client.clone(), &cluster.namespace);
     let read = write_status(&providers, "cloud", &status).await;
     assert_eq!(read.status, Some(status));

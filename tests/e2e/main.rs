@@ -9,6 +9,7 @@ mod aws_identities;
 mod bad_input;
 mod bodies;
 mod commands;
+mod discovery;
 mod drift;
 mod hooks;
 mod identities;

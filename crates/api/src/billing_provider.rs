@@ -62,6 +62,13 @@ pub const AZURE_SECRET_KEY: &str = "clientSecret";
         description = "Why it is ready or not."
     ),
     printcolumn(
+        name = "Undeclared",
+        type_ = "integer",
+        json_path = ".status.accounts.undeclared",
+        description = "How many accounts the credentials see that no Subscription names",
+        priority = 1
+    ),
+    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
@@ -265,4 +272,29 @@ pub struct BillingProviderStatus {
     #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions::schema")]
     pub conditions: Vec<Condition>,
+    /// The accounts that the credentials see, by the last list of them. Absent if the provider did not list them.
+    #[serde(default, deserialize_with = "lenient::option", skip_serializing_if = "Option::is_none")]
+    pub accounts: Option<SeenAccounts>,
 }
+
+/// The accounts that the credentials of a BillingProvider see.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeenAccounts {
+    /// How many there are.
+    #[schemars(range(min = 0))]
+    pub seen: i64,
+    /// How many of them a Subscription names, in any namespace.
+    #[schemars(range(min = 0))]
+    pub declared: i64,
+    /// How many of them no Subscription names.
+    #[schemars(range(min = 0))]
+    pub undeclared: i64,
+    /// The ids of those that no Subscription names: the first 100 in their order.
+    #[serde(default, deserialize_with = "lenient::items", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MOST_UNDECLARED), extend("x-kubernetes-list-type" = "atomic"), inner(length(max = 36)))]
+    pub undeclared_ids: Vec<String>,
+}
+
+/// The most ids of accounts that no Subscription names in the status of a BillingProvider.
+pub const MOST_UNDECLARED: usize = 100;

@@ -20,8 +20,10 @@ use serde_json::json;
 use crate::operator;
 use payg_api::{Subscription, UpgradeApproval};
 use payg_clock::Clock;
+use payg_core::account::AccountId;
 use payg_core::reason::Reason;
 use payg_providers::{aws, azure};
+use payg_runtime::ObjectKey;
 
 use super::operator::CloudArgs;
 use super::{Error, cluster, show};
@@ -135,6 +137,36 @@ async fn plan(args: Args, clock: Clock) -> Result<Vec<Action>, Error> {
     }
     eprintln!("This plan does not know what an operator has already requested: those records are in its cluster.");
     Ok(outcomes.into_iter().map(|outcome| outcome.action).collect())
+}
+
+/// The accounts that the credentials of a BillingProvider among the manifests see and no Subscription among them names.
+pub(super) async fn undeclared(
+    filename: &[PathBuf],
+    (namespace, provider): (&str, &str),
+    clouds: CloudArgs,
+    clock: Clock,
+) -> Result<Vec<AccountId>, Error> {
+    let mut read = manifests::read(filename, namespace)?;
+    read.warnings.extend(leave_out_encrypted(&mut read.all));
+    for warning in &read.warnings {
+        eprintln!("warning: {}", show::printable(warning));
+    }
+    let Manifests { all: manifests, problems, .. } = read;
+    check(&manifests, problems)?;
+    let server = api::Manifests::new(&manifests, Timestamp::now());
+    let (azure, aws) = clouds.settings(clock)?;
+    let clouds = (azure::Connections::new(azure)?, aws::Connections::new(aws)?);
+    let key = ObjectKey::namespaced(namespace, provider);
+    let survey = operator::survey(&server.client(), clouds, clock, &key).await?;
+    let seen = survey.map_err(|error| format!("BillingProvider `{provider}` in namespace `{namespace}`: {error}"))?;
+    let Some(seen) = seen.accounts else {
+        return Err(format!("BillingProvider `{provider}`: the credentials work{}", seen.seen).into());
+    };
+    let ours = manifests.iter().filter(|one| one.is_ours() && one.kind() == "Subscription");
+    let subscriptions = ours.map(|one| served(&server, one)).collect::<Result<Vec<_>, _>>()?;
+    let declared: HashSet<_> =
+        subscriptions.iter().filter_map(|one| operator::parse::account(&one.spec.account).ok()).collect();
+    Ok(seen.into_iter().map(|seen| seen.account).filter(|account| !declared.contains(account)).collect())
 }
 
 /// The Subscription of a manifest as it is now.

@@ -41,12 +41,13 @@ pub async fn reconcile(operator: &Operator, key: &ObjectKey) -> kube::Result<Req
         operator.providers.renew(key); // what was shown may have been kept from before somebody put it right
     }
     operator.metrics.survey(works.as_ref().map_or_else(ProviderError::reason, |(_, survey)| survey_reason(survey)));
+    let before = object.status.clone().unwrap_or_default();
+    let mut after = before.clone();
     let works = works.map(|(identity, survey)| {
+        after.accounts = survey.accounts.as_deref().map(|accounts| seen(operator, accounts));
         hint(operator, key, survey.accounts);
         format!("The credentials ({identity}) work{}.", survey.seen)
     });
-    let before = object.status.clone().unwrap_or_default();
-    let mut after = before.clone();
     let generation = object.metadata.generation.unwrap_or_default();
     say(&mut after.conditions, &works, generation, operator.wall());
     after.observed_generation = Some(generation);
@@ -66,6 +67,25 @@ pub async fn reconcile(operator: &Operator, key: &ObjectKey) -> kube::Result<Req
 
 const fn survey_reason(survey: &Survey) -> Reason {
     if survey.accounts.is_some() { Reason::Listed } else { Reason::NotListed }
+}
+
+/// Which of the `accounts` in a list Subscriptions name.
+fn seen(operator: &Operator, accounts: &[Sighting]) -> api::SeenAccounts {
+    let mut undeclared: Vec<String> = {
+        let index = operator.index();
+        let is_undeclared = |seen: &&Sighting| index.of_account(&seen.account).is_empty();
+        accounts.iter().filter(is_undeclared).map(|seen| seen.account.id()).collect()
+    };
+    undeclared.sort_unstable();
+    let count = |accounts: usize| i64::try_from(accounts).unwrap_or(i64::MAX);
+    let (all, without) = (accounts.len(), undeclared.len());
+    undeclared.truncate(api::MOST_UNDECLARED);
+    api::SeenAccounts {
+        seen: count(all),
+        declared: count(all.saturating_sub(without)),
+        undeclared: count(without),
+        undeclared_ids: undeclared,
+    }
 }
 
 /// Has those Subscriptions look soon whose account shows differently than before. Nothing else follows from a list.
