@@ -6,6 +6,7 @@
 
 mod argocd;
 mod examples;
+mod fleet;
 mod flux;
 mod programs;
 mod repository;
