@@ -22,6 +22,7 @@ const SERVICE_ACCOUNT: &str =
 const SECRET: &str = "must be the name of a Secret in this namespace: lower case letters, digits, hyphens and dots";
 const ONE_OF_AZURE: &str = "must have exactly one of `workloadIdentity`, `managedIdentity`, `certificate` and `secret`";
 const ONE_OF_AWS: &str = "must have exactly one of `workloadIdentity`, `podIdentity` and `secret`";
+const ROLE_NAME: &str = "must be the name of an IAM role, such as payg-operator or billing/payg-operator";
 const ROLE_ARN: &str = "must be the ARN of an IAM role, such as arn:aws:iam::123456789012:role/payg-operator";
 
 /// A valid one.
@@ -40,6 +41,7 @@ pub(crate) fn creations() -> Creations {
     let azure_by = |credentials| azure(json!({"credentials": merged(json!({"workloadIdentity": null}), &credentials)}));
     let aws = |aws| json!({"spec": {"azure": null, "aws": aws}});
     let aws_role = |role: &str| aws(json!({"roleArn": role, "credentials": {"podIdentity": {}}}));
+    let aws_name = |name: &str| aws(json!({"roleName": name, "credentials": {"podIdentity": {}}}));
     let aws_external = |id: &str| aws(json!({"roleArn": ROLE, "externalId": id, "credentials": {"podIdentity": {}}}));
     let aws_identity =
         |name: &str| aws(json!({"roleArn": ROLE, "credentials": {"workloadIdentity": {"serviceAccountName": name}}}));
@@ -112,15 +114,31 @@ pub(crate) fn creations() -> Creations {
         (aws_identity("a/b"), Refused("spec.aws.credentials.workloadIdentity.serviceAccountName", SERVICE_ACCOUNT)),
         (
             aws(json!({"credentials": {"workloadIdentity": {"serviceAccountName": "a"}}})),
-            Refused("spec.aws", "`roleArn` must be given with `credentials.workloadIdentity`"),
+            Refused("spec.aws", "`roleArn` or `roleName` must be given with `credentials.workloadIdentity`"),
         ),
         (aws_role(ROLE), Accepted),
         (aws_role("arn:aws:iam::123456789012:user/somebody"), Refused("spec.aws.roleArn", ROLE_ARN)),
+        (aws_name("payg-operator"), Accepted),
+        (aws_name("billing/trials/payg-operator"), Accepted),
+        (aws_name("/billing/payg-operator"), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name("payg-operator/"), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name(ROLE), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name(&"a".repeat(65)), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name(""), Refused("spec.aws.roleName", "should be at least 1 chars long")),
+        (aws(json!({"roleName": "payg", "credentials": {"workloadIdentity": {"serviceAccountName": "a"}}})), Accepted),
+        (
+            aws(json!({"roleName": "payg", "externalId": "team-a", "credentials": {"secret": {"name": "key"}}})),
+            Accepted,
+        ),
+        (
+            aws(json!({"roleArn": ROLE, "roleName": "payg-operator", "credentials": {"podIdentity": {}}})),
+            Refused("spec.aws", "must have at most one of `roleArn` and `roleName`"),
+        ),
         (aws_external("team-a:1"), Accepted),
         (aws_external("team a"), Refused("spec.aws.externalId", "must be letters, digits and any of _+=,.@:/- only")),
         (
             aws(json!({"externalId": "team-a", "credentials": {"podIdentity": {}}})),
-            Refused("spec.aws", "`externalId` must be given with `roleArn`"),
+            Refused("spec.aws", "`externalId` must be given with `roleArn` or `roleName`"),
         ),
     ]
 }

@@ -50,6 +50,13 @@ pub const AZURE_SECRET_KEY: &str = "clientSecret";
         description = "The IAM role, with AWS."
     ),
     printcolumn(
+        name = "AWS-Role-Name",
+        type_ = "string",
+        json_path = ".spec.aws.roleName",
+        description = "The name of the IAM role of each account, with AWS.",
+        priority = 1
+    ),
+    printcolumn(
         name = "Ready",
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].status"#,
@@ -193,10 +200,14 @@ pub struct AzureSecret {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
     transform = rule(
-        "!has(self.credentials.workloadIdentity) || has(self.roleArn)",
-        "`roleArn` must be given with `credentials.workloadIdentity`"
+        "!has(self.credentials.workloadIdentity) || has(self.roleArn) || has(self.roleName)",
+        "`roleArn` or `roleName` must be given with `credentials.workloadIdentity`"
     ),
-    transform = rule("!has(self.externalId) || has(self.roleArn)", "`externalId` must be given with `roleArn`")
+    transform = rule(
+        "!has(self.externalId) || has(self.roleArn) || has(self.roleName)",
+        "`externalId` must be given with `roleArn` or `roleName`"
+    ),
+    transform = rule("!has(self.roleArn) || !has(self.roleName)", "must have at most one of `roleArn` and `roleName`")
 )]
 pub struct AwsProvider {
     /// The ARN of the IAM role to assume in the account, such as arn:aws:iam::123456789012:role/payg-operator.
@@ -209,6 +220,18 @@ pub struct AwsProvider {
         )
     )]
     pub role_arn: Option<String>,
+    /// The name of the IAM role to assume in the account of each Subscription, such as payg-operator: one BillingProvider
+    /// then serves any number of accounts. A role with a path is written with it and without a slash before it, such as
+    /// billing/payg-operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 512),
+        transform = rule(
+            r"self.matches('^([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$')",
+            "must be the name of an IAM role, such as payg-operator or billing/payg-operator"
+        )
+    )]
+    pub role_name: Option<String>,
     /// The external id that the role's trust policy requires. It is not used with podIdentity: there the operator sends one
     /// that it derives from the namespace.
     #[serde(skip_serializing_if = "Option::is_none")]

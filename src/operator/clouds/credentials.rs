@@ -135,39 +135,50 @@ impl Place<'_> {
 
     /// What `spec` says to show to AWS.
     pub async fn aws(&self, spec: &api::AwsProvider) -> Result<Found<aws::Credential>, Missing> {
-        let role = spec.role_arn.clone().map(|arn| aws::Role { arn, external_id: spec.external_id.clone() });
+        let id = match (&spec.role_arn, &spec.role_name) {
+            (Some(_), Some(_)) => {
+                let detail = "`spec.aws` has both `roleArn` and `roleName`: keep the first for one account, or the second for \
+                              the role of that name in each account";
+                return Err(config(detail.to_owned()));
+            }
+            (Some(arn), None) => Some(aws::RoleId::Arn(arn.clone())),
+            (None, Some(name)) => Some(aws::RoleId::Name(name.clone())),
+            (None, None) => None,
+        };
         match &spec.credentials {
             AwsCredentials::WorkloadIdentity(identity) => {
-                let role = role.ok_or_else(|| {
+                let role = id.ok_or_else(|| {
                     config(
-                        "`spec.aws.roleArn` is missing: it is the role that trusts the \
-                                                      ServiceAccount"
+                        "`spec.aws` has neither `roleArn` nor `roleName`: it is the role that trusts the ServiceAccount"
                             .to_owned(),
                     )
                 })?;
-                self.web_identity(&identity.service_account_name, role.arn).await
+                self.web_identity(&identity.service_account_name, role).await
             }
-            AwsCredentials::PodIdentity(_) => self.pod(role),
-            AwsCredentials::Secret(reference) => self.access_key(reference, role).await,
+            AwsCredentials::PodIdentity(_) => self.pod(id),
+            AwsCredentials::Secret(reference) => {
+                let role = id.map(|id| aws::Role { id, external_id: spec.external_id.clone() });
+                self.access_key(reference, role).await
+            }
         }
     }
 
-    async fn web_identity(&self, name: &str, role_arn: String) -> Result<Found<aws::Credential>, Missing> {
+    async fn web_identity(&self, name: &str, role: aws::RoleId) -> Result<Found<aws::Credential>, Missing> {
         let (assertions, version) = self.service_account(name, AWS_AUDIENCE).await?;
-        let identity = format!("the role {role_arn} through the ServiceAccount `{name}`");
-        Ok(Found { credential: aws::Credential::WebIdentity { role_arn, assertions }, version, identity })
+        let identity = format!("{role} through the ServiceAccount `{name}`");
+        Ok(Found { credential: aws::Credential::WebIdentity { role, assertions }, version, identity })
     }
 
     /// The external id says on whose behalf the role is assumed, so that no namespace has another's role assumed:
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html>
-    fn pod(&self, role: Option<aws::Role>) -> Result<Found<aws::Credential>, Missing> {
+    fn pod(&self, id: Option<aws::RoleId>) -> Result<Found<aws::Credential>, Missing> {
         self.check_ambient("credentials.workloadIdentity")?;
         let external_id = format!("payg-operator:{}", self.namespace);
-        let identity = role.as_ref().map_or_else(
+        let identity = id.as_ref().map_or_else(
             || "the identity of the operator's pod".to_owned(),
-            |role| format!("the role {} through the operator's pod, with the external id `{external_id}`", role.arn),
+            |id| format!("{id} through the operator's pod, with the external id `{external_id}`"),
         );
-        let role = role.map(|role| aws::Role { external_id: Some(external_id), ..role });
+        let role = id.map(|id| aws::Role { id, external_id: Some(external_id) });
         Ok(Found { credential: aws::Credential::Pod { role }, version: None, identity })
     }
 
@@ -182,7 +193,7 @@ impl Place<'_> {
         let token = self.text_if_any(&secret, "sessionToken")?.map(Hidden::new);
         let key = aws::AccessKey::new(&self.origin(&secret), id, key, token)?;
         let of = format!("the access key in the Secret `{}`", reference.name);
-        let identity = role.as_ref().map_or_else(|| of.clone(), |role| format!("the role {} through {of}", role.arn));
+        let identity = role.as_ref().map_or_else(|| of.clone(), |role| format!("{} through {of}", role.id));
         Ok(Found { credential: aws::Credential::AccessKey { key, role }, version: secret.resource_version(), identity })
     }
 

@@ -3,6 +3,7 @@
 //! environment before anything else.
 
 use std::fmt;
+use std::sync::{self, Arc, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -31,13 +32,15 @@ const SESSION: &str = "payg-operator";
 /// From how much time before their end on credentials are not used any more: clocks differ, and a reconcile takes a while.
 const MARGIN: SignedDuration = SignedDuration::from_mins(5);
 
+/// How many accounts' credentials one BillingProvider keeps. Those that were used least recently are asked for again.
+const MOST_KEPT: usize = 1024;
+
 /// What the operator proves to AWS with who it is.
 #[derive(Clone, Debug)]
 pub enum Credential {
     /// Tokens by which a Kubernetes cluster says who somebody is. The role trusts them.
     WebIdentity {
-        /// The ARN of the role.
-        role_arn: String,
+        role: RoleId,
         /// Where the tokens come from. They are for the audience `sts.amazonaws.com`.
         assertions: Assertions,
     },
@@ -53,9 +56,52 @@ pub enum Credential {
     },
 }
 
+impl Credential {
+    /// The role that it assumes, if it assumes one.
+    const fn role(&self) -> Option<&RoleId> {
+        match self {
+            Self::WebIdentity { role, .. }
+            | Self::Pod { role: Some(Role { id: role, .. }) }
+            | Self::AccessKey { role: Some(Role { id: role, .. }), .. } => Some(role),
+            Self::Pod { role: None } | Self::AccessKey { role: None, .. } => None,
+        }
+    }
+}
+
+/// Which role is assumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoleId {
+    /// This one, whichever account is asked about.
+    Arn(String),
+    /// The one of this name, after its path if it has one, in the account that is asked about.
+    Name(String),
+}
+
+impl RoleId {
+    /// Its ARN, when `account` is asked about. Only the partition `aws` has a Free plan.
+    fn arn(&self, account: Option<&AwsAccountId>) -> Result<String, ProviderError> {
+        match (self, account) {
+            (Self::Arn(arn), _) => Ok(arn.clone()),
+            (Self::Name(name), Some(account)) => Ok(format!("arn:aws:iam::{account}:role/{name}")),
+            (Self::Name(name), None) => Err(ProviderError::Config {
+                detail: format!("no account is named whose role `{name}` is to be assumed"),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for RoleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arn(arn) => write!(f, "the role {arn}"),
+            Self::Name(name) => write!(f, "the role `{name}` of each account"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Role {
-    pub arn: String,
+    pub id: RoleId,
     /// What its trust policy asks for, so that nobody else can have it assumed.
     pub external_id: Option<String>,
 }
@@ -80,39 +126,86 @@ impl fmt::Display for Caller {
     }
 }
 
+/// Credentials of one account. One at a time asks for them; the others wait for what comes of it.
+type Slot = Arc<Mutex<Option<Keys>>>;
+
 /// The credentials of one BillingProvider.
 pub(super) struct KeyRing {
     connections: Connections,
     credential: Credential,
-    /// One at a time asks for them; the others wait for what comes of it.
-    kept: Mutex<Option<Keys>>,
+    /// By account, or of all of them; the one that was used last is the last. The lock is never held while anything is asked,
+    /// so that an account that is slow delays no other.
+    slots: sync::Mutex<Vec<(Option<AwsAccountId>, Slot)>>,
 }
 
 impl KeyRing {
     pub(super) fn new(connections: &Connections, credential: Credential) -> Self {
-        Self { connections: connections.clone(), credential, kept: Mutex::default() }
+        Self { connections: connections.clone(), credential, slots: sync::Mutex::default() }
     }
 
-    /// Credentials that are valid now.
-    pub(super) async fn get(&self) -> Result<Keys, ProviderError> {
-        let mut kept = self.kept.lock().await;
+    /// Whether there is a role for each account, or credentials of one account only.
+    pub(super) const fn is_of_each_account(&self) -> bool {
+        matches!(self.credential.role(), Some(RoleId::Name(_)))
+    }
+
+    /// Credentials that are valid now and belong to `account`.
+    pub(super) async fn of(&self, account: &AwsAccountId) -> Result<Keys, ProviderError> {
+        let keys = self.kept(self.is_of_each_account().then_some(account)).await?;
+        if keys.caller.account == *account {
+            return Ok(keys);
+        }
+        Err(ProviderError::WrongAccount { found: format!("the credentials belong to {}", keys.caller) })
+    }
+
+    /// Credentials that are valid now, of the one account that they are for.
+    pub(super) async fn of_one(&self) -> Result<Keys, ProviderError> {
+        self.kept(None).await
+    }
+
+    /// Who is to assume the role in each account, as far as that can be told without one: a ServiceAccount is nobody to AWS
+    /// before it has assumed a role.
+    pub(super) async fn first_caller(&self) -> Result<Option<Caller>, ProviderError> {
+        let first = match &self.credential {
+            Credential::WebIdentity { assertions, .. } => return assertions.get().await.map(|_| None),
+            Credential::Pod { .. } => self.pod().await?,
+            Credential::AccessKey { key, .. } => key.credentials(),
+        };
+        self.caller(first).await.map(Some)
+    }
+
+    async fn kept(&self, account: Option<&AwsAccountId>) -> Result<Keys, ProviderError> {
+        let slot = self.slot(account);
+        let mut kept = slot.lock().await;
         if let Some(keys) = kept.as_ref().filter(|keys| is_valid(&keys.credentials, self.connections.clock)) {
             return Ok(keys.clone());
         }
         *kept = None;
-        let credentials = self.ask().await?;
+        let credentials = self.ask(account).await?;
         let caller = self.caller(credentials.clone()).await?;
         Ok(kept.insert(Keys { credentials, caller }).clone())
     }
 
-    async fn ask(&self) -> Result<Credentials, ProviderError> {
+    fn slot(&self, account: Option<&AwsAccountId>) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = slots.iter().position(|(of, _)| of.as_ref() == account).map(|at| slots.remove(at));
+        let (of, slot) = found.unwrap_or_else(|| (account.cloned(), Slot::default()));
+        if slots.len() >= MOST_KEPT {
+            slots.remove(0);
+        }
+        slots.push((of, Arc::clone(&slot)));
+        slot
+    }
+
+    async fn ask(&self, account: Option<&AwsAccountId>) -> Result<Credentials, ProviderError> {
         let (first, role) = match &self.credential {
-            Credential::WebIdentity { role_arn, assertions } => return self.web_identity(role_arn, assertions).await,
+            Credential::WebIdentity { role, assertions } => {
+                return self.web_identity(&role.arn(account)?, assertions).await;
+            }
             Credential::Pod { role } => (self.pod().await?, role),
             Credential::AccessKey { key, role } => (key.credentials(), role),
         };
         match role {
-            Some(role) => self.assume(role, first).await,
+            Some(role) => self.assume(&role.id.arn(account)?, role.external_id.clone(), first).await,
             None => Ok(first),
         }
     }
@@ -133,15 +226,20 @@ impl KeyRing {
     }
 
     /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
-    async fn assume(&self, role: &Role, first: Credentials) -> Result<Credentials, ProviderError> {
+    async fn assume(
+        &self,
+        arn: &str,
+        external_id: Option<String>,
+        first: Credentials,
+    ) -> Result<Credentials, ProviderError> {
         let heard = Heard::default();
         let request = self
             .sts(Some(first), &heard)
             .assume_role()
-            .role_arn(&role.arn)
+            .role_arn(arn)
             .role_session_name(SESSION)
-            .set_external_id(role.external_id.clone());
-        let action = format!("sts:AssumeRole on {}", role.arn);
+            .set_external_id(external_id);
+        let action = format!("sts:AssumeRole on {arn}");
         request.send().await.map_err(|error| Failure::from(error).of_read(&action))?;
         issued(&heard, "AssumeRole", &action)
     }
@@ -268,4 +366,23 @@ fn untrusted(failure: Failure, action: &str, token: &str) -> ProviderError {
 
 fn odd(action: &str, what: &str) -> ProviderError {
     ProviderError::Protocol { detail: format!("the answer to {action} cannot be used: {what}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Settings;
+
+    #[test]
+    fn the_credentials_of_the_account_that_was_used_least_recently_go_first() {
+        let _ = rustls::crypto::ring::default_provider().install_default(); // or another test has
+        let ring = KeyRing::new(&Connections::new(Settings::default()).unwrap(), Credential::Pod { role: None });
+        let account = |number: usize| AwsAccountId::parse(&format!("{number:012}")).unwrap();
+        let slots: Vec<_> = (0..MOST_KEPT).map(|number| ring.slot(Some(&account(number)))).collect();
+        assert!(Arc::ptr_eq(&ring.slot(Some(&account(0))), &slots[0]), "it is kept, and used again");
+        ring.slot(Some(&account(MOST_KEPT)));
+        assert_eq!(ring.slots.lock().unwrap().len(), MOST_KEPT);
+        assert!(Arc::ptr_eq(&ring.slot(Some(&account(0))), &slots[0]));
+        assert!(!Arc::ptr_eq(&ring.slot(Some(&account(1))), &slots[1]), "it was used least recently");
+    }
 }

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
 pub use self::access_key::AccessKey;
-pub use self::keys::{Credential, Role};
+pub use self::keys::{Credential, Role, RoleId};
 pub use self::settings::{Connections, Settings};
 
 use self::connector::Heard;
@@ -49,27 +49,32 @@ impl Aws {
         Self { connections: connections.clone(), keys: KeyRing::new(connections, credential) }
     }
 
-    /// Credentials that belong to `account`.
-    async fn keys_of(&self, account: &AwsAccountId) -> Result<Keys, ProviderError> {
-        let keys = self.keys.get().await?;
-        if keys.caller.account == *account {
-            return Ok(keys);
-        }
-        Err(ProviderError::WrongAccount { found: format!("the credentials belong to {}", keys.caller) })
-    }
-
     async fn read_account(
         &self,
         account: &AwsAccountId,
         now: &(dyn Fn() -> Timestamp + Sync),
     ) -> Result<Observation, ProviderError> {
-        let keys = self.keys_of(account).await?;
+        let keys = self.keys.of(account).await?;
         let heard = Heard::default();
         observation::at(&self.connections.reading(Some(keys.credentials), &heard), &heard, account, now).await
     }
 
+    /// One call at most, however many accounts there are: each Subscription finds out by itself whether its account lets the
+    /// operator in.
+    async fn first(&self) -> Result<Survey, ProviderError> {
+        let seen = self
+            .keys
+            .first_caller()
+            .await?
+            .map_or_else(|| " as far as can be seen without an account".to_owned(), |caller| format!(" in {caller}"));
+        Ok(Survey {
+            accounts: None,
+            seen: format!("{seen}; each Subscription reports whether its account trusts them"),
+        })
+    }
+
     async fn sighting(&self) -> Result<Survey, ProviderError> {
-        let Keys { credentials, caller } = self.keys.get().await?;
+        let Keys { credentials, caller } = self.keys.of_one().await?;
         let heard = Heard::default();
         let config = self.connections.reading(Some(credentials), &heard);
         let plan = observation::plan(&config, &heard, &caller.account).await?;
@@ -87,6 +92,9 @@ impl BillingProvider for Aws {
     }
 
     async fn survey(&self, deadline: Duration) -> Result<Survey, ProviderError> {
+        if self.keys.is_of_each_account() {
+            return within(CLOUD, deadline, self.first()).await;
+        }
         within(CLOUD, deadline, self.sighting()).await
     }
 
@@ -104,7 +112,7 @@ impl BillingProvider for Aws {
     async fn upgrade(&self, account: &AccountId, request: UpgradeRequest<'_>) -> Result<Accepted, ProviderError> {
         let (account, began) = (account_id(account)?, Instant::now());
         // The credentials first, and in half of the time: they must not push the call itself to the edge of its deadline.
-        let keys = within(CLOUD, request.deadline / 2, self.keys_of(account)).await.map_err(not_sent)?;
+        let keys = within(CLOUD, request.deadline / 2, self.keys.of(account)).await.map_err(not_sent)?;
         let heard = Heard::default();
         let config = self.connections.upgrading(keys.credentials, request.not_after, &heard);
         let client = aws_sdk_freetier::Client::new(&config);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::Assertions;
-use crate::aws::Role;
+use crate::aws::{Role, RoleId};
 use payg_core::provider::Outcome;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/payg-operator";
@@ -37,7 +37,7 @@ fn sts_error(status: u16, code: &str) -> Reply {
 
 fn by_token() -> Credential {
     let assertions = Assertions::new(|| async { Ok(TOKEN.into()) });
-    Credential::WebIdentity { role_arn: ROLE.to_owned(), assertions }
+    Credential::WebIdentity { role: RoleId::Arn(ROLE.to_owned()), assertions }
 }
 
 async fn read_account(aws: &Aws) -> Result<(), ProviderError> {
@@ -99,7 +99,7 @@ async fn a_role_is_assumed_with_its_external_id() {
         })
     })
     .await;
-    let role = Some(Role { arn: ROLE.to_owned(), external_id: Some("team-a@example".to_owned()) });
+    let role = Some(Role { id: RoleId::Arn(ROLE.to_owned()), external_id: Some("team-a@example".to_owned()) });
     let credential = Credential::AccessKey { key: key(None), role };
     read_account(&aws(&server, credential)).await.unwrap();
     assert_eq!(ASKED.load(Ordering::Relaxed), 1);
@@ -224,4 +224,136 @@ async fn a_temporary_key_signs_with_the_token_of_its_session() {
         assert!(request.header("authorization").unwrap().contains("ASIATEMPORARY"));
     }
     assert!(requests.len() >= 2, "{requests:?}");
+}
+
+/// The form fields of a call of STS.
+fn field(request: &Request, name: &str) -> Option<String> {
+    let form = url::form_urlencoded::parse(request.body.as_bytes()).into_owned();
+    form.into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
+}
+
+/// STS to which every role is open, and whose sessions belong to the account of the role.
+fn in_each_account(request: &Request, called: &str) -> Option<Reply> {
+    let of_role = |arn: &str| arn.split(':').nth(4).unwrap().to_owned();
+    match called {
+        "AssumeRole" | "AssumeRoleWithWebIdentity" => {
+            let Reply::Bytes(bytes) = session(called, 3600) else { unreachable!() };
+            let account = of_role(&field(request, "RoleArn").unwrap());
+            Some(Reply::Bytes(
+                String::from_utf8(bytes).unwrap().replace("ASIASESSION", &format!("ASIA{account:x<16}")).into_bytes(),
+            ))
+        }
+        "GetCallerIdentity" => {
+            let signed = request.header("authorization").unwrap();
+            Some(caller(
+                [ID, OTHER].into_iter().find(|id| signed.contains(&format!("ASIA{id}"))).unwrap_or("999999999999"),
+            ))
+        }
+        "GetAccountPlanState" if request.header("authorization").unwrap().contains(&format!("ASIA{OTHER}")) => {
+            Some(json(200, &free("57.31").replace(ID, OTHER)))
+        }
+        _ => None,
+    }
+}
+
+fn by_name(external_id: Option<&str>) -> Credential {
+    let id = RoleId::Name("billing/payg-operator".to_owned());
+    Credential::AccessKey { key: key(None), role: Some(Role { id, external_id: external_id.map(str::to_owned) }) }
+}
+
+async fn read_one(aws: &Aws, id: &str) -> Result<(), ProviderError> {
+    let account = AccountId::parse("aws", id).unwrap();
+    aws.observe(&account, &Timestamp::now, DEADLINE).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_role_by_name_is_the_one_of_each_account_and_its_session_is_kept() {
+    let assertions = Assertions::new(|| async { Ok(TOKEN.into()) });
+    let id = RoleId::Name("billing/payg-operator".to_owned());
+    for (credential, action) in [
+        (by_name(Some("agreed")), "AssumeRole"),
+        (Credential::WebIdentity { role: id, assertions }, "AssumeRoleWithWebIdentity"),
+    ] {
+        let server = server(in_each_account).await;
+        let aws = aws(&server, credential);
+        for id in [ID, OTHER, ID, OTHER] {
+            read_one(&aws, id).await.unwrap();
+        }
+        let asked: Vec<_> = server.all_requests().into_iter().filter(|request| called(request) == action).collect();
+        let roles: Vec<_> = asked.iter().map(|request| field(request, "RoleArn").unwrap()).collect();
+        assert_eq!(roles, [ID, OTHER].map(|id| format!("arn:aws:iam::{id}:role/billing/payg-operator")), "{action}");
+        if action == "AssumeRole" {
+            assert!(asked.iter().all(|request| field(request, "ExternalId").as_deref() == Some("agreed")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_another_account_is_not_used() {
+    let server = server(|request, called| match called {
+        "GetCallerIdentity" => Some(caller(OTHER)),
+        _ => in_each_account(request, called),
+    })
+    .await;
+    let seen = read_one(&aws(&server, by_name(None)), ID).await.unwrap_err();
+    assert!(matches!(&seen, ProviderError::WrongAccount { found } if found.contains(OTHER)), "{seen}");
+    assert_eq!(calls(&server, "GetAccountPlanState"), 0);
+}
+
+#[tokio::test]
+async fn a_survey_of_a_role_by_name_is_one_call_and_lists_no_account() {
+    let server = server(in_each_account).await;
+    let aws = aws(&server, by_name(None));
+    read_one(&aws, ID).await.unwrap();
+    read_one(&aws, OTHER).await.unwrap();
+    let before = server.all_requests().len();
+    let survey = aws.survey(DEADLINE).await.unwrap();
+    assert_eq!(survey.accounts, None);
+    assert!(survey.seen.contains("AWS account 999999999999"), "{}", survey.seen);
+    let asked = server.all_requests().split_off(before);
+    assert_eq!(asked.iter().map(called).collect::<Vec<_>>(), ["GetCallerIdentity"]);
+}
+
+#[tokio::test]
+async fn a_survey_of_a_role_by_name_by_token_asks_aws_nothing_and_fails_without_a_token() {
+    let server = server(|_, _| panic!("asked")).await;
+    let role = || RoleId::Name("payg-operator".to_owned());
+    let assertions = Assertions::new(|| async { Ok(TOKEN.into()) });
+    let survey = aws(&server, Credential::WebIdentity { role: role(), assertions }).survey(DEADLINE).await.unwrap();
+    assert!(survey.seen.contains("without an account"), "{}", survey.seen);
+    let none = Assertions::new(|| async { Err(ProviderError::Config { detail: "no token".to_owned() }) });
+    let error = aws(&server, Credential::WebIdentity { role: role(), assertions: none }).survey(DEADLINE).await;
+    assert!(matches!(error, Err(ProviderError::Config { .. })), "{error:?}");
+    assert!(server.all_requests().is_empty());
+}
+
+/// STS never answers for one account.
+#[tokio::test]
+async fn an_account_that_is_slow_or_refuses_delays_no_other() {
+    let server = server(|request, called| match called {
+        "AssumeRole" if request.body.contains(ID) => Some(Reply::Nothing),
+        "AssumeRole" if request.body.contains("111111111111") => Some(sts_error(403, "AccessDenied")),
+        _ => in_each_account(request, called),
+    })
+    .await;
+    let aws = aws(&server, by_name(None));
+    let (slow, refused, other) = tokio::join!(
+        tokio::time::timeout(Duration::from_secs(3), read_one(&aws, ID)),
+        read_one(&aws, "111111111111"),
+        tokio::time::timeout(Duration::from_secs(2), read_one(&aws, OTHER)),
+    );
+    assert!(slow.is_err(), "it is still waiting: {slow:?}");
+    other.expect("it does not wait for the other account").unwrap();
+    let told = refused.unwrap_err();
+    let arn = "arn:aws:iam::111111111111:role/billing/payg-operator";
+    assert!(matches!(&told, ProviderError::Forbidden { permission, .. } if permission.contains(arn)), "{told}");
+}
+
+#[tokio::test]
+async fn two_who_ask_for_one_account_at_once_have_its_role_assumed_once() {
+    let server = server(in_each_account).await;
+    let aws = aws(&server, by_name(None));
+    let (one, two) = tokio::join!(read_one(&aws, ID), read_one(&aws, ID));
+    one.and(two).unwrap();
+    assert_eq!(calls(&server, "AssumeRole"), 1);
 }
