@@ -84,6 +84,42 @@ async fn a_service_account_becomes_an_aws_role_and_no_other_namespaces_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_provider_serves_every_account_that_has_a_role_of_its_name() {
+    let world = World::new().await;
+    let named = |account: &str| format!("aws-{account}");
+    let mut accounts = Vec::new();
+    for trusts in [true, true, false] {
+        let account = world.aws_account(json!({})).await;
+        if trusts {
+            role(&world, &account, json!({"federated": federated(&world)})).await;
+        }
+        accounts.push(account);
+    }
+    world.apply(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "payg-billing"}}));
+    let mut provider = sample("web-identity", &accounts[0]);
+    provider["spec"]["aws"].as_object_mut().unwrap().remove("roleArn");
+    provider["spec"]["aws"]["roleName"] = json!("payg-operator");
+    world.apply(&provider);
+    let works = until(&world, "CredentialsAccepted", "each Subscription reports").await;
+    assert_eq!(works["status"]["accounts"], Value::Null, "there is no list");
+    for account in &accounts {
+        let mut subscription = subscription(account);
+        subscription["metadata"]["name"] = json!(named(account));
+        world.apply(&subscription);
+    }
+    for account in &accounts[..2] {
+        let seen = world.until(&named(account), "Observing").await;
+        assert_eq!(seen["status"]["offer"]["class"], "FreeTrial");
+    }
+    let refused = async || {
+        let subscription = world.subscription(&named(&accounts[2]));
+        (condition(&subscription, "Observed")["reason"] == "Forbidden").then_some(())
+    };
+    world.eventually(60, refused).await.expect("the third account trusts nobody");
+    assert_nothing_leaks(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_pods_identity_assumes_a_role_for_a_namespace_that_is_named() {
     const HUB: &str = "999999999999";
     let (allowed, other) = (World::named(AMBIENT_ON_AWS).await, World::new().await);

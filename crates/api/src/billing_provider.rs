@@ -227,7 +227,7 @@ pub struct AwsProvider {
     #[schemars(
         length(min = 1, max = 512),
         transform = rule(
-            r"self.matches('^([\w+=,.@-]+/)*[\w+=,.@-]{1,64}$')",
+            "self.matches('^([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,64}$')",
             "must be the name of an IAM role, such as payg-operator or billing/payg-operator"
         )
     )]

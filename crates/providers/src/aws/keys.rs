@@ -162,7 +162,7 @@ impl KeyRing {
         self.kept(None).await
     }
 
-    /// Who is to assume the role in each account, as far as that can be told without one: a ServiceAccount is nobody to AWS
+    /// Who is to assume the role in each account, as far as that can be known without one: a ServiceAccount is nobody to AWS
     /// before it has assumed a role.
     pub(super) async fn first_caller(&self) -> Result<Option<Caller>, ProviderError> {
         let first = match &self.credential {
