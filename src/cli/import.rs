@@ -148,7 +148,7 @@ fn write(dir: &Path, manifests: &[(String, String)]) -> Result<(), Error> {
         let list = if files::create(&dir.join(&file), text.as_bytes())? { &mut new } else { &mut kept };
         list.push(file);
     }
-    let shown = |files: &[String]| files.iter().map(|file| format!("- {file}\n")).collect::<String>();
+    let shown = |files: &[String]| files.iter().map(|file| format!("- {file}\n")).collect::<Vec<_>>().concat();
     let head = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources:\n";
     let kustomization = dir.join("kustomization.yaml");
     let is_new = files::create(&kustomization, format!("{head}{}", shown(&[&new[..], &kept[..]].concat())).as_bytes())?;

@@ -33,6 +33,30 @@ pub(crate) fn provider() -> Value {
     object("BillingProvider", "cloud", json!({"azure": azure}))
 }
 
+/// A role by its name, in each account.
+fn role_names() -> Creations {
+    let aws = |aws| json!({"spec": {"azure": null, "aws": aws}});
+    let aws_name = |name: &str| aws(json!({"roleName": name, "credentials": {"podIdentity": {}}}));
+    vec![
+        (aws_name("payg-operator"), Accepted),
+        (aws_name("billing/trials/payg-operator"), Accepted),
+        (aws_name("/billing/payg-operator"), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name("payg-operator/"), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name(ROLE), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name(&"a".repeat(65)), Refused("spec.aws.roleName", ROLE_NAME)),
+        (aws_name(""), Refused("spec.aws.roleName", "should be at least 1 chars long")),
+        (aws(json!({"roleName": "payg", "credentials": {"workloadIdentity": {"serviceAccountName": "a"}}})), Accepted),
+        (
+            aws(json!({"roleName": "payg", "externalId": "team-a", "credentials": {"secret": {"name": "key"}}})),
+            Accepted,
+        ),
+        (
+            aws(json!({"roleArn": ROLE, "roleName": "payg-operator", "credentials": {"podIdentity": {}}})),
+            Refused("spec.aws", "must have at most one of `roleArn` and `roleName`"),
+        ),
+    ]
+}
+
 pub(crate) fn creations() -> Creations {
     let azure = |azure| json!({"spec": {"azure": azure}});
     let azure_identity = |name: &str, id: &str| {
@@ -41,11 +65,10 @@ pub(crate) fn creations() -> Creations {
     let azure_by = |credentials| azure(json!({"credentials": merged(json!({"workloadIdentity": null}), &credentials)}));
     let aws = |aws| json!({"spec": {"azure": null, "aws": aws}});
     let aws_role = |role: &str| aws(json!({"roleArn": role, "credentials": {"podIdentity": {}}}));
-    let aws_name = |name: &str| aws(json!({"roleName": name, "credentials": {"podIdentity": {}}}));
     let aws_external = |id: &str| aws(json!({"roleArn": ROLE, "externalId": id, "credentials": {"podIdentity": {}}}));
     let aws_identity =
         |name: &str| aws(json!({"roleArn": ROLE, "credentials": {"workloadIdentity": {"serviceAccountName": name}}}));
-    vec![
+    let mut creations = vec![
         (json!({}), Accepted),
         (json!({"spec": {"azure": null}}), Refused("spec", CLOUD)),
         (json!({"spec": {"aws": {"credentials": {"secret": {"name": "key"}}}}}), Refused("spec", CLOUD)),
@@ -118,29 +141,15 @@ pub(crate) fn creations() -> Creations {
         ),
         (aws_role(ROLE), Accepted),
         (aws_role("arn:aws:iam::123456789012:user/somebody"), Refused("spec.aws.roleArn", ROLE_ARN)),
-        (aws_name("payg-operator"), Accepted),
-        (aws_name("billing/trials/payg-operator"), Accepted),
-        (aws_name("/billing/payg-operator"), Refused("spec.aws.roleName", ROLE_NAME)),
-        (aws_name("payg-operator/"), Refused("spec.aws.roleName", ROLE_NAME)),
-        (aws_name(ROLE), Refused("spec.aws.roleName", ROLE_NAME)),
-        (aws_name(&"a".repeat(65)), Refused("spec.aws.roleName", ROLE_NAME)),
-        (aws_name(""), Refused("spec.aws.roleName", "should be at least 1 chars long")),
-        (aws(json!({"roleName": "payg", "credentials": {"workloadIdentity": {"serviceAccountName": "a"}}})), Accepted),
-        (
-            aws(json!({"roleName": "payg", "externalId": "team-a", "credentials": {"secret": {"name": "key"}}})),
-            Accepted,
-        ),
-        (
-            aws(json!({"roleArn": ROLE, "roleName": "payg-operator", "credentials": {"podIdentity": {}}})),
-            Refused("spec.aws", "must have at most one of `roleArn` and `roleName`"),
-        ),
         (aws_external("team-a:1"), Accepted),
         (aws_external("team a"), Refused("spec.aws.externalId", "must be letters, digits and any of _+=,.@:/- only")),
         (
             aws(json!({"externalId": "team-a", "credentials": {"podIdentity": {}}})),
             Refused("spec.aws", "`externalId` must be given with `roleArn` or `roleName`"),
         ),
-    ]
+    ];
+    creations.extend(role_names());
+    creations
 }
 
 pub(crate) fn changes() -> Changes {

@@ -154,7 +154,7 @@ fn notices(subscription: &Subscription, paint: Paint) -> String {
         return String::new();
     }
     let lines = lines.iter().map(|line| format!("  {}\n", paint.paint(Style::Dim, &show::printable(line))));
-    "\nNotices:\n".to_owned() + &lines.collect::<String>()
+    "\nNotices:\n".to_owned() + &lines.collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

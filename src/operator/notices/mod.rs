@@ -181,6 +181,7 @@ impl Notices {
 
     /// Offers `notice`, unless it is on its way.
     fn send(&self, notice: &Notice, receiver: &ReceiverName) {
+        let Some(delivery) = self.config().delivery(receiver) else { return };
         let mut all = self.on_the_way.lock().unwrap_or_else(PoisonError::into_inner);
         let of_subscription = all.entry(notice.uid.clone()).or_default();
         let is_same = |other: &OnTheWay| {
@@ -190,7 +191,13 @@ impl Notices {
         };
         if !of_subscription.iter().any(is_same) {
             of_subscription.retain(|other| other.receiver != *receiver || other.notice.id != notice.id);
-            of_subscription.push(OnTheWay { notice: notice.clone(), receiver: receiver.clone() });
+            // An end that people do not learn of has no outcome.
+            if notice.ends.is_none() || delivery != Delivery::Message {
+                of_subscription.push(OnTheWay { notice: notice.clone(), receiver: receiver.clone() });
+            }
+            if of_subscription.is_empty() {
+                all.remove(&notice.uid);
+            }
             drop(all);
             self.dispatcher.offer(notice, receiver);
         }
@@ -239,8 +246,9 @@ impl Notices {
             sleep(REREAD).await;
             match read(file) {
                 Ok(config) if config != *self.config() => {
-                    *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.clone());
-                    self.dispatcher.reload(config);
+                    // The queues first: what is offered to a receiver without one would be lost.
+                    self.dispatcher.reload(config.clone());
+                    *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
                     complaint.clear();
                     info!(file = %file.display(), "the receivers of notices were read again");
                 }
