@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{IMAGE, podman};
 
 /// Bytes.
-const MOST: u64 = 15_000_000;
+const MOST: u64 = 16_000_000;
 
 /// The architecture that images are of here, as they call it.
 fn architecture() -> &'static str {
